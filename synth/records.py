@@ -1,0 +1,206 @@
+"""The rows of the seven tables (plus `dropped` and `failed`), frozen and typed, and how ids and random streams are made.
+
+Columns are the public contract: adding one is fine, renaming one needs a changelog line. A field annotated with
+`Json` is stored as canonical JSON text in Parquet because its shape varies per row (a nested Arrow struct would leak
+foreign keys into every row as nulls); in Python it is the parsed value.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+SCHEMA_VERSION = 1
+
+
+class _JsonText:
+    """Marker: stored as JSON text."""
+
+
+Json = Annotated[Any, _JsonText()]
+
+Origin = Literal["real", "lifted", "synthetic"]
+Split = Literal["train", "validation", "eval"]
+Kind = Literal[
+    "single", "parallel", "chain", "multi_turn", "clarify", "no_tool", "chat", "policy", "recover", "change", "long",
+    "dual", "injection", "code",
+]  # fmt: skip
+StageName = Literal["worlds", "tools", "agents", "tasks", "rollouts", "judge", "shards"]
+
+
+def canonical(value: Any) -> str:
+    """Canonical JSON: sorted keys, no spaces, NaN refused. Equal values give equal text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def make_id(prefix: str, *parts: object) -> str:
+    """`prefix_` + 16 hex digits of SHA-256 over the parts; `make_id("task", run_seed, "tasks", agent_id, ordinal)`."""
+    digest = hashlib.sha256(canonical([str(p) for p in parts]).encode()).hexdigest()
+    return f"{prefix}_{digest[:16]}"
+
+
+def rng_for(*parts: object) -> random.Random:
+    """A random stream keyed by the same parts that name a row, so that worker count and order do not matter."""
+    return random.Random(int.from_bytes(hashlib.sha256(canonical([str(p) for p in parts]).encode()).digest()[:16], "big"))
+
+
+def content_hash(value: Any) -> str:
+    """SHA-256 (hex) of the canonical JSON of `value`; serves deduplication, never identity."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()
+
+
+class Row(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+
+class WorldRow(Row):
+    """One application domain. `spec` is a `synth.worlds.World` in surface form, tools included."""
+
+    world_id: str
+    category: str
+    domain: str
+    origin: Origin
+    split: Split
+    server: str | None  # root server of a lifted world; the first root of an evolved one
+    parents: list[str]
+    roots: list[str]  # real servers at the end of every lineage path
+    operators: list[str]  # evolution operators applied, oldest first; empty when lifted
+    spec: Json
+
+
+class ToolRow(Row):
+    """One tool. `real` rows are facts seen on a live server; `lifted` and `synthetic` rows run on their world."""
+
+    tool_id: str
+    world_id: str | None
+    origin: Origin
+    split: Split
+    server: str | None
+    category: str
+    domain: str
+    name: str
+    description: str
+    input_schema: Json
+    output_schema: Json
+    semantics: Json  # surface form of the tool, null for real rows
+    effect: Literal["read", "write"]
+    annotations: Json
+    parents: list[str]  # tool ids; a lifted tool's parent is its real row
+    provenance: Json  # server, package, version, licence, hash of the original; admission record
+
+
+class AgentRow(Row):
+    agent_id: str
+    split: Split
+    world_ids: list[str]
+    tool_ids: list[str]
+    system_prompt: str
+    traits: Json
+
+
+class TaskRow(Row):
+    task_id: str
+    agent_id: str
+    ordinal: int  # global slot number: the order in which acceptance counts
+    split: Split
+    kind: Kind
+    difficulty: int
+    user: Json
+    goal: Json
+    start: Json
+    plan: Json
+    rubric: Json
+
+
+class Call(Row):
+    """One executed call. `turn` counts assistant messages from 0; `id` is `functions.NAME:IDX`."""
+
+    turn: int
+    id: str
+    name: str
+    arguments: Json
+    executor: str
+    ok: bool
+    error: str | None
+    result: Json
+    effect: str
+    latency_ms: float
+    fault: str | None
+
+
+class Usage(Row):
+    requests: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost_usd: float
+
+
+class TrajectoryRow(Row):
+    trajectory_id: str
+    task_id: str
+    agent_id: str
+    attempt: int
+    policy: str
+    messages: Json
+    calls: list[Call]
+    state_diff: Json
+    end_state_sha256: str
+    stop_reason: str
+    turns: int
+    usage: Usage
+    seed: int
+
+
+class Criterion(Row):
+    id: str
+    part: Literal["success", "pattern", "checkpoint", "safety", "style"]
+    passed: bool | None
+    score: float | None
+    evidence: str
+    judge: str
+
+
+class VerdictRow(Row):
+    trajectory_id: str
+    task_id: str
+    passed: bool | None
+    score: float | None
+    criteria: list[Criterion]
+    judge: str
+    reasons: list[str]
+    rubric_sha256: str
+
+
+class DroppedRow(Row):
+    stage: StageName
+    row_id: str
+    parent_id: str
+    reason: str
+    detail: str
+
+
+class FailedRow(Row):
+    stage: StageName
+    row_id: str
+    parent_id: str
+    class_: Literal["infra", "model", "task", "judge", "budget"]  # column name in Parquet: `class`
+    boundary: str
+    detail: str
+    attempts: int
+
+
+TABLES: dict[str, type[Row]] = {
+    "worlds": WorldRow,
+    "tools": ToolRow,
+    "agents": AgentRow,
+    "tasks": TaskRow,
+    "trajectories": TrajectoryRow,
+    "verdicts": VerdictRow,
+    "dropped": DroppedRow,
+    "failed": FailedRow,
+}
+STAGES: tuple[StageName, ...] = ("worlds", "tools", "agents", "tasks", "rollouts", "judge", "shards")
