@@ -1,0 +1,160 @@
+"""What stands in the JSON columns of a task: user, goal, start, plan, rubric. Shared by the task, rollout and judge rooms.
+
+The ground truth of a task is a difference of states plus facts to tell, found by search on the world and checked by
+running it; never a list of calls to compare with.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+# --- the user ---------------------------------------------------------------------------------------------------------
+
+
+class Fact(Part):
+    """Something the user knows. `say` is a whole sentence or clause that contains the value literally."""
+
+    id: str
+    say: str
+    value: Any
+    about: list[str]  # words by which a question is recognised as asking for this fact ("priority", "due date")
+    told: int | None = 0  # the user turn that tells it unasked (0 = opening); None = only when asked
+
+
+class UserProfile(Part):
+    name: str
+    style: str  # persona of synth.goals.speech: terse, plain, chatty, formal, hurried ...
+    turns: list[str]  # what the user says unasked, in order: turns[0] opens the conversation
+    facts: list[Fact]
+    thanks: str  # closes the conversation
+    unknown: str  # the answer to a question about something the user does not know
+
+
+# --- the goal ---------------------------------------------------------------------------------------------------------
+
+
+class GoalChange(Part):
+    """One required difference between start and end state. `key` is None for a new row, which is matched by content."""
+
+    world_id: str
+    entity: str
+    kind: Literal["insert", "update", "delete"]
+    key: Any = None
+    fields: dict[str, Any] = {}  # insert: values the new row must hold; update: fields that changed, with their new values
+
+
+class Tell(Part):
+    """A fact the assistant must state. Matched after normalising numbers, dates, case and white space."""
+
+    id: str
+    turn: int  # user turn after which it is due
+    say: str  # clause with the value: "the status is pending"
+    value: Any
+    why: str = ""
+
+
+class Goal(Part):
+    changes: list[GoalChange]
+    tell: list[Tell]
+    refuse: bool = False  # no_tool: say that it cannot be done, change nothing
+    allowed_extra: list[str] = []  # "world_id/Entity" whose rows may change besides
+    text: str = ""  # one paragraph for a person
+
+
+# --- the start --------------------------------------------------------------------------------------------------------
+
+
+class Plant(Part):
+    """A row set by hand on top of the drawn start state. `row` None deletes."""
+
+    entity: str
+    key: Any
+    row: dict[str, Any] | None
+
+
+class WorldStart(Part):
+    seed: int
+    plant: list[Plant] = []
+
+
+class FaultSpec(Part):
+    """Wraps the `nth` (0-based) and the following `times - 1` calls of `tool`. No fault applies the effect."""
+
+    tool: str  # offered name
+    kind: Literal["unavailable", "rate_limit", "timeout"]
+    nth: int = 0
+    times: int = 1
+    recover: Literal["retry", "other_way"] = "retry"
+
+
+class Start(Part):
+    worlds: dict[str, WorldStart]  # every executable world of the agent
+    faults: list[FaultSpec] = []
+
+
+# --- the plan ---------------------------------------------------------------------------------------------------------
+
+
+class Source(Part):
+    """Where an argument value comes from. `user`: a fact the user said; `result`: `path` in the result of an earlier step;
+    `prompt`: the system prompt; `free`: a choice of the assistant that needs no ground (page size, sort order), or a
+    value that follows from others (`why` says how)."""
+
+    kind: Literal["user", "result", "prompt", "free"]
+    fact: str | None = None
+    step: int | None = None
+    path: list[str | int] = []
+    why: str = ""
+
+
+class Step(Part):
+    """One call of the ground-truth plan. `sources` is keyed by JSON pointer into `arguments` ("/request/subject")."""
+
+    id: int
+    turn: int  # user turn that makes it due
+    tool: str  # offered name
+    world_id: str
+    arguments: dict[str, Any]
+    sources: dict[str, Source]
+    after: list[int] = []  # steps whose result or effect it needs
+    effect: Literal["read", "write"]
+
+
+class Ask(Part):
+    """A question the expert must put before it can go on."""
+
+    turn: int
+    before: int  # step id
+    facts: list[str]
+    question: str
+
+
+class Plan(Part):
+    steps: list[Step]
+    asks: list[Ask] = []
+    minimal: Literal["yes", "unknown"] = "unknown"
+
+
+# --- the rubric -------------------------------------------------------------------------------------------------------
+
+
+class CriterionSpec(Part):
+    """`check` names a pure function of rubrics.checks; `params` are its arguments."""
+
+    id: str
+    part: Literal["success", "pattern", "checkpoint", "safety", "style"]
+    text: str  # for a person
+    check: str
+    params: dict[str, Any] = {}
+    required: bool = Field(default=True)  # a required criterion that fails fails the trajectory
+
+
+class Rubric(Part):
+    criteria: list[CriterionSpec]
