@@ -30,6 +30,7 @@ from tools_catalog.words import (
 )
 
 Voice = Literal["imperative", "third", "use", "tool"]
+Notice = Literal["none", "sentence", "tag"]
 Listing = Literal["none", "required", "inline", "block", "dashes"]
 
 _SYNONYMS: dict[str, tuple[str, ...]] = {
@@ -89,7 +90,7 @@ class Habits:
 
     voice: Voice
     listing: Listing
-    notice: Literal["none", "sentence", "tag"]
+    notice: Notice
     service: bool  # whether the service is named
     identified: bool  # whether "by its ID" is said
     synonym: int
@@ -101,10 +102,11 @@ def habits_of(server: str) -> Habits:
     raw = hashlib.sha256(f"habits:{server}".encode()).digest()
     voices: tuple[Voice, ...] = ("imperative", "imperative", "imperative", "third", "third", "use", "tool")
     listings: tuple[Listing, ...] = ("none", "none", "none", "required", "inline", "inline", "block", "dashes")
+    notices: tuple[Notice, ...] = ("none", "none", "sentence", "tag")
     return Habits(
         voice=voices[raw[0] % len(voices)],
         listing=listings[raw[1] % len(listings)],
-        notice=("none", "none", "sentence", "tag")[raw[2] % 4],  # type: ignore[arg-type]
+        notice=notices[raw[2] % len(notices)],
         service=raw[3] % 5 < 2,
         identified=raw[4] % 2 == 0,
         synonym=raw[5],
@@ -113,7 +115,7 @@ def habits_of(server: str) -> Habits:
 
 @lru_cache(maxsize=4096)
 def service_label(server: str) -> str:
-    """A service's name for a sentence, from the server's id: `gmail-someone` -> `Gmail`, `aws-s3-tables` -> `AWS S3 tables`."""
+    """A service's name for a sentence, from the id: `gmail-someone` -> `Gmail`, `aws-s3-tables` -> `AWS S3 tables`."""
     words = [w for w in server.replace("_", "-").split("-") if w and w not in ("ref", "mcp", "server", "old")]
     if not words:
         return server
@@ -236,7 +238,8 @@ def _parameters(server: str, properties: dict[str, Any], required: list[str], ha
         return f" Requires {_enumerate(required)}." if required else ""
     if habits.listing == "inline":
         text = f" Takes {_enumerate(required)}." if required else ""
-        return text + (f" Optional: {', '.join(optional[:6])}{', ...' if len(optional) > 6 else ''}." if optional else "")
+        more = ", ..." if len(optional) > 6 else ""
+        return text + (f" Optional: {', '.join(optional[:6])}{more}." if optional else "")
     mark, head = ("- ", "Parameters:") if habits.listing == "dashes" else ("    ", "Args:")
     lines = []
     for name in [*required, *optional][:12]:

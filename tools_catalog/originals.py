@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+_HEAD = ("server_id", "registry", "package", "version", "license", "domain")
 HASHED = ("name", "title", "description", "inputSchema", "outputSchema", "annotations")
 
 
@@ -46,8 +47,7 @@ def read_harvest(path: Path) -> Iterator[dict[str, Any]]:
         for file in sorted(path.glob("*.json")):
             yield from _cached_tools(file)
         return
-    opener = lzma.open(path, "rt", encoding="utf-8") if path.suffix == ".xz" else path.open(encoding="utf-8")
-    with opener as lines:
+    with lzma.open(path, "rt", encoding="utf-8") if path.suffix == ".xz" else path.open(encoding="utf-8") as lines:
         for number, line in enumerate(lines, 1):
             if line.strip():
                 yield _object(line, f"{path.name}:{number}")
@@ -58,7 +58,7 @@ def _cached_tools(file: Path) -> Iterator[dict[str, Any]]:
     tools = record.get("tools")
     if not isinstance(tools, list):
         raise ValueError(f"{file.name}: no list of tools")
-    head = {key: value for key, value in record.items() if key in ("server_id", "registry", "package", "version", "license", "domain")}
+    head = {key: record[key] for key in _HEAD if key in record}
     for tool in tools:
         if not isinstance(tool, dict):
             raise ValueError(f"{file.name}: a tool is not an object")

@@ -43,8 +43,10 @@ _KNOWN: dict[str, tuple[str, ...]] = {
     "ids": ("IDs of the items.", "Which items, by ID."),
 }
 _ADJECTIVES = frozenset(
-    "friendly full first last middle display user file short long new old host domain start end target source".split()
-)
+    ("friendly", "full", "first", "last", "middle", "display", "user", "file", "short", "long", "new", "old", "host",
+     "domain", "start", "end", "target", "source")
+)  # fmt: skip
+_ATTRIBUTES = frozenset(("name", "title", "type", "status", "code", "key", "number"))
 _FORMATS = {
     "date": "as YYYY-MM-DD",
     "date-time": "as an ISO 8601 date and time",
@@ -106,7 +108,7 @@ def _noun_sentence(key: str, words: tuple[str, ...], facts: Mapping[str, Any], s
         many = human([*before, plural(last)])
         return (f"List of {many}.", f"{_capital(many)} to use.")[pick]
     noun = human(words)
-    if last in ("name", "title", "type", "status", "code", "key", "number") and before and before[-1] not in _ADJECTIVES:
+    if last in _ATTRIBUTES and before and before[-1] not in _ADJECTIVES:
         return (f"{_capital(human([last]))} of the {human(before)}.", f"{_capital(noun)}.")[pick]
     if words[0] in ("start", "from", "since", "after") and len(words) > 1:
         return (f"{_capital(noun)}: beginning of the range.", f"{_capital(noun)}.")[pick]

@@ -16,6 +16,8 @@ import math
 import re
 from typing import Any
 
+from tools_catalog.originals import canonical
+
 MAX_DEPTH = 24  # nesting of sub-schemas; the deepest real tool measured needs 14 property levels
 MAX_NODES = 4000  # sub-schemas per tool; the largest real tool measured has about 1,900
 MAX_IDENTIFIER = 64
@@ -25,7 +27,7 @@ MAX_ENUM = 400
 
 TYPES = frozenset({"string", "number", "integer", "boolean", "array", "object", "null"})
 _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
-_COUNTS = ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties", "minContains", "maxContains")
+_COUNTS = ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties")
 _SENTENCE = re.compile(r"[.!?;](\s|$)|:\s|,\s.*,\s")
 _PROSE_PATTERN = re.compile(r"\s|[A-Za-z]{12,}")
 _NESTED_REPEAT = re.compile(r"[+*}]\)+[+*{]")
@@ -171,7 +173,7 @@ class _Reducer:
         members = node.get("enum")
         if isinstance(members, list):
             kept = [m for m in members if self._scalar_fact(m)][:MAX_ENUM]
-            unique = [m for i, m in enumerate(kept) if not any(m is n or (m == n and type(m) is type(n)) for n in kept[:i])]
+            unique = list({canonical(m): m for m in kept}.values())
             self.lost += len(members) - len(kept)
             if unique:
                 out["enum"] = unique
@@ -191,7 +193,9 @@ class _Reducer:
 
     @staticmethod
     def _scalar_fact(value: Any) -> bool:
-        return value is None or isinstance(value, bool) or _number(value) or (isinstance(value, str) and is_fact_text(value))
+        if isinstance(value, str):
+            return is_fact_text(value)
+        return value is None or isinstance(value, bool) or _number(value)
 
     @staticmethod
     def _is_plain_pattern(pattern: str) -> bool:

@@ -7,17 +7,22 @@ from functools import lru_cache
 
 _SPLIT = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+[0-9]*|[A-Z]+[0-9]*|[0-9]+[a-z]*")
 
-READ_VERBS = frozenset(
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+READ_VERBS = _words(
     """get list read search find fetch query show describe view check count lookup look browse inspect retrieve
-    analyze analyse compare preview explain validate verify calculate compute estimate summarize detect discover resolve
-    scan status watch monitor download export head tail diff log logs stat stats history info ping test whoami lint
+    analyze analyse compare preview explain validate verify calculate compute estimate summarize detect discover
+    resolve scan status watch monitor download export head tail diff log logs stat stats history info ping test whoami lint
     peek load filter recommend suggest predict forecast convert translate parse evaluate measure audit trace poll wait
     introspect profile sample aggregate autocomplete geocode crawl scrape extract screenshot capture snapshot review
     identify determine classify tokenize encode decode hash format render plot visualize simulate solve lists gets
     subscribe-list see report help echo tree overview summary metrics schema version ls cat grep glob exists has is
-    annotate integrate differentiate simplify expand factor hover goto""".split()
+    annotate integrate differentiate simplify expand factor hover goto"""
 )
-WRITE_VERBS = frozenset(
+WRITE_VERBS = _words(
     """create add update delete remove set send post put patch insert edit write modify move copy rename upload import
     enable disable start stop restart run execute invoke trigger cancel close open archive unarchive restore assign
     unassign approve reject publish unpublish deploy install uninstall attach detach connect disconnect register
@@ -35,30 +40,36 @@ WRITE_VERBS = frozenset(
     compress optimize crop resize arrange group ungroup export-to swipe-left focus dismiss accept decline confirm
     request upgrade downgrade block unblock report-abuse put-item teleport spawn undo redo quit login logout signup
     authenticate authorize setup mutate overwrite concat zip unzip sign encrypt decrypt hide unhide unset touch mkdir
-    rm mv cp chmod package mint tokenise schedule-to wait-for swap-to rerun""".split()
+    rm mv cp chmod package mint tokenise schedule-to wait-for swap-to rerun"""
 )
 VERBS = READ_VERBS | WRITE_VERBS
 # Nouns that happen to be verbs elsewhere: they count as verbs only when they lead a name.
-_NOUNISH = frozenset(
+_NOUNISH = _words(
     """log logs status stats stat history info test order issue record label tag group report index schema version
     summary overview metrics help tree batch bulk link process profile sample review type head tail is has new share
     play store book request build release filter block format hash trace free return ship plot schedule go switch
-    export import select order audit commit merge branch diff sign""".split()
+    export import select order audit commit merge branch diff sign"""
 )
-_PLAIN = frozenset("get list create update delete add remove set search find fetch read write send".split())
-_BARE_AFTER = frozenset("by as in via per at".split())
-_SMALL = frozenset("to from for by of in on at with and or as per via into the a an all between".split())
-_UPPER = {
-    w: w.upper()
-    for w in """id url uri api sql csv json xml html pdf ip dns ssl tls ssh vm vpc cpu gpu ui ux http https aws gcp iam s3 ec2 rds
-    sms mfa otp sku pr ci cd sdk cli crm seo kpi ai llm mcp ssid mac vlan cdn acl arn db rss ttl utc iso crs gpt pnl ui
-    2d 3d svg png jpg gif dbt kb qr usd eur oauth sso faq etf ipo gdp cpi eps cve cidr dhcp nat vpn usb bpm midi""".split()
-} | {"ids": "IDs", "urls": "URLs", "oauth": "OAuth", "apis": "APIs", "vms": "VMs"}
-_IRREGULAR = {"person": "people", "child": "children", "man": "men", "index": "indexes", "schema": "schemas", "data": "data"}
-_UNCOUNTABLE = frozenset(
+_PLAIN = _words("get list create update delete add remove set search find fetch read write send")
+_BARE_AFTER = _words("by as in via per at")
+_SMALL = _words("to from for by of in on at with and or as per via into the a an all between")
+_ACRONYMS = _words(
+    """id url uri api sql csv json xml html pdf ip dns ssl tls ssh vm vpc cpu gpu ui ux http https aws gcp iam s3 ec2 rds
+    sms mfa otp sku pr ci cd sdk cli crm seo kpi ai llm mcp ssid mac vlan cdn acl arn db rss ttl utc iso crs gpt pnl ev
+    2d 3d svg png jpg gif dbt kb qr usd eur sso faq etf ipo gdp cpi eps cve cidr dhcp nat vpn usb bpm midi cdc eia"""
+)
+_UPPER = {w: w.upper() for w in _ACRONYMS} | {
+    "ids": "IDs",
+    "urls": "URLs",
+    "oauth": "OAuth",
+    "apis": "APIs",
+    "vms": "VMs",
+}
+_IRREGULAR = {"person": "people", "child": "children", "man": "men", "index": "indexes", "data": "data"}
+_UNCOUNTABLE = _words(
     """data info information status weather metadata access content health text code history time news usage traffic
     memory analytics billing money support feedback permission storage configuration config settings help auth
-    hardware software audio video text music equipment code balance gdp inflation stock""".split()
+    hardware software audio video text music equipment code balance gdp inflation stock"""
 )
 
 
@@ -131,7 +142,7 @@ def with_articles(words: tuple[str, ...]) -> str:
             chunks.append([])
         else:
             chunks[-1].append(word)
-    parts = []
+    parts: list[str] = []
     for chunk in chunks:
         if not chunk:
             continue
