@@ -15,8 +15,8 @@ def _words(text: str) -> frozenset[str]:
 READ_VERBS = _words(
     """get list read search find fetch query show describe view check count lookup look browse inspect retrieve
     analyze analyse compare preview explain validate verify calculate compute estimate summarize detect discover
-    resolve scan status watch monitor download export head tail diff log logs stat stats history info ping test whoami lint
-    peek load filter recommend suggest predict forecast convert translate parse evaluate measure audit trace poll wait
+    resolve scan status watch monitor download export head tail diff log logs stat stats history info ping test whoami
+    lint peek load filter recommend suggest predict forecast convert translate parse evaluate measure audit trace poll wait
     introspect profile sample aggregate autocomplete geocode crawl scrape extract screenshot capture snapshot review
     identify determine classify tokenize encode decode hash format render plot visualize simulate solve lists gets
     subscribe-list see report help echo tree overview summary metrics schema version ls cat grep glob exists has is
@@ -47,15 +47,15 @@ VERBS = READ_VERBS | WRITE_VERBS
 _NOUNISH = _words(
     """log logs status stats stat history info test order issue record label tag group report index schema version
     summary overview metrics help tree batch bulk link process profile sample review type head tail is has new share
-    play store book request build release filter block format hash trace free return ship plot schedule go switch
+    reserve scale change train lock watch monitor focus view count play store book request build release filter block format hash trace free return ship plot schedule go switch
     export import select order audit commit merge branch diff sign"""
 )
 _PLAIN = _words("get list create update delete add remove set search find fetch read write send")
 _BARE_AFTER = _words("by as in via per at")
 _SMALL = _words("to from for by of in on at with and or as per via into the a an all between")
 _ACRONYMS = _words(
-    """id url uri api sql csv json xml html pdf ip dns ssl tls ssh vm vpc cpu gpu ui ux http https aws gcp iam s3 ec2 rds
-    sms mfa otp sku pr ci cd sdk cli crm seo kpi ai llm mcp ssid mac vlan cdn acl arn db rss ttl utc iso crs gpt pnl ev
+    """id url uri api sql csv json xml html pdf ip dns ssl tls ssh vm vpc cpu gpu ui ux http https aws gcp iam s3 ec2
+    rds sms mfa otp sku pr ci cd sdk cli crm seo kpi ai llm mcp ssid mac vlan cdn acl arn db rss ttl utc iso crs gpt pnl ev
     2d 3d svg png jpg gif dbt kb qr usd eur sso faq etf ipo gdp cpi eps cve cidr dhcp nat vpn usb bpm midi cdc eia"""
 )
 _UPPER = {w: w.upper() for w in _ACRONYMS} | {
