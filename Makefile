@@ -1,0 +1,35 @@
+# Two commands on a fresh machine: `make run` and `make test`. Everything else is an option.
+PYTHON ?= python3
+BIN := .venv/bin
+RUN_FLAGS ?=
+
+.PHONY: setup run test test-slow lint bench clean
+
+setup: .venv/.setup-done
+
+.venv/.setup-done: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "synth needs python >= 3.11; set PYTHON=python3.11 or newer")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+run: setup
+	$(BIN)/synth run pipelines/tooluse.yaml $(RUN_FLAGS)
+
+test: setup
+	$(BIN)/python -m pytest -m "not slow" -n 2 -q
+
+test-slow: setup
+	$(BIN)/python -m pytest -m slow -q
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup
+	$(BIN)/python -m pytest -q --benchmark-only
+
+clean:
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,203 @@
+"""The driver: hands parts to an executor, commits what comes back, and knows which committed parts still count.
+
+A part counts when the digest of everything it was made from is what it would be made from now. Nothing here depends
+on the number of workers or on the order in which parts finish.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from synth.pipeline import Pipeline
+from synth.records import StageName, content_hash
+from synth.reporting import Reporter
+from synth.rounds import kind_of
+from synth.stage import Context, Part
+from synth.store.inputs import CommittedInputs, snapshot
+from synth.store.parts import STAGE_TABLE
+from synth.store.run_store import RunStore, StageState
+from synth.work import Done, Executor, Job
+
+SLOW: tuple[StageName, ...] = ("worlds", "tools", "agents")  # made whole, in waves
+STREAM: tuple[StageName, ...] = ("tasks", "rollouts", "judge")  # made part by part, each as soon as the one before
+TABLES_READ: dict[StageName, tuple[str, ...]] = {
+    "worlds": ("worlds",), "tools": ("worlds", "tools"), "agents": ("worlds", "tools", "agents"),
+    "tasks": ("worlds", "tools", "agents"), "rollouts": ("worlds", "tools", "agents", "tasks"),
+    "judge": ("worlds", "tools", "agents", "tasks", "trajectories"),
+    "shards": ("worlds", "tools", "agents", "tasks", "trajectories", "verdicts"),
+}  # fmt: skip
+
+
+class Interrupted(Exception):  # noqa: N818 - not an error: the user asked to stop
+    """The user pressed Ctrl-C; everything finished is committed."""
+
+
+class Driver:
+    """One run's moving parts. `draining` is set by the first Ctrl-C."""
+
+    def __init__(
+        self, pipeline: Pipeline, modules: Mapping[StageName, Any], store: RunStore, executor: Executor, report: Reporter
+    ) -> None:
+        self.pipeline, self.modules, self.store, self.executor, self.report = pipeline, modules, store, executor, report
+        self.draining = False
+        self.made = 0
+        self.seconds: dict[str, float] = {}
+        self.visible: set[int] = set()  # parts of a slow stage's own table that its running wave may read
+        self.shards_fingerprint = ""
+        self._attempts: dict[tuple[StageName, int], int] = {}
+
+    # -- what a part is made from -------------------------------------------------------------------------------
+
+    def state(self, stage: StageName) -> StageState:
+        return self.store.stages[stage]
+
+    def base(self, *stages: StageName) -> str:
+        """The digest of whole committed stages."""
+        return content_hash([[stage, self.state(stage).digest()] for stage in stages])
+
+    def context(self, stage: StageName) -> Context:
+        """The context for questions the driver itself asks a stage (`waves`, `candidates`)."""
+        return Context(self.pipeline.seed, self.pipeline.stage(stage), self._inputs(stage))
+
+    def digest(self, part: Part) -> str:
+        """The digest of everything a part is made from."""
+        entries = [self.state(s).parts.get(part.index) for s in STREAM[: STREAM.index(part.stage)]] if part.stage in STREAM else []
+        if part.stage in SLOW:
+            at = SLOW.index(part.stage)
+            return content_hash([self.base(*SLOW[:at]), part.start, part.stop, part.payload])
+        if part.stage == "shards":
+            return content_hash([self.shards_fingerprint, self.base(*SLOW, *STREAM)])
+        own = [part.start, part.stop, part.payload] if part.stage == "tasks" else []
+        return content_hash([self.base(*SLOW), own, [entry.digest() if entry else None for entry in entries]])
+
+    def counts(self, part: Part, digest: str | None = None) -> bool:
+        """Whether the committed part of this stage and index is the one that would be made now."""
+        entry = self.state(part.stage).parts.get(part.index)
+        return entry is not None and entry.inputs == (digest or self.digest(part))
+
+    def _inputs(self, stage: StageName, index: int | None = None) -> CommittedInputs:
+        whole = stage not in STREAM or index is None
+        inputs = snapshot(self.store.run_dir, [self.state(s) for s in (SLOW if not whole else self.store.stages)],
+                          TABLES_READ[stage])  # fmt: skip
+        if stage in SLOW:
+            own = inputs.files[STAGE_TABLE[stage]]
+            inputs.files[STAGE_TABLE[stage]] = {i: file for i, file in own.items() if i in self.visible}
+        if not whole:  # a streaming part sees its own forerunners only
+            for before in STREAM[: STREAM.index(stage)]:
+                entry = self.state(before).parts.get(index)
+                table = STAGE_TABLE[before]
+                inputs.files[table] = {index: f for f in (entry.files if entry else []) if f.table == table}
+        return inputs
+
+    # -- making and committing ------------------------------------------------------------------------------------
+
+    def work(
+        self, parts: list[Part], then: Callable[[Part], list[Part]] = lambda _: [], digest: Callable[[Part], str] | None = None
+    ) -> None:
+        """Make and commit the parts, and after each what `then` says; parts that count already are passed over.
+        Raises Interrupted after a Ctrl-C, once everything in flight is committed."""
+        digest_of = digest or self.digest
+        waiting, flying = deque(parts), 0
+        while waiting or flying:
+            while waiting and flying < self.executor.slots and not self.draining:
+                part = waiting.popleft()
+                made_from = digest_of(part)
+                if self.counts(part, made_from):
+                    waiting.extendleft(then(part))
+                    continue
+                self.executor.submit(self._job(part, made_from))
+                flying += 1
+            if not flying:
+                break
+            done = self.executor.wait(0.2)
+            if done is not None:
+                flying -= 1
+                self._commit(done)
+                waiting.extendleft(then(done.job.part))
+        if self.draining:
+            raise Interrupted
+
+    def _job(self, part: Part, digest: str) -> Job:
+        attempt = self._attempts.get((part.stage, part.index), 0) + 1
+        inputs = self._inputs(part.stage, part.index)
+        return Job(self.modules[part.stage], part, self.pipeline.seed, self.pipeline.stage(part.stage), inputs, digest, attempt)
+
+    def _commit(self, done: Done) -> None:
+        if done.error is not None:
+            raise done.error
+        assert done.entry is not None  # noqa: S101
+        stage, index = done.job.part.stage, done.entry.index
+        if done.trouble:
+            self.report.note(f"{stage} part {index} broke; its slots are infra failures", trouble=done.trouble)
+        if stage == "shards":
+            self.on_shards(done)
+        else:
+            self.store.publish(stage, done.entry)
+        self.made += 1
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + done.seconds
+        if stage in STREAM:
+            self.sweep([index])
+        state = self.state(stage)
+        self.report.event(
+            "part", stage=stage, part=index, parts=len(state.parts), rows=done.entry.rows, opened=done.entry.opened,
+            dropped=done.entry.dropped, failed=done.entry.failed, seconds=round(done.seconds, 3), rows_total=state.count("rows"),
+        )  # fmt: skip
+
+    def on_shards(self, done: Done) -> None:
+        """Set by the run loop: shards commit with their fingerprint."""
+        raise NotImplementedError
+
+    # -- taking back ----------------------------------------------------------------------------------------------
+
+    def sweep(self, indexes: list[int] | None = None) -> None:
+        """Retire streamed parts that were made from something that is no longer there."""
+        for stage in STREAM:
+            parts = self.state(stage).parts
+            stale = [i for i in (indexes if indexes is not None else sorted(parts)) if i in parts and not self._still_counts(stage, i)]
+            self.store.retire(stage, stale)
+
+    def _still_counts(self, stage: StageName, index: int) -> bool:
+        entry = self.state(stage).parts[index]
+        before = STREAM[STREAM.index(stage) - 1] if stage != "tasks" else None
+        if before is not None and index not in self.state(before).parts:
+            return False
+        payload = {"kinds": [kind_of(index)] * (entry.stop - entry.start)} if stage == "tasks" else {}
+        return self.counts(Part(stage, index, entry.start, entry.stop, payload))
+
+    def reopen(self, class_: str) -> int:
+        """Retire every part that holds failures of a class, so that its slots run again. Returns the slots."""
+        slots = 0
+        for stage, state in self.store.stages.items():
+            failing = [i for i, entry in state.parts.items() if entry.failed.get(class_)]
+            for index in failing:
+                self._attempts[stage, index] = state.parts[index].attempt
+                slots += state.parts[index].failed[class_]
+            self.store.retire(stage, failing)
+        return slots
+
+    # -- Ctrl-C ---------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """First SIGINT drains, the second stops at once. Outside the main thread signals stay as they are."""
+
+        def on_signal(number: int, frame: FrameType | None) -> None:
+            if self.draining:
+                raise KeyboardInterrupt
+            self.draining = True
+            self.report.note("stopping: parts in flight are being finished (Ctrl-C again stops at once)")
+
+        try:
+            before = signal.signal(signal.SIGINT, on_signal)
+        except ValueError:  # not the main thread
+            yield
+            return
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)

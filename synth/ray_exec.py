@@ -1,0 +1,109 @@
+"""Parts on Ray: the only room that knows Ray. `ray.init` on this machine by default, `address` for a cluster.
+
+A part is one Ray task in a reused worker process, so that worlds and tools are decoded once per worker. A worker that
+dies costs its part another try; after `TRIES` the slots become infra failures in the ledger. Ray's own retries are
+off: a part must not be counted twice.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import replace
+from typing import Any
+
+from synth.errors import UsageError
+from synth.store.parts import write_part
+from synth.work import Done, Job, do_part, lost_slots
+
+TRIES = 3
+OBJECT_STORE_BYTES = 128 << 20  # rows travel as files, not as objects; Ray's default would take a third of the memory
+
+
+def _task(job: Job) -> Done:
+    done = do_part(job)
+    # the job (with its inputs snapshot) is known to the driver; send back only what is new
+    return replace(done, job=None)  # type: ignore[arg-type]
+
+
+class RayExecutor:
+    """Runs jobs as Ray tasks. Ray starts at the first job, so a run with nothing to do never pays for it."""
+
+    def __init__(self, workers: int | None = None, address: str | None = None) -> None:
+        self._workers = workers or len(os.sched_getaffinity(0))
+        self._address = address
+        self._flying: dict[Any, tuple[Job, int]] = {}
+        self._remote: Any = None
+        self.slots = 2 * self._workers  # one running and one waiting per worker
+
+    def submit(self, job: Job) -> None:
+        self._start()
+        self._launch(job, 1)
+
+    def wait(self, seconds: float) -> Done | None:
+        import ray
+
+        deadline = time.monotonic() + seconds
+        while self._flying:
+            ready, _ = ray.wait(list(self._flying), num_returns=1, timeout=max(0.0, deadline - time.monotonic()))
+            if not ready:
+                return None
+            job, tries = self._flying.pop(ready[0])
+            try:
+                return replace(ray.get(ready[0]), job=job)
+            except (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError, ray.exceptions.OutOfMemoryError,
+                    ray.exceptions.LocalRayletDiedError, ray.exceptions.ObjectLostError) as error:  # fmt: skip
+                if tries < TRIES:
+                    self._launch(job, tries + 1)
+                    continue
+                return self._lost(job, f"the worker died {tries} times: {type(error).__name__}")
+            except ray.exceptions.RayTaskError as error:
+                return Done(job, None, error=error.cause if isinstance(error.cause, Exception) else error)
+        return None
+
+    def close(self) -> None:
+        import ray
+
+        if self._remote is not None:
+            for ref in self._flying:
+                ray.cancel(ref, force=True)
+            self._flying.clear()
+            ray.shutdown()
+            self._remote = None
+
+    def _launch(self, job: Job, tries: int) -> None:
+        self._flying[self._remote.remote(job)] = (job, tries)
+
+    def _lost(self, job: Job, detail: str) -> Done:
+        output = lost_slots(job, "infra", detail)
+        entry = write_part(job.inputs.run_dir, job.part, output, job.digest, job.attempt)
+        return Done(job, entry, trouble=detail)
+
+    def _start(self) -> None:
+        if self._remote is not None:
+            return
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no telemetry
+        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        os.environ.setdefault("RAY_DEDUP_LOGS", "0")
+        import ray
+
+        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+        try:
+            if self._address:
+                ray.init(address=self._address, **quiet)
+                self._workers = max(1, int(ray.cluster_resources().get("CPU", 1)))
+                self.slots = 2 * self._workers
+            else:
+                ray.init(address="local", num_cpus=self._workers, include_dashboard=False,
+                         object_store_memory=OBJECT_STORE_BYTES, **quiet)  # fmt: skip
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            where = f"the cluster at {self._address}" if self._address else "Ray on this machine"
+            raise UsageError(f"{where} could not be reached: {' '.join(str(error).split())[:200]}") from None
+        self._remote = ray.remote(_task).options(num_cpus=1, max_retries=0)
+
+
+def ray_version() -> str:
+    """For `synth doctor`."""
+    import ray
+
+    return str(ray.__version__)

@@ -1,0 +1,317 @@
+"""The run: execute what is not done, commit, stop when every kind has its target.
+
+`_loop` is the whole run, in order. What is committed under the same stage fingerprint is kept; what a changed setting
+makes stale moves to `_old/`. The driver (synth.driver) commits; workers only ever write attempts.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from synth.driver import SLOW, STREAM, Driver, Interrupted
+from synth.errors import RefusedError, UsageError
+from synth.fingerprints import Fingerprint, fingerprints
+from synth.pipeline import Pipeline, ShardsSettings, load_pipeline
+from synth.records import SCHEMA_VERSION, STAGES, StageName, content_hash
+from synth.reporting import Face, Reporter, Silent, now
+from synth.rounds import Plan, kind_of
+from synth.stage import Part
+from synth.stages import load
+from synth.store.files import locked, read_json, write_json
+from synth.store.run_store import RunStore
+from synth.work import Done, Executor, InProcess
+
+CODE_VERSION = "0.1.0"
+
+
+@dataclass
+class RunResult:
+    """How a run ended. `exit_code` follows docs/run-folder.md: 0 done, 3 fewer rows than asked, 4 refused, 130 stopped."""
+
+    run_dir: Path
+    exit_code: int
+    status: str
+    text: str
+    made: int = 0  # parts made by this call
+    rows: dict[str, int] = field(default_factory=dict)  # accepted rows per kind
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line adds to a pipeline. `workers` 0 runs in this process, None uses every CPU."""
+
+    out: Path | None = None
+    fresh: bool = False
+    limit: int | None = None
+    retry: str | None = None
+    workers: int | None = None
+    ray_address: str | None = None
+
+
+def run_pipeline(
+    pipeline: Pipeline | str | Path, options: Options = Options(), stages: Mapping[StageName, Any] | None = None,
+    face: Face | None = None, executor: Executor | None = None,
+) -> RunResult:  # fmt: skip
+    """Run or resume a pipeline (a `Pipeline`, or the path of its file) and say how it ended.
+
+    `stages` replaces the seven stage modules. Raises UsageError for what the user can mend, RefusedError where the
+    folder belongs to another run or too many slots failed."""
+    if not isinstance(pipeline, Pipeline):
+        pipeline = load_pipeline(pipeline)
+    modules = stages or load()
+    prints = fingerprints(pipeline, modules)
+    run_dir = options.out or Path("runs") / pipeline.name
+    if options.fresh:
+        _move_aside(run_dir)
+    _check_owner(run_dir, pipeline)
+    with locked(run_dir):
+        executor = executor or _executor(options)
+        try:
+            with Reporter(run_dir, face or Silent()) as report:
+                driver = Driver(pipeline, modules, RunStore(run_dir), executor, report)
+                return _Run(driver, prints, options).go()
+        finally:
+            executor.close()
+
+
+class _Run:
+    def __init__(self, driver: Driver, prints: Mapping[StageName, Fingerprint], options: Options) -> None:
+        self.driver, self.prints, self.options = driver, prints, options
+        self.store, self.report, self.pipeline = driver.store, driver.report, driver.pipeline
+        self.wanted: ShardsSettings = self.pipeline.stages.shards
+        self.run_dir = self.store.run_dir
+        self.started = now()
+        self._candidates: dict[tuple[int, str], list[Any]] = {}
+        driver.shards_fingerprint = prints["shards"].digest
+        driver.on_shards = self._publish_shards  # type: ignore[method-assign]
+
+    def _loop(self) -> RunResult:
+        """Worlds, tools and agents in waves; rounds of tasks, rollouts and verdicts; then the shards."""
+        self._keep_or_reset()
+        if self._nothing_to_do():
+            return self._ended("nothing to do: everything is made")
+        for stage in SLOW:
+            self._waves(stage)
+        self.driver.sweep()
+        opened: dict[str, int] = {}
+        plan = Plan(self.pipeline.stages.tasks.part_size, self.pipeline.stages.tasks.oversample, self.wanted.target, self.options.limit)
+        for number in range(1, self.wanted.max_rounds + 1):
+            further = plan.next(opened, self._accepted(plan.parts(opened)))
+            if further == opened or (number > 1 and len(plan.parts(further)) == len(plan.parts(opened))):
+                break
+            opened = further
+            self.driver.work(plan.parts(opened), then=self._next_part)
+            self._say_round(number, plan.parts(opened))
+        self._settle_extras({part.index for part in plan.parts(opened)})
+        self._refuse_if_broken()
+        self.driver.work([Part("shards", 0, 0, 1)])
+        return self._ended("done")
+
+    def go(self) -> RunResult:
+        """The loop, with its end written to run.json whatever it is."""
+        self._write_run_json("running")
+        interruptible = self.driver.interruptible() if self.driver.executor else nullcontext()
+        try:
+            with interruptible:
+                result = self._loop()
+        except (Interrupted, KeyboardInterrupt):
+            text = "stopped; what is finished is committed, the same command goes on from here"
+            result = RunResult(self.run_dir, 130, "interrupted", text, self.driver.made)
+        except RefusedError:
+            self._write_run_json("refused", 4)
+            raise
+        except BaseException:
+            self._write_run_json("failed", 1)
+            raise
+        self._write_run_json(result.status, result.exit_code, result.rows)
+        self.report.event("end", status=result.status, exit_code=result.exit_code, made=result.made, rows=result.rows)
+        return result
+
+    # -- before -----------------------------------------------------------------------------------------------------
+
+    def _keep_or_reset(self) -> None:
+        """Keep stages made under today's fingerprint, put the others aside (old shards stay until new ones are built)."""
+        for lost in self.store.remade:
+            self.report.note(f"{lost} was missing or damaged on disk and is made again")
+        for stage in (*SLOW, *STREAM):
+            state = self.driver.state(stage)
+            if state.fingerprint != self.prints[stage].digest:
+                if state.parts:
+                    self.report.note(f"{stage}: its settings or code changed; {len(state.parts)} parts move to _old and are made again")
+                self.store.reset(stage, self.prints[stage].digest)
+        if self.options.retry:
+            slots = self.driver.reopen(self.options.retry)
+            self.report.note(f"--retry {self.options.retry}: {slots} failed slots are open again")
+
+    def _nothing_to_do(self) -> bool:
+        """Whether the shards were made from exactly what is there, by a run that tried as hard as this one may."""
+        state = self.driver.state("shards")
+        part = Part("shards", 0, 0, 1)
+        if state.fingerprint != self.prints["shards"].digest or not self.driver.counts(part):
+            return False
+        if not all(self.driver.state(stage).complete for stage in (*SLOW, *STREAM)):
+            return False
+        return not state.extra.get("short") or state.extra.get("effort") == self._effort()
+
+    def _effort(self) -> list[Any]:
+        return [self.options.limit, self.wanted.max_rounds, self.pipeline.stages.tasks.oversample]
+
+    # -- stages made whole --------------------------------------------------------------------------------------------
+
+    def _waves(self, stage: StageName) -> None:
+        """Make a stage wave by wave; a wave is made from all before it, so its digest covers the waves before."""
+        driver, state = self.driver, self.driver.state(stage)
+        inputs = driver.base(*SLOW[: SLOW.index(stage)])
+        if state.complete and state.extra.get("inputs") == inputs:
+            self.report.event("stage", stage=stage, kept=len(state.parts), to_make=0)
+            return
+        driver.visible = set()
+        waves: list[list[Part]] = driver.modules[stage].waves(driver.context(stage))
+        self.store.retire(stage, set(state.parts) - {part.index for wave in waves for part in wave})
+        earlier: list[Part] = []
+        for wave in waves:
+            own = [state.parts[part.index].digest() for part in earlier]
+            made_from = {part.index: content_hash([driver.digest(part), own]) for part in wave}
+            kept = sum(driver.counts(part, made_from[part.index]) for part in wave)
+            self.report.event("stage", stage=stage, kept=kept + len(earlier), to_make=len(wave) - kept)
+            driver.visible = {part.index for part in earlier}
+            self.store.retire(stage, [p.index for p in wave if not driver.counts(p, made_from[p.index])])
+            driver.work(wave, digest=lambda part, made_from=made_from: made_from[part.index])  # type: ignore[misc]
+            earlier += wave
+        self.store.complete(stage, inputs)
+
+    # -- rounds ---------------------------------------------------------------------------------------------------------
+
+    def _next_part(self, part: Part) -> list[Part]:
+        """What follows a committed part: its rollouts, then their verdicts."""
+        at = STREAM.index(part.stage)
+        return [Part(STREAM[at + 1], part.index, part.start, part.stop)] if at + 1 < len(STREAM) else []
+
+    def _accepted(self, parts: list[Part]) -> dict[str, int]:
+        """Rows per kind that the parts would give now, found as the shards stage will find them."""
+        shards = self.driver.modules["shards"]
+        inputs = self.driver.context("shards").inputs
+        found = []
+        for part in parts:
+            entry = self.driver.state("judge").parts.get(part.index)
+            if entry is not None:
+                key = (part.index, entry.inputs + entry.digest())
+                if key not in self._candidates:
+                    self._candidates[key] = shards.candidates(inputs, part.index)
+                found += self._candidates[key]
+        return dict(shards.choose(found, self.wanted.target, self.wanted.dedup).accepted())
+
+    def _say_round(self, number: int, parts: list[Part]) -> None:
+        accepted = self._accepted(parts)
+        self.report.event(
+            "round", round=number, parts=len(parts), slots=sum(part.stop - part.start for part in parts),
+            accepted=sum(accepted.values()), asked=sum(self.wanted.target.values()), by_kind=dict(sorted(accepted.items())),
+        )  # fmt: skip
+
+    def _settle_extras(self, planned: set[int]) -> None:
+        """Parts that an earlier, larger target opened: judged where they were played, put aside where they were not."""
+        tasks, rollouts = self.driver.state("tasks").parts, self.driver.state("rollouts").parts
+        extras = sorted(set(tasks) - planned)
+        unplayed = [index for index in extras if index not in rollouts]
+        for stage in STREAM:
+            self.store.retire(stage, unplayed)
+        self.driver.work([Part("judge", i, tasks[i].start, tasks[i].stop) for i in extras if i in rollouts])
+        for stage in STREAM:
+            self.store.complete(stage, self.driver.base(*SLOW))
+
+    # -- the end ----------------------------------------------------------------------------------------------------------
+
+    def _refuse_if_broken(self) -> None:
+        """Too many infra failures mean that the rows left are a biased sample: no export unless told to."""
+        for stage in (*SLOW, *STREAM):
+            state = self.driver.state(stage)
+            broken = sum(entry.failed.get("infra", 0) for entry in state.parts.values())
+            opened = state.count("opened")
+            if broken > self.wanted.max_infra_share * opened and not self.wanted.allow_infra:
+                raise RefusedError(
+                    f"{broken} of {opened} slots of {stage} are infra failures, over the limit of {self.wanted.max_infra_share:.0%}; "
+                    f"`synth sql {self.run_dir} \"select * from failed\"` shows them, --retry infra runs them again, "
+                    "--set stages.shards.allow_infra=true exports all the same"
+                )
+
+    def _publish_shards(self, done: Done) -> None:
+        assert done.entry is not None  # noqa: S101
+        built = dict(done.built)
+        short = done.entry.closed_with_rows < sum(self.wanted.target.values())
+        name = built.pop("built")
+        extra = {**built, "short": short, "effort": self._effort()}
+        self.store.publish_shards(done.entry, self.prints["shards"].digest, name, extra)
+
+    def _ended(self, text: str) -> RunResult:
+        tasks = self.driver.state("tasks").parts
+        parts = [Part("tasks", i, tasks[i].start, tasks[i].stop, {"kinds": [kind_of(i)]}) for i in sorted(tasks)]
+        rows = self._accepted(parts)
+        asked = self.wanted.target
+        short = {kind: want - rows.get(kind, 0) for kind, want in asked.items() if rows.get(kind, 0) < want}
+        total = sum(rows.values())
+        if short:
+            missing = ", ".join(f"{count} {kind}" for kind, count in short.items())
+            text = f"{text}: {total:,} of {sum(asked.values()):,} rows; missing {missing}"
+            return RunResult(self.run_dir, 3, "short", text, self.driver.made, rows)
+        return RunResult(self.run_dir, 0, "done", f"{text}: {total:,} rows in {self.run_dir / 'sft'}", self.driver.made, rows)
+
+    def _write_run_json(self, status: str, exit_code: int | None = None, rows: dict[str, int] | None = None) -> None:
+        before = read_json(self.run_dir / "run.json") or {}
+        seconds = dict(before.get("seconds", {}))
+        if exit_code is not None:
+            for stage, spent in self.driver.seconds.items():
+                seconds[stage] = round(seconds.get(stage, 0.0) + spent, 3)
+        write_json(self.run_dir / "run.json", {
+            "schema_version": SCHEMA_VERSION, "code_version": CODE_VERSION, "status": status, "exit_code": exit_code,
+            "started": self.started, "ended": now() if exit_code is not None else None,
+            "pipeline": self.pipeline.model_dump(mode="json"),
+            "stages": {s: {"fingerprint": self.prints[s].digest, "covers": self.prints[s].covers} for s in STAGES},
+            "rows": rows or before.get("rows", {}), "seconds": seconds,
+        })  # fmt: skip
+
+
+def _executor(options: Options) -> Executor:
+    if options.workers == 0:
+        return InProcess()
+    from synth.ray_exec import RayExecutor
+
+    return RayExecutor(options.workers, options.ray_address)
+
+
+def _check_owner(run_dir: Path, pipeline: Pipeline) -> None:
+    """Refuse a folder that is something else, or that another pipeline made."""
+    if run_dir.exists() and not run_dir.is_dir():
+        raise UsageError(f"{run_dir} is a file, not a run folder; give another folder with --out")
+    known = read_json(run_dir / "run.json")
+    if known is None:
+        strangers = sorted(p.name for p in run_dir.iterdir() if p.name not in (".lock", "events.jsonl")) if run_dir.is_dir() else []
+        if strangers and not (run_dir / "worlds" / "_manifest").is_dir():
+            raise RefusedError(f"{run_dir} is not a run folder (it holds {strangers[0]}); give another one with --out")
+        return
+    made_by = known.get("pipeline", {})
+    changed = [f"{key} ({made_by.get(key)!r} there, {getattr(pipeline, key)!r} now)" for key in ("name", "seed")
+               if made_by.get(key) != getattr(pipeline, key)]  # fmt: skip
+    if known.get("schema_version") != SCHEMA_VERSION:
+        changed.append(f"schema version ({known.get('schema_version')} there, {SCHEMA_VERSION} now)")
+    if changed:
+        raise RefusedError(
+            f"{run_dir} belongs to another run: {', '.join(changed)} changed; --fresh moves it aside, --out gives another folder"
+        )
+
+
+def _move_aside(run_dir: Path) -> None:
+    if not run_dir.is_dir():
+        return
+    if read_json(run_dir / "run.json") is None:
+        raise RefusedError(f"{run_dir} is not a run folder, so --fresh does not touch it; give another one with --out")
+    with locked(run_dir):
+        number = 1
+        while (aside := run_dir.with_name(f"{run_dir.name}.old-{number}")).exists():
+            number += 1
+        shutil.move(run_dir, aside)

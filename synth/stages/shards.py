@@ -1,0 +1,230 @@
+"""Shards: passed trajectories -> SFT examples. Which rows are kept is decided here and nowhere else.
+
+`candidates` and `choose` also tell the run loop, after each round, how many rows are accepted so far. For each kind the
+lowest passing ordinals are kept up to its target, so candidates opened beyond what was needed never change a shard.
+Every trajectory ends as an example or as a drop with a reason: held_out, undecided, not_passed, duplicate, surplus.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from synth.records import SCHEMA_VERSION, DroppedRow, canonical, content_hash
+from synth.stage import Context, Output, Part
+from synth.store.sft import SftFolder, write_sft
+
+TABLE = "sft"
+VERSION = "1"
+ASSETS: list[str] = []
+
+# values that differ between two otherwise equal conversations: uuids, long hex, ids like `inv_4f9a2c` or `ORD-88213`
+_ID_LIKE = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\b[0-9a-f]{10,}\b"
+    r"|\b[A-Za-z]{1,12}[_-](?=[A-Za-z0-9]*\d)[A-Za-z0-9]{4,}\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One judged trajectory, without its text. `refused`: why it can never be a row, empty when it can."""
+
+    kind: str
+    ordinal: int
+    attempt: int
+    split: str
+    index: int  # of the part
+    trajectory_id: str
+    task_id: str
+    score: float | None
+    refused: str
+    content: str  # hash of the normalised conversation; empty when refused
+
+
+@dataclass
+class Selection:
+    """Which candidates become rows (`kept`, by ordinal) and why the others do not."""
+
+    kept: list[Candidate] = field(default_factory=list)
+    dropped: list[tuple[Candidate, str]] = field(default_factory=list)
+
+    def accepted(self) -> Counter[str]:
+        """Rows per kind."""
+        return Counter(candidate.kind for candidate in self.kept)
+
+
+def candidates(inputs: Any, index: int) -> list[Candidate]:
+    """The judged trajectories of one part."""
+    tasks = {r["task_id"]: r for r in inputs.columns("tasks", ["task_id", "ordinal", "kind", "split"], [index])}
+    verdicts = {r["trajectory_id"]: r for r in inputs.columns("verdicts", ["trajectory_id", "passed", "score"], [index])}
+    found = []
+    for row in inputs.columns("trajectories", ["trajectory_id", "task_id", "attempt", "messages"], [index]):
+        task, verdict = tasks[row["task_id"]], verdicts.get(row["trajectory_id"])
+        refused = _refused(task["split"], verdict)
+        found.append(
+            Candidate(
+                task["kind"], task["ordinal"], row["attempt"], task["split"], index, row["trajectory_id"],
+                row["task_id"], verdict["score"] if verdict else None, refused,
+                "" if refused else conversation_hash(row["messages"]),
+            )  # fmt: skip
+        )
+    return found
+
+
+def _refused(split: str, verdict: Mapping[str, Any] | None) -> str:
+    if verdict is None:
+        return "not_judged"
+    if verdict["passed"] is None:
+        return "undecided"
+    if not verdict["passed"]:
+        return "not_passed"
+    return "held_out" if split == "eval" else ""
+
+
+def choose(found: Iterable[Candidate], target: Mapping[str, int], dedup: bool) -> Selection:
+    """Walk by ordinal: one attempt per task, no conversation twice, no more than the target of each kind."""
+    chosen = Selection()
+    count: Counter[str] = Counter()
+    seen: set[str] = set()
+    done: set[str] = set()
+    for one in sorted(found, key=lambda c: (c.ordinal, c.attempt, c.trajectory_id)):
+        reason = one.refused
+        if not reason and (count[one.kind] >= target.get(one.kind, 0) or one.task_id in done):
+            reason = "surplus"
+        if not reason and dedup and one.content in seen:
+            reason = "duplicate"
+        if reason:
+            chosen.dropped.append((one, reason))
+            continue
+        seen.add(one.content)
+        done.add(one.task_id)
+        count[one.kind] += 1
+        chosen.kept.append(one)
+    return chosen
+
+
+def conversation_hash(messages: list[dict[str, Any]]) -> str:
+    """A hash that two conversations share when only ids, letter case or spaces differ; system prompts do not count."""
+    said = [
+        [m["role"], _normal(m.get("content") or ""), [_normal(canonical(c.get("function", {}))) for c in m.get("tool_calls") or []]]
+        for m in messages
+        if m["role"] != "system"
+    ]
+    return content_hash(said)
+
+
+def _normal(value: Any) -> str:
+    text = value if isinstance(value, str) else canonical(value)
+    return " ".join(_ID_LIKE.sub("#", text).lower().split())
+
+
+@dataclass
+class ShardsOutput(Output):
+    """The ledger of the shards, and how to build the folder."""
+
+    folder: SftFolder | None = None
+
+    def build(self, run_dir: Path) -> dict[str, Any]:
+        """Write the folder aside; the driver swaps it in. Returns its name and the sha256 of each file."""
+        assert self.folder is not None  # noqa: S101
+        return write_sft(run_dir, self.folder)
+
+
+def run(ctx: Context, part: Part) -> Output:
+    """Choose the rows; the examples themselves are streamed when the folder is written."""
+    inputs: Any = ctx.inputs
+    found = [one for index in inputs.parts("trajectories") for one in candidates(inputs, index)]
+    chosen = choose(found, ctx.settings.target, ctx.settings.dedup)
+    dropped = [
+        DroppedRow(stage="shards", row_id=one.trajectory_id, parent_id=one.task_id, reason=reason,
+                   detail=f"{one.kind} ordinal {one.ordinal} attempt {one.attempt}")
+        for one, reason in chosen.dropped
+    ]  # fmt: skip
+    folder = SftFolder(
+        splits=[split for split in ("train", "validation") if any(one.split == split for one in chosen.kept)],
+        examples=lambda split: examples(inputs, [one for one in chosen.kept if one.split == split]),
+        facts=_facts(inputs, chosen),
+        row_group_bytes=ctx.settings.row_group_mib << 20,
+    )
+    return ShardsOutput(len(found), closed_with_rows=len(chosen.kept), dropped=dropped, folder=folder)
+
+
+def examples(inputs: Any, kept: list[Candidate]) -> Iterator[dict[str, Any]]:
+    """SFT examples in ordinal order, one part of trajectories in memory at a time."""
+    agents = {row.agent_id: row for row in inputs.table("agents")}
+    tools = {row.tool_id: row for row in inputs.table("tools")}
+    by_part: dict[int, list[Candidate]] = {}
+    for one in kept:
+        by_part.setdefault(one.index, []).append(one)
+    for index in sorted(by_part):  # parts hold rising ordinals, so this is ordinal order
+        rows = {row.trajectory_id: row for row in inputs.part("trajectories", index)}
+        for one in by_part[index]:
+            row = rows[one.trajectory_id]
+            offered = [function_tool(tools[tool_id]) for tool_id in agents[row.agent_id].tool_ids]
+            yield {
+                "messages": [sft_message(message) for message in row.messages],
+                "tools": canonical(offered),
+                "trajectory_id": row.trajectory_id,
+                "task_id": row.task_id,
+                "kind": one.kind,
+                "policy": row.policy,
+                "score": one.score,
+            }
+
+
+def function_tool(tool: Any) -> dict[str, Any]:
+    """A tool row in the OpenAI form."""
+    return {
+        "type": "function",
+        "function": {"name": tool.name, "description": tool.description, "parameters": tool.input_schema},
+    }
+
+
+def sft_message(message: Mapping[str, Any]) -> dict[str, Any]:
+    """One message with the sft columns; absent fields are null. Loss falls on assistant messages."""
+    calls = message.get("tool_calls")
+    return {
+        "role": message["role"],
+        "content": message.get("content"),
+        "reasoning_content": message.get("reasoning_content"),
+        "name": message.get("name"),
+        "tool_call_id": message.get("tool_call_id"),
+        "train": message["role"] == "assistant",
+        "tool_calls": [_sft_call(call) for call in calls] if calls else None,
+    }
+
+
+def _sft_call(call: Mapping[str, Any]) -> dict[str, Any]:
+    arguments = call["function"]["arguments"]
+    text = arguments if isinstance(arguments, str) else canonical(arguments)
+    return {"id": call["id"], "type": "function", "function": {"name": call["function"]["name"], "arguments": text}}
+
+
+def _facts(inputs: Any, chosen: Selection) -> dict[str, Any]:
+    """What the dataset card states; counts only, in fixed order."""
+    kept = {one.trajectory_id for one in chosen.kept}
+    indexes = sorted({one.index for one in chosen.kept})
+    rows = [r for r in inputs.columns("trajectories", ["trajectory_id", "agent_id", "policy"], indexes)
+            if r["trajectory_id"] in kept]  # fmt: skip
+    agents = {r["agent_id"]: r for r in inputs.columns("agents", ["agent_id", "world_ids", "tool_ids"])}
+    worlds = {r["world_id"]: r for r in inputs.columns("worlds", ["world_id", "origin", "roots"])}
+    tools = {r["tool_id"]: r["origin"] for r in inputs.columns("tools", ["tool_id", "origin"])}
+    used = {r["agent_id"] for r in rows}
+    used_worlds = {world_id for agent_id in used for world_id in agents[agent_id]["world_ids"]}
+    used_tools = {tool_id for agent_id in used for tool_id in agents[agent_id]["tool_ids"]}
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "rows": dict(sorted(Counter(one.split for one in chosen.kept).items())),
+        "kinds": dict(sorted(Counter(one.kind for one in chosen.kept).items())),
+        "policies": dict(sorted(Counter(r["policy"] for r in rows).items())),
+        "dropped": dict(sorted(Counter(reason for _, reason in chosen.dropped).items())),
+        "agents": len(used),
+        "worlds": dict(sorted(Counter(worlds[w]["origin"] for w in used_worlds if w in worlds).items())),
+        "tools": dict(sorted(Counter(tools[t] for t in used_tools if t in tools).items())),
+        "servers": len({root for w in used_worlds if w in worlds for root in worlds[w]["roots"]}),
+    }

@@ -1,0 +1,64 @@
+"""What a stage may read: committed rows of earlier stages, cached per process by content."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from synth.records import TABLES
+from synth.store.parts import PartFile, read_columns, read_rows
+
+CACHED_TABLES = 8
+_cache: OrderedDict[tuple[str, ...], list[Any]] = OrderedDict()
+
+
+@dataclass(frozen=True)
+class CommittedInputs:
+    """`stage.Inputs` over a snapshot of manifests. Plain data, so that it travels to a worker.
+
+    `files` maps a table to its committed files by part index. A table that is not in it is not an input of the
+    stage: asking for it raises KeyError. A part without rows has no file and reads as an empty list."""
+
+    run_dir: Path
+    files: dict[str, dict[int, PartFile]]
+
+    def table(self, name: str) -> list[Any]:
+        """All rows of a table in part order; decoded once per process and content."""
+        files = [self.files[name][index] for index in sorted(self.files[name])]
+        key = (name, *(file.sha256 for file in files))
+        if key not in _cache:
+            _cache[key] = [row for file in files for row in read_rows(self.run_dir, file)]
+            while len(_cache) > CACHED_TABLES:
+                _cache.popitem(last=False)
+        _cache.move_to_end(key)
+        return _cache[key]
+
+    def part(self, name: str, index: int) -> list[Any]:
+        """The rows of one part, read anew each time: parts stream through and are not worth keeping."""
+        file = self.files[name].get(index)
+        return read_rows(self.run_dir, file) if file else []
+
+    def parts(self, name: str) -> list[int]:
+        """The indexes of the parts that have rows."""
+        return sorted(self.files[name])
+
+    def columns(self, name: str, fields: Sequence[str], indexes: Iterable[int] | None = None) -> list[dict[str, Any]]:
+        """Some fields of all rows (or of some parts), without decoding the rest."""
+        chosen = self.parts(name) if indexes is None else [i for i in indexes if i in self.files[name]]
+        return [row for index in chosen for row in read_columns(self.run_dir, self.files[name][index], fields)]
+
+
+def snapshot(run_dir: Path, states: Iterable[Any], tables: Iterable[str]) -> CommittedInputs:
+    """The inputs made of the given tables of some stages' states (`run_store.StageState`)."""
+    wanted = set(tables)
+    assert wanted <= set(TABLES), wanted  # noqa: S101
+    files: dict[str, dict[int, PartFile]] = {name: {} for name in wanted}
+    for state in states:
+        for index, entry in state.parts.items():
+            for file in entry.files:
+                if file.table in wanted and file.name == f"part-{index:05d}.parquet":
+                    files[file.table][index] = file
+    return CommittedInputs(run_dir, files)

@@ -1,0 +1,127 @@
+"""One part's work, the same in this process and in a Ray worker: read inputs, run the stage, write attempt files."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from synth.errors import RefusedError, UsageError, classify
+from synth.records import FailedRow, make_id
+from synth.stage import Context, Output, Part
+from synth.store.inputs import CommittedInputs
+from synth.store.parts import STAGE_TABLE, PartEntry, write_part
+
+# The table whose part i is the input of part i: its rows are the slots of the part.
+PARENT_TABLE = {"rollouts": "tasks", "judge": "trajectories"}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One part to make. `module` is the stage (a module travels to a worker by name)."""
+
+    module: Any
+    part: Part
+    seed: int
+    settings: Any
+    inputs: CommittedInputs
+    digest: str  # of everything the part is made from
+    attempt: int = 1
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of a job: written attempt files, ready to publish, or an error that stops the run."""
+
+    job: Job
+    entry: PartEntry | None
+    seconds: float = 0.0
+    error: BaseException | None = None
+    trouble: str = ""  # traceback of an unexpected error; its slots became infra failures
+    built: dict[str, Any] = field(default_factory=dict)  # shards: the folder built aside and its checksums
+
+
+class Executor(Protocol):
+    """Where jobs run: this process, Ray on this machine, a cluster."""
+
+    slots: int  # jobs worth having in flight
+
+    def submit(self, job: Job) -> None: ...
+    def wait(self, seconds: float) -> Done | None:
+        """The next finished job, in any order; None when `seconds` pass first."""
+        ...
+
+    def close(self) -> None: ...
+
+
+def do_part(job: Job) -> Done:
+    """Run one part. A user's error or a broken ledger stops the run; anything else unexpected becomes an infra
+    failure of every slot of the part, so that no slot is lost and `--retry infra` can reopen them."""
+    began = time.perf_counter()
+    trouble = ""
+    built: dict[str, Any] = {}
+    run_dir = job.inputs.run_dir
+    try:
+        try:
+            output: Output = job.module.run(Context(job.seed, job.settings, job.inputs), job.part)
+        except (UsageError, RefusedError) as error:
+            return Done(job, None, error=error)
+        except Exception as error:  # noqa: BLE001 - the one boundary: classified, kept as failed rows, never swallowed
+            trouble = traceback.format_exc()
+            output = lost_slots(job, *classify(error))
+        entry = write_part(run_dir, job.part, output, job.digest, job.attempt)
+        if hasattr(output, "build"):
+            built = output.build(run_dir)
+    except AssertionError as error:
+        return Done(job, None, error=error)
+    return Done(job, entry, time.perf_counter() - began, trouble=trouble, built=built)
+
+
+def lost_slots(job: Job, class_: Any, detail: str) -> Output:
+    """Every slot of a part as a failure: a stage or a worker broke before it could close them itself."""
+    part = job.part
+    parent = PARENT_TABLE.get(part.stage)
+    if parent is None:
+        slots = [(make_id("slot", job.seed, part.stage, n), "") for n in range(part.start, part.stop)]
+    else:
+        ids = [getattr(row, f"{_singular(parent)}_id") for row in job.inputs.part(parent, part.index)]
+        slots = [(make_id("slot", job.seed, part.stage, row_id), row_id) for row_id in ids]
+    failed = [
+        FailedRow(stage=part.stage, row_id=row_id, parent_id=parent_id, class_=class_,
+                  boundary=f"stages.{part.stage}", detail=detail[:2000], attempts=job.attempt)
+        for row_id, parent_id in slots
+    ]  # fmt: skip
+    return Output(opened=len(failed), failed=failed)
+
+
+def _singular(table: str) -> str:
+    return {"tasks": "task", "trajectories": "trajectory"}[table]
+
+
+class InProcess:
+    """Runs jobs one after another in this process: for tests and for a debugger. Same results as any other."""
+
+    slots = 1
+
+    def __init__(self) -> None:
+        self._queue: list[Job] = []
+
+    def submit(self, job: Job) -> None:
+        self._queue.append(job)
+
+    def wait(self, seconds: float) -> Done | None:
+        return do_part(self._queue.pop(0)) if self._queue else None
+
+    def close(self) -> None:
+        self._queue.clear()
+
+
+def describe(job: Job) -> str:
+    """`trajectories part 12`, for people."""
+    return f"{STAGE_TABLE[job.part.stage]} part {job.part.index}"
+
+
+def run_folder(job: Job) -> Path:
+    return job.inputs.run_dir
