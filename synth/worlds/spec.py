@@ -13,16 +13,17 @@ from __future__ import annotations
 import re
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from synth.errors import SpecError
+from synth.records import content_hash
 
 FieldType = Literal[
     "text", "int", "number", "money", "bool", "date", "time", "code", "enum", "ref", "list", "map", "record"
 ]  # fmt: skip
 Op = Literal[
     "get", "exists", "list", "search", "aggregate", "compute", "create", "update", "upsert", "copy", "delete", "move",
-    "relate", "unrelate", "transfer", "send", "setting", "choose", "do",
+    "relate", "unrelate", "send", "setting", "choose", "do",
 ]  # fmt: skip
 READ_OPS: frozenset[str] = frozenset({"get", "exists", "list", "search", "aggregate", "compute"})
 Role = Literal[
@@ -32,7 +33,6 @@ Role = Literal[
     "query",  # text search over the fields in `Tool.in_`
     "limit", "offset", "page", "cursor", "sort", "order",  # paging and sorting of list and search
     "projection",  # names the fields to show
-    "amount",  # transfer
     "action",  # chooses the case of a `choose` tool
     "confirm",  # a write happens only where it is true
     "dry_run",  # a write is checked, not done, where it is true
@@ -282,6 +282,8 @@ class World(Spec):
     roots: list[str] = []  # real servers at the end of every lineage path
     operators: list[str] = []
 
+    _fingerprint: str | None = PrivateAttr(None)
+
     @model_validator(mode="after")
     def _links(self) -> World:
         for ename, entity in self.entities.items():
@@ -301,6 +303,12 @@ class World(Spec):
             first = error.errors(include_url=False)[0]
             path = ".".join([where, *(str(p) for p in first["loc"])])
             raise SpecError(path, first["msg"].removeprefix("Value error, ")) from None
+
+    def fingerprint(self) -> str:
+        """Content hash of the surface form, computed once."""
+        if self._fingerprint is None:
+            self._fingerprint = content_hash(self.dump())
+        return self._fingerprint
 
     def dump(self) -> dict[str, Any]:
         """JSON-ready surface form without defaults; `World.load(w.dump()) == w`."""

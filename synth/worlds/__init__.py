@@ -1,0 +1,6 @@
+"""Worlds that run: the semantics language, its interpreter, lifting, evolving, start states."""
+
+from synth.worlds.simulate import CompiledWorld, Result, Simulator, compile_world
+from synth.worlds.spec import World
+
+__all__ = ["CompiledWorld", "Result", "Simulator", "World", "compile_world"]

@@ -1,0 +1,433 @@
+"""The second half of expressions: a syntax tree becomes a closure and a type.
+
+Types are short texts: any, null, bool, int, number, text, record, list:T, row:Entity, table:Entity. `any` agrees with
+everything; the check refuses only what is known to be wrong.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import Any
+
+from synth.errors import SpecError
+from synth.worlds.expr import Closure, Env, Node, Scope
+from synth.worlds.functions import FUNCTIONS, MAX_TEXT, call_function, sort_key
+
+
+class Fuel(Exception):
+    """A call visited more rows than it may; becomes the declared error `too_large`."""
+
+
+def burn(env: Env, amount: int) -> None:
+    fuel = env["$fuel"]
+    fuel[0] -= amount
+    if fuel[0] < 0:
+        raise Fuel
+
+
+def _bad(node: Node, message: str) -> SpecError:
+    return SpecError(f"column {node.at + 1}", message)
+
+
+def _near(name: str, known: list[str]) -> str:
+    close = get_close_matches(name, known, n=1)
+    return f"; did you mean `{close[0]}`?" if close else ""
+
+
+def element(kind: str) -> str:
+    """Type of the elements of a list type."""
+    return kind[5:] if kind.startswith("list:") else "any"
+
+
+NUMERIC = {"int", "number"}
+
+
+def compatible(a: str, b: str) -> bool:
+    """Whether values of the two types can be compared."""
+    if a == b or "any" in (a, b) or "null" in (a, b):
+        return True
+    if a in NUMERIC and b in NUMERIC:
+        return True
+    head_a, head_b = a.split(":")[0], b.split(":")[0]
+    return head_a == head_b or {head_a, head_b} <= {"record", "row"}
+
+
+def compile_node(node: Node, scope: Scope) -> tuple[Closure, str]:
+    return _COMPILERS[node.kind](node, scope)
+
+
+def _lit(node: Node, scope: Scope) -> tuple[Closure, str]:
+    value = node.parts[0]
+    kind = (
+        "null" if value is None else "bool" if isinstance(value, bool) else "int" if isinstance(value, int)
+        else "number" if isinstance(value, float) else "text"
+    )  # fmt: skip
+    return (lambda env: value), kind
+
+
+def _name(node: Node, scope: Scope) -> tuple[Closure, str]:
+    name = node.parts[0]
+    if name in scope.types:
+        return operator.itemgetter(name), scope.types[name]
+    if name in scope.entities:
+        return (lambda env: name), f"table:{name}"
+    raise _bad(node, f"unknown name `{name}`" + _near(name, [*scope.types, *scope.entities]))
+
+
+def _dot(node: Node, scope: Scope) -> tuple[Closure, str]:
+    target, kind = compile_node(node.parts[0], scope)
+    name = node.parts[1]
+    out = "any"
+    if kind.startswith("row:"):
+        fields = scope.entities.get(kind[4:], {})
+        if name not in fields:
+            raise _bad(node, f"{kind[4:]} has no field `{name}`" + _near(name, list(fields)))
+        out = fields[name]
+    elif kind in ("bool", "int", "number", "text") or kind.startswith(("list:", "table:")):
+        raise _bad(node, f"a {kind.split(':')[0]} has no fields (`.{name}`)")
+
+    def run(env: Env) -> Any:
+        row = target(env)
+        return row.get(name) if isinstance(row, dict) else None
+
+    return run, out
+
+
+def _at(node: Node, scope: Scope) -> tuple[Closure, str]:
+    target, kind = compile_node(node.parts[0], scope)
+    index, ikind = compile_node(node.parts[1], scope)
+    if kind.startswith("table:"):
+        entity = kind[6:]
+
+        def lookup(env: Env) -> Any:
+            key = index(env)
+            burn(env, 1)
+            return env["$state"].tables[entity].rows.get(key) if isinstance(key, str | int | tuple) else None
+
+        return lookup, f"row:{entity}"
+    if kind.startswith("list:") and not compatible(ikind, "int"):
+        raise _bad(node, f"a list is indexed by an int, not {ikind}")
+
+    def run(env: Env) -> Any:
+        value, at = target(env), index(env)
+        if isinstance(value, dict):
+            return value.get(at) if isinstance(at, str) else None
+        if isinstance(value, tuple | list | str) and isinstance(at, int) and not isinstance(at, bool):
+            return value[at] if -len(value) <= at < len(value) else None
+        return None
+
+    return run, element(kind) if kind.startswith("list:") else "any"
+
+
+def _if(node: Node, scope: Scope) -> tuple[Closure, str]:
+    test, _ = compile_node(node.parts[0], scope)
+    yes, a = compile_node(node.parts[1], scope)
+    no, b = compile_node(node.parts[2], scope)
+    return (lambda env: yes(env) if test(env) is True else no(env)), a if a == b else b if a == "null" else a if b == "null" else "any"
+
+
+def _not(node: Node, scope: Scope) -> tuple[Closure, str]:
+    inner, kind = compile_node(node.parts[0], scope)
+    if not compatible(kind, "bool"):
+        raise _bad(node, f"`!` needs a bool, not {kind}")
+
+    def run(env: Env) -> Any:
+        value = inner(env)
+        return None if value is None else value is not True
+
+    return run, "bool"
+
+
+def _neg(node: Node, scope: Scope) -> tuple[Closure, str]:
+    inner, kind = compile_node(node.parts[0], scope)
+    if kind not in (*NUMERIC, "any", "null"):
+        raise _bad(node, f"`-` needs a number, not {kind}")
+    return (lambda env: -v if _is_number(v := inner(env)) else None), kind
+
+
+def _is_number(v: Any) -> bool:
+    return isinstance(v, int | float) and not isinstance(v, bool)
+
+
+def _equal(a: Any, b: Any) -> bool:
+    return a == b and (isinstance(a, bool) == isinstance(b, bool))
+
+
+def _compare(test: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+    def run(a: Any, b: Any) -> bool:
+        same = (_is_number(a) and _is_number(b)) or (isinstance(a, str) and isinstance(b, str))
+        return bool(test(a, b)) if same else False
+
+    return run
+
+
+def _contains(a: Any, b: Any) -> bool:
+    if isinstance(b, str):
+        return isinstance(a, str) and a in b
+    if isinstance(b, dict):
+        return a in b
+    return isinstance(b, tuple | list) and any(_equal(a, x) for x in b)
+
+
+def _add(a: Any, b: Any) -> Any:
+    if _is_number(a) and _is_number(b):
+        return a + b
+    if isinstance(a, str) and isinstance(b, str):
+        return a + b if len(a) + len(b) <= MAX_TEXT else None
+    if isinstance(a, tuple | list) and isinstance(b, tuple | list):
+        return (*a, *b)
+    return None
+
+
+def _arith(test: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    def run(a: Any, b: Any) -> Any:
+        if not (_is_number(a) and _is_number(b)):
+            return None
+        try:
+            return test(a, b)
+        except (ZeroDivisionError, OverflowError):
+            return None
+
+    return run
+
+
+def _divide(a: Any, b: Any) -> Any:
+    out = a / b
+    return int(out) if isinstance(a, int) and isinstance(b, int) and a % b == 0 else out
+
+
+_OPS: dict[str, Callable[[Any, Any], Any]] = {
+    "==": _equal,
+    "!=": lambda a, b: not _equal(a, b),
+    "<": _compare(operator.lt),
+    "<=": _compare(operator.le),
+    ">": _compare(operator.gt),
+    ">=": _compare(operator.ge),
+    "in": _contains,
+    "+": _add,
+    "-": _arith(operator.sub),
+    "*": _arith(operator.mul),
+    "/": _arith(_divide),
+    "%": _arith(operator.mod),
+}
+
+
+def _op(node: Node, scope: Scope) -> tuple[Closure, str]:
+    op, left, right = node.parts
+    a, ka = compile_node(left, scope)
+    b, kb = compile_node(right, scope)
+    if op in ("&&", "||"):
+        for kind in (ka, kb):
+            if not compatible(kind, "bool"):
+                raise _bad(node, f"`{op}` needs bools, not {kind}")
+        if op == "&&":
+            return (lambda env: a(env) is True and b(env) is True), "bool"
+        return (lambda env: a(env) is True or b(env) is True), "bool"
+    out = _op_type(node, op, ka, kb)
+    run = _OPS[op]
+    return (lambda env: run(a(env), b(env))), out
+
+
+def _op_type(node: Node, op: str, ka: str, kb: str) -> str:
+    if op == "in":
+        if kb in ("int", "number", "bool"):
+            raise _bad(node, f"`in` needs a list, record or text on its right, not {kb}")
+        return "bool"
+    if op in ("==", "!=", "<", "<=", ">", ">="):
+        if not compatible(ka, kb):
+            raise _bad(node, f"`{op}` compares {ka} with {kb}")
+        return "bool"
+    if op == "+" and (ka == kb == "text" or {ka, kb} == {"text", "any"}):
+        return "text"
+    if op == "+" and (ka.startswith("list:") or kb.startswith("list:")) and compatible(ka, kb):
+        return ka if ka != "any" else kb
+    for kind in (ka, kb):
+        if kind not in (*NUMERIC, "any", "null"):
+            raise _bad(node, f"`{op}` needs numbers, not {ka} and {kb}")
+    if op == "/":
+        return "number"
+    return "int" if ka == kb == "int" else "any" if "any" in (ka, kb) else "number"
+
+
+def _list(node: Node, scope: Scope) -> tuple[Closure, str]:
+    parts = [compile_node(n, scope) for n in node.parts[0]]
+    kinds = {k for _, k in parts}
+    runs = [r for r, _ in parts]
+    return (lambda env: tuple(r(env) for r in runs)), "list:" + (kinds.pop() if len(kinds) == 1 else "any")
+
+
+def _rec(node: Node, scope: Scope) -> tuple[Closure, str]:
+    parts = [(name, compile_node(n, scope)[0]) for name, n in node.parts[0]]
+
+    def run(env: Env) -> Any:
+        out: dict[str, Any] = {}
+        for name, value in parts:
+            if name is not None:
+                out[name] = value(env)
+            else:
+                spread = value(env)
+                if isinstance(spread, dict):
+                    out.update(spread)
+        return out
+
+    return run, "record"
+
+
+def _call(node: Node, scope: Scope) -> tuple[Closure, str]:
+    name, arg_nodes = node.parts
+    if name in ("rows", "by", "next"):
+        return _table_call(node, scope)
+    fn = FUNCTIONS.get(name)
+    if fn is None:
+        raise _bad(node, f"unknown function `{name}`" + _near(name, [*FUNCTIONS, "rows", "by"]))
+    if not fn.least <= len(arg_nodes) <= fn.most:
+        raise _bad(node, f"`{name}` takes {fn.least}{f' to {fn.most}' if fn.most != fn.least else ''} arguments, not {len(arg_nodes)}")
+    parts = [compile_node(n, scope) for n in arg_nodes]
+    runs = [r for r, _ in parts]
+    kind = parts[0][1] if fn.result == "same" and parts else fn.result
+    return (lambda env: call_function(fn, [r(env) for r in runs])), kind
+
+
+def _table_call(node: Node, scope: Scope) -> tuple[Closure, str]:
+    name, args = node.parts
+    want = {"rows": 1, "by": 3}.get(name)
+    if want is None:
+        raise _bad(node, f"unknown function `{name}`")
+    if len(args) != want or args[0].kind != "name" or args[0].parts[0] not in scope.entities:
+        raise _bad(node, f"`{name}` takes an entity{', a field and a value' if want == 3 else ''}")
+    entity = args[0].parts[0]
+    if name == "rows":
+
+        def all_rows(env: Env) -> Any:
+            found = tuple(env["$state"].tables[entity].rows.values())
+            burn(env, len(found))
+            return found
+
+        return all_rows, f"list:row:{entity}"
+    fields = scope.entities[entity]
+    if args[1].kind not in ("name", "lit") or args[1].parts[0] not in fields:
+        raise _bad(args[1], f"{entity} has no field `{args[1].parts[0] if args[1].parts else ''}`")
+    field = args[1].parts[0]
+    value, kind = compile_node(args[2], scope)
+    if not compatible(kind, fields[field]):
+        raise _bad(args[2], f"{entity}.{field} is {fields[field]}, not {kind}")
+
+    def indexed(env: Env) -> Any:
+        found = env["$state"].tables[entity].by(field, value(env))
+        burn(env, 1 + len(found))
+        return found
+
+    return indexed, f"list:row:{entity}"
+
+
+def _method(node: Node, scope: Scope) -> tuple[Closure, str]:
+    name, target_node, args = node.parts
+    target, kind = compile_node(target_node, scope)
+    if name in ("omit", "pick"):
+        names = [_literal_text(a) for a in args]
+        if name == "omit":
+            return (lambda env: {k: v for k, v in _record(target(env)).items() if k not in names}), "record"
+        return (lambda env: {k: r[k] for k in names if k in r} if (r := _record(target(env))) else {}), "record"
+    if name in ("first", "sum", "count", "min", "max", "sort", "flat") and not args:
+        return _plain_aggregate(name, target, kind)
+    if name in FUNCTIONS:  # text.lower() reads better than lower(text); both mean the same
+        return _call(Node("call", node.at, (name, (target_node, *args))), scope)
+    raise _bad(node, f"unknown method `.{name}()`")
+
+
+def _literal_text(node: Node) -> str:
+    if node.kind == "lit" and isinstance(node.parts[0], str):
+        return node.parts[0]
+    if node.kind == "name":
+        return str(node.parts[0])
+    raise _bad(node, "expected a field name")
+
+
+def _record(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _items(value: Any) -> tuple[Any, ...] | list[Any]:
+    return value if isinstance(value, tuple | list) else ()
+
+
+def _plain_aggregate(name: str, target: Closure, kind: str) -> tuple[Closure, str]:
+    elem = element(kind)
+    if name == "first":
+        return (lambda env: xs[0] if (xs := _items(target(env))) else None), elem
+    if name == "count":
+        return (lambda env: len(_items(target(env)))), "int"
+    if name == "sum":
+        return (lambda env: sum(x for x in _items(target(env)) if _is_number(x))), elem if elem in NUMERIC else "any"
+    if name == "sort":
+        return (lambda env: tuple(sorted(_items(target(env)), key=sort_key))), kind
+    if name == "flat":
+        return (lambda env: tuple(y for x in _items(target(env)) for y in _items(x))), elem
+    pick = min if name == "min" else max
+    return (lambda env: pick(xs, key=sort_key) if (xs := [x for x in _items(target(env)) if x is not None]) else None), elem
+
+
+def _bind(node: Node, scope: Scope) -> tuple[Closure, str]:
+    name, target_node, var, body_node, extra = node.parts
+    target, kind = compile_node(target_node, scope)
+    if kind in ("int", "number", "bool", "text") or kind.startswith(("table:", "row:")):
+        raise _bad(node, f".{name}() needs a list, not {kind.split(':')[0]}")
+    if var in scope.entities:
+        raise _bad(node, f"`{var}` is an entity; name the variable otherwise")
+    body, body_kind = compile_node(body_node, scope.with_(**{var: element(kind)}))
+    if extra is not None:
+        raise _bad(node, f".{name}() takes a variable and one expression")
+
+    def each(env: Env) -> Any:
+        """(item, body value) pairs; the variable lives in a child environment so that outer names stay as they were."""
+        items = _items(target(env))
+        burn(env, len(items))
+        inner = dict(env)
+        for item in items:
+            inner[var] = item
+            yield item, body(inner)
+
+    elem = element(kind)
+    if name == "map":
+        return (lambda env: tuple(v for _, v in each(env))), f"list:{body_kind}"
+    if name == "filter":
+        return (lambda env: tuple(x for x, v in each(env) if v is True)), kind
+    if name == "all":
+        return (lambda env: all(v is True for _, v in each(env))), "bool"
+    if name == "exists":
+        return (lambda env: any(v is True for _, v in each(env))), "bool"
+    if name == "first":
+        return (lambda env: next((x for x, v in each(env) if v is True), None)), elem
+    if name == "count":
+        return (lambda env: sum(1 for _, v in each(env) if v is True)), "int"
+    if name == "sum":
+        return (lambda env: sum(v for _, v in each(env) if _is_number(v))), body_kind if body_kind in NUMERIC else "any"
+    if name in ("min", "max"):
+        pick = min if name == "min" else max
+        return (lambda env: pick(ps, key=lambda p: sort_key(p[1]))[0] if (ps := [p for p in each(env) if p[1] is not None]) else None), elem
+    if name == "sort":
+        return (lambda env: tuple(x for x, _ in sorted(each(env), key=lambda p: sort_key(p[1])))), kind
+    if name == "flat":
+        return (lambda env: tuple(y for _, v in each(env) for y in _items(v))), body_kind
+    if name == "index":
+        return (lambda env: {str(v): x for x, v in each(env) if v is not None}), "record"
+    return _group(each), "record"
+
+
+def _group(each: Callable[[Env], Any]) -> Closure:
+    def run(env: Env) -> Any:
+        out: dict[str, tuple[Any, ...]] = {}
+        for item, value in each(env):
+            name = "null" if value is None else str(value)
+            out[name] = (*out.get(name, ()), item)
+        return out
+
+    return run
+
+
+_COMPILERS: dict[str, Callable[[Node, Scope], tuple[Closure, str]]] = {
+    "lit": _lit, "name": _name, "dot": _dot, "at": _at, "if": _if, "not": _not, "neg": _neg, "op": _op, "list": _list,
+    "rec": _rec, "call": _call, "method": _method, "bind": _bind,
+}  # fmt: skip

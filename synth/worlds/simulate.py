@@ -1,0 +1,326 @@
+"""The interpreter's face: a world compiled once, calls executed purely, a stateful simulator over it.
+
+`CompiledWorld.execute(state, tool, arguments)` never changes the state it was given. A call that fails, for whatever
+declared reason, returns that state as it was.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import jsonschema_rs
+
+from synth.errors import SpecError
+from synth.worlds import schema as sch
+from synth.worlds.core import FUEL, BodyCompiler, ToolError, entity_types, row_key
+from synth.worlds.exprcompile import Fuel
+from synth.worlds.functions import parse_time
+from synth.worlds.lower import Lowered, lower
+from synth.worlds.spec import ErrorSpec, FieldSpec, Param, ToolSpec, World
+from synth.worlds.start import start_rows
+from synth.worlds.state import Change, State, Table, freeze, squash, thaw
+
+TICK = timedelta(minutes=1)  # of world time per call
+IMPLICIT = ("invalid_arguments", "invalid_value", "too_large", "unknown_tool")
+
+DEFAULT_ERRORS: dict[str, ErrorSpec] = {
+    "not_found": ErrorSpec(status=404, say="{entity} {id} was not found"),
+    "invalid_reference": ErrorSpec(status=422, say="{entity} {id} does not exist"),
+    "duplicate": ErrorSpec(status=409, say="{field} {value} is already in use"),
+    "ambiguous": ErrorSpec(status=409, say="more than one {entity} is called {id}; use its id"),
+    "invalid_move": ErrorSpec(status=409, say="cannot change from {from} to {to}"),
+    "in_use": ErrorSpec(status=409, say="{entity} {id} is still referenced"),
+    "already_linked": ErrorSpec(status=409, say="the two are already linked"),
+    "not_linked": ErrorSpec(status=404, say="the two are not linked"),
+    "not_confirmed": ErrorSpec(status=400, say="the operation must be confirmed"),
+    "invalid_cursor": ErrorSpec(status=400, say="the page marker {value} is not valid"),
+    "missing_argument": ErrorSpec(status=400, say="{name} is required for this action"),
+    "invalid_arguments": ErrorSpec(status=400, say="{detail}"),
+    "invalid_value": ErrorSpec(status=422, say="{field}: {detail}"),
+    "too_large": ErrorSpec(status=413, say="the request touches too many records"),
+    "unknown_tool": ErrorSpec(status=404, say="there is no tool named {name}"),
+}
+
+
+class Result(NamedTuple):
+    """What a call gave. `value` is fresh JSON; `changes` are net row changes; `content` is what the model sees."""
+
+    ok: bool
+    value: Any
+    error: str | None
+    message: str
+    changes: tuple[Change, ...]
+    content: str
+
+
+class CompiledTool:
+    """One tool, lowered and compiled. Compilation happens at construction: a wrong spec is a SpecError here."""
+
+    def __init__(self, world: World, entities: dict[str, dict[str, str]], name: str, spec: ToolSpec) -> None:
+        lowered: Lowered = lower(world, spec)
+        self.name, self.op, self.of = name, spec.op, spec.of
+        self.params: dict[str, Param] = lowered.params
+        self.spec = spec if spec.params is not None else spec.model_copy(update={"params": lowered.params})
+        self.effect = "write" if self.spec.writes else "read"
+        self.body = lowered.body
+        self.errors: list[str] = lowered.errors
+        self.input_schema, self.output_schema = lowered.input_schema, lowered.output_schema
+        compiler = BodyCompiler(world, entities, dict.fromkeys(self.params, "any"), f"tools.{name}")
+        self.run = compiler.block(lowered.body, "do")
+        self.names = [n for n in compiler.scope.types if n not in ("args", "now") and n not in world.tables]
+        self._roots = {(p.at or [n])[0] for n, p in self.params.items()}
+
+    @cached_property
+    def _validator(self) -> Any:
+        return jsonschema_rs.validator_for(self.input_schema)
+
+    @cached_property
+    def output_validator(self) -> Any:
+        return jsonschema_rs.validator_for(self.output_schema) if self.output_schema is not None else None
+
+    def problem(self, arguments: Any) -> str | None:
+        """The first reason why `arguments` do not fit the input schema, None where they do."""
+        if not isinstance(arguments, dict):
+            return "arguments must be an object"
+        for name in arguments:
+            if name not in self._roots:
+                return f"unknown argument {name!r}"
+        for error in self._validator.iter_errors(arguments):
+            at = ".".join(str(p) for p in error.instance_path)
+            return f"{at}: {error.message}" if at else str(error.message)
+        return None
+
+    def canonical(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """`{canonical parameter: value}` of what was given, defaults filled in."""
+        return sch.canonical(self.params, arguments)
+
+    def arguments(self, values: dict[str, Any]) -> dict[str, Any]:
+        """The real, possibly nested, arguments object of canonical values."""
+        return sch.nested(self.params, values)
+
+
+class CompiledWorld:
+    """A world whose tools are ready to run. Tools compile on first use; `check()` compiles all."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.entities = entity_types(world)
+        self.errors = DEFAULT_ERRORS | world.errors
+        self._tools: dict[str, CompiledTool] = {}
+        self.start = datetime.fromisoformat(world.clock.removesuffix("Z"))
+
+    def tool(self, name: str) -> CompiledTool:
+        """The compiled tool; KeyError for an unknown name, SpecError for a wrong one."""
+        found = self._tools.get(name)
+        if found is None:
+            found = self._tools[name] = CompiledTool(self.world, self.entities, name, self.world.tools[name])
+        return found
+
+    @property
+    def tools(self) -> Mapping[str, CompiledTool]:
+        """All tools, compiled."""
+        return {name: self.tool(name) for name in self.world.tools}
+
+    def check(self) -> dict[str, SpecError]:
+        """Compile every tool; the ones that do not compile, with why."""
+        bad: dict[str, SpecError] = {}
+        for name in self.world.tools:
+            try:
+                self.tool(name)
+            except SpecError as error:
+                bad[name] = error
+        return bad
+
+    def now(self, state: State) -> str:
+        """World time of the next call: it moves by one tick per call, whatever the call does."""
+        return (self.start + state.clock * TICK).isoformat() + "Z"
+
+    def execute(self, state: State, tool: str, arguments: Any) -> tuple[Result, State]:
+        """Run one call. Returns (result, state after); on failure the state after differs from `state` in its clock only."""
+        after = state.snapshot()
+        after.clock += 1
+        if tool not in self.world.tools:
+            return self.failure("unknown_tool", name=tool), after
+        compiled = self.tool(tool)
+        problem = compiled.problem(arguments)
+        if problem is not None:
+            return self.failure("invalid_arguments", detail=problem), after
+        work = after.snapshot()
+        work.log = []
+        env: dict[str, Any] = dict.fromkeys(compiled.names)
+        env |= {"args": freeze(compiled.canonical(arguments)), "now": self.now(state), **self.world.tables}
+        env |= {"$state": work, "$fuel": [FUEL]}
+        try:
+            returned = compiled.run(env)
+            changes = squash(work.log)
+            self.check_rows(work, changes)
+        except ToolError as error:
+            return self.failure(error.code, **error.bound), after
+        except Fuel:
+            return self.failure("too_large"), after
+        work.log = None
+        value = thaw(returned[0]) if returned else {"ok": True}
+        return Result(True, value, None, "", changes, render(value)), work if changes else after
+
+    def failure(self, code: str, **bound: Any) -> Result:
+        """A declared error in the world's own style."""
+        spec = self.errors.get(code, ErrorSpec(say=code.replace("_", " ")))
+        if isinstance(bound.get("entity"), str):
+            bound["entity"] = spoken(self.world, bound["entity"])
+        message = fill(spec.say, bound)
+        style = self.world.error_style
+        value: Any
+        if style == "http":
+            value = {"error": {"code": code, "message": message, "status": spec.status}}
+        elif style == "coded":
+            value = {"success": False, "error_code": code.upper(), "message": message}
+        else:
+            value = {"error": message}
+        return Result(False, value, code, message, (), render(value))
+
+    def check_rows(self, state: State, changes: Iterable[Change]) -> None:
+        """Invariants after a write: types, references and unique fields of every changed row."""
+        for change in changes:
+            if change.after is None:
+                continue
+            entity = self.world.entities[change.entity]
+            for name, spec in entity.fields.items():
+                value = change.after.get(name)
+                if change.before is not None and change.before.get(name) == value:
+                    continue
+                detail = self.misfit(state, spec, value)
+                if detail:
+                    raise ToolError("invalid_value", field=name, detail=detail)
+                if spec.unique and value is not None and len(state.tables[change.entity].by(name, value)) > 1:
+                    raise ToolError("duplicate", entity=change.entity, field=name, value=value)
+
+    def misfit(self, state: State, spec: FieldSpec, value: Any) -> str | None:
+        """Why `value` is not of the field's type. Null is allowed: a tool may leave a field open."""
+        if value is None:
+            return None
+        test = _FITS.get(spec.type)
+        if test is not None:
+            return None if test(value) else f"expected {spec.type}, got {json.dumps(thaw(value), ensure_ascii=False)[:60]}"
+        if spec.type == "enum":
+            members = spec.of if isinstance(spec.of, list) else []
+            return None if value in members else f"expected one of {', '.join(members)}"
+        if spec.type == "ref":
+            known = not isinstance(value, dict) and value in state.tables[str(spec.to)].rows
+            return None if known else f"{spoken(self.world, str(spec.to))} {value} does not exist"
+        if spec.type == "list":
+            if not isinstance(value, tuple):
+                return "expected a list"
+            if spec.fields:
+                return None if all(isinstance(v, dict) for v in value) else "expected a list of objects"
+            inner = FieldSpec.model_validate(spec.of)
+            return next((d for v in value if (d := self.misfit(state, inner, v))), None)
+        return None if isinstance(value, dict) else "expected an object"
+
+
+def _is_time(value: Any) -> bool:
+    return parse_time(value) is not None
+
+
+_FITS: dict[str, Any] = {
+    "text": lambda v: isinstance(v, str) and len(v) <= 65_536,
+    "code": lambda v: isinstance(v, str) and len(v) <= 256,
+    "int": lambda v: isinstance(v, int) and not isinstance(v, bool),
+    "money": lambda v: isinstance(v, int) and not isinstance(v, bool),
+    "number": lambda v: isinstance(v, int | float) and not isinstance(v, bool),
+    "bool": lambda v: isinstance(v, bool),
+    "date": _is_time,
+    "time": _is_time,
+}
+
+
+def spoken(world: World, entity: str) -> str:
+    """A person's word for an entity: its noun, else its name in words."""
+    e = world.entities.get(entity)
+    if e is not None and e.noun:
+        return e.noun
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", entity).replace("_", " ").lower()
+
+
+_HOLE = re.compile(r"\{([a-z_]+)\}")
+
+
+def fill(template: str, bound: Mapping[str, Any]) -> str:
+    """Fill `{name}` holes in one pass: a value that itself holds `{...}` pulls nothing in."""
+    return _HOLE.sub(lambda m: str(thaw(bound[m.group(1)])) if bound.get(m.group(1)) is not None else "", template).strip()
+
+
+def render(value: Any) -> str:
+    """The JSON text a model sees; field order as the spec has it."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+_CACHE: OrderedDict[str, CompiledWorld] = OrderedDict()
+_CACHE_SIZE = 512
+
+
+def compile_world(world: World) -> CompiledWorld:
+    """Compile, or take from this process's cache (keyed by content)."""
+    key = world.fingerprint()
+    found = _CACHE.get(key)
+    if found is None:
+        found = _CACHE[key] = CompiledWorld(world)
+        if len(_CACHE) > _CACHE_SIZE:
+            _CACHE.popitem(last=False)
+    else:
+        _CACHE.move_to_end(key)
+    return found
+
+
+def state_of(world: World, rows: Mapping[str, Iterable[Mapping[str, Any]]], seed: int = 0) -> State:
+    """A state that holds `rows` per entity, in this order."""
+    tables: dict[str, Table] = {}
+    for name, entity in world.entities.items():
+        table = tables[name] = Table(name)
+        for row in rows.get(name, ()):
+            table.put(row_key(entity, row), freeze(dict(row)))
+    return State(tables, seed)
+
+
+_STARTS: OrderedDict[tuple[str, int, str], State] = OrderedDict()
+
+
+def start_state(world: World, seed: int, split: str = "train", plant: Iterable[Any] = ()) -> State:
+    """The start state drawn from `seed` (cached per process), with planted rows on top. A plant has `entity`, `key` (a
+    list for a composite key) and `row`, None to delete."""
+    at = (world.fingerprint(), seed, split)
+    base = _STARTS.get(at)
+    if base is None:
+        base = _STARTS[at] = state_of(world, start_rows(world, seed, split), seed)
+        if len(_STARTS) > _CACHE_SIZE:
+            _STARTS.popitem(last=False)
+    state = base.snapshot()
+    for p in plant:
+        key = tuple(p.key) if isinstance(p.key, list) else p.key
+        if p.row is None:
+            state.remove(p.entity, key)
+        else:
+            state.put(p.entity, key, freeze(p.row))
+    return state
+
+
+class Simulator:
+    """A world with a current state.
+
+    >>> sim = Simulator(world, seed=7)
+    >>> sim.call("get_ticket", {"id": "..."}).ok
+    """
+
+    def __init__(self, world: World, seed: int = 0, split: str = "train", state: State | None = None) -> None:
+        self.compiled = compile_world(world)
+        self.state = state if state is not None else start_state(world, seed, split)
+
+    def call(self, name: str, arguments: dict[str, Any]) -> Result:
+        """Execute and keep the new state. Never raises for what a caller did: errors are results."""
+        result, self.state = self.compiled.execute(self.state, name, arguments)
+        return result
