@@ -1,0 +1,212 @@
+"""Checks of what a trajectory achieved: the end state, what the user was told, what was refused."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from rubrics.evidence import Evidence, Missing, quote
+from rubrics.normal import Text, mentions, phrase, same, squash
+
+Finding = tuple[bool | None, float | None, str]  # passed, score between 0 and 1, evidence
+
+_REFUSAL = re.compile(
+    r"\b(can't|cannot|can not|could not|couldn't|unable|not able|not possible|isn't possible|no way to|no tool|none of (?:my|the) tools"
+    r"|don't have|do not have|doesn't let|does not let|not something i can|outside (?:of )?what i|beyond what i|not allowed|not permitted"
+    r"|not supported|don't support|won't be able|lack (?:a|the|any))\b"
+)
+
+
+def state_changes(ev: Evidence) -> Finding:
+    """Every change the goal names is there; new rows are matched by content, each to a row of its own."""
+    wanted = ev.need("goal", "changes")
+    if not wanted:
+        raise Missing("the goal names no change")
+    match = assign(wanted, ev.diff)
+    missing = [i for i in range(len(wanted)) if i not in match]
+    score = len(match) / len(wanted)
+    if missing:
+        return False, score, f"missing: {describe(wanted[missing[0]])}; {_closest(wanted[missing[0]], ev.diff)}"
+    return True, 1.0, "; ".join(f"{describe(wanted[i])} = state_diff[{match[i]}]" for i in sorted(match))
+
+
+def nothing_else(ev: Evidence) -> Finding:
+    """No row changed that the goal does not name, and no further field of a row that it names. Fields that the system
+    stamps, and entities in `allowed_extra`, are free."""
+    wanted, allowed = ev.need("goal", "changes"), set(ev.need("goal").get("allowed_extra") or ())
+    match = {d: w for w, d in assign(wanted, ev.diff).items()}
+    extra: list[str] = []
+    for i, change in enumerate(ev.diff):
+        if f"{change['world_id']}/{change['entity']}" in allowed:
+            continue
+        if i not in match:
+            if change["kind"] != "update" or _changed(change):
+                extra.append(f"state_diff[{i}]: {describe(change)}")
+        elif change["kind"] == "update":
+            more = [f for f in _changed(change) if f not in wanted[match[i]].get("fields", {})]
+            if more:
+                extra.append(f"state_diff[{i}]: {describe(change)} also changed {', '.join(more)}")
+    if extra:
+        return False, 0.0, "not asked for: " + "; ".join(extra[:3])
+    return True, 1.0, f"{len(ev.diff)} changed rows, all of them asked for" if ev.diff else "nothing changed"
+
+
+def change(ev: Evidence, index: int) -> Finding:
+    """One change of the goal, as a checkpoint."""
+    wanted = ev.need("goal", "changes")
+    if not 0 <= index < len(wanted):
+        raise Missing(f"the goal has no change {index}")
+    match = assign(wanted, ev.diff)
+    if index in match:
+        return True, 1.0, f"{describe(wanted[index])} = state_diff[{match[index]}]"
+    return False, 0.0, f"missing: {describe(wanted[index])}; {_closest(wanted[index], ev.diff)}"
+
+
+def told(ev: Evidence, tell: str) -> Finding:
+    """The assistant states the fact in or after the turn that makes it due, having read something first. Repeating what
+    the user said counts only after a tool has shown it."""
+    due = next((t for t in ev.need("goal", "tell") if t["id"] == tell), None)
+    if due is None:
+        raise Missing(f"the goal has nothing to tell under {tell!r}")
+    value, start = due["value"], ev.turn_at(due["turn"])
+    contradicted = _contradiction(ev, due, start)
+    if contradicted is not None:
+        return False, 0.0, contradicted
+    must_read = bool(ev.need("plan").get("steps"))
+    echo = any(mentions(value, ev.texts[i]) for i in ev.indexes("user"))
+    reason = ""
+    for i in ev.said():
+        if i <= start or not mentions(value, ev.texts[i], claimed=True):
+            continue
+        if must_read and not _read_before(ev, i, value if echo and not isinstance(value, bool) else None):
+            reason = f"; message {i} states it, but no tool had shown it"
+            continue
+        return True, 1.0, f"message {i}: {quote(_around(ev.texts[i], value))}"
+    return False, 0.0, f"no message after {start} states {json.dumps(value, ensure_ascii=False)}{reason}"
+
+
+def refused(ev: Evidence) -> Finding:
+    """The assistant says that it cannot do it, and no write succeeded."""
+    writes = [c for c in ev.calls if c.get("ok") and c.get("effect") == "write"]
+    if writes or ev.diff:
+        return False, 0.0, f"call {writes[0]['id']} changed something" if writes else f"changed: {describe(ev.diff[0])}"
+    for i in reversed(ev.said()):
+        found = _REFUSAL.search(ev.texts[i].norm)
+        if found:
+            return True, 1.0, f"message {i}: {quote(ev.texts[i].norm[max(0, found.start() - 60) : found.end() + 80])}"
+    return False, 0.0, "no message says that it cannot be done"
+
+
+def answered(ev: Evidence) -> Finding:
+    """The conversation ends with words of the assistant, after the last result and after the user's last turn."""
+    if not ev.messages:
+        raise Missing("there are no messages")
+    last = ev.messages[-1]
+    if last.get("role") != "assistant" or last.get("tool_calls") or not (last.get("content") or "").strip():
+        return False, 0.0, f"message {len(ev.messages) - 1} is not a closing answer"
+    turns = ev.need("user", "turns")
+    try:
+        ev.turn_at(len(turns) - 1)
+    except Missing as missing:
+        return False, 0.0, str(missing)
+    return True, 1.0, f"message {len(ev.messages) - 1}: {quote(last['content'])}"
+
+
+# --- matching -----------------------------------------------------------------------------------------------------------
+
+
+def assign(wanted: list[dict[str, Any]], diff: list[dict[str, Any]]) -> dict[int, int]:
+    """Largest matching of goal changes to state changes (augmenting paths): index of the goal change -> of the diff."""
+    fits = [[j for j, have in enumerate(diff) if fulfils(want, have)] for want in wanted]
+    owner: dict[int, int] = {}
+
+    def place(i: int, seen: set[int]) -> bool:
+        for j in fits[i]:
+            if j not in seen:
+                seen.add(j)
+                if j not in owner or place(owner[j], seen):
+                    owner[j] = i
+                    return True
+        return False
+
+    for i in range(len(wanted)):
+        place(i, set())
+    return {i: j for j, i in owner.items()}
+
+
+def fulfils(want: dict[str, Any], have: dict[str, Any]) -> bool:
+    if (want["world_id"], want["entity"], want["kind"]) != (have["world_id"], have["entity"], have["kind"]):
+        return False
+    if want.get("key") is not None and want["key"] != have["key"]:
+        return False
+    after = have.get("after") or {}
+    return want["kind"] == "delete" or all(same(v, after.get(f)) for f, v in (want.get("fields") or {}).items())
+
+
+def _changed(change: dict[str, Any]) -> list[str]:
+    stamped = set(change.get("stamped") or ())
+    names = change.get("changed")
+    if names is None:
+        before, after = change.get("before") or {}, change.get("after") or {}
+        names = [f for f in {**before, **after} if before.get(f) != after.get(f)]
+    return [f for f in names if f not in stamped]
+
+
+def describe(change: dict[str, Any]) -> str:
+    key = "" if change.get("key") is None else f" {json.dumps(change['key'], ensure_ascii=False)}"
+    fields = change.get("fields")
+    if fields is None and change["kind"] == "update":
+        fields = {f: (change.get("after") or {}).get(f) for f in _changed(change)}
+    shown = "" if not fields else " " + json.dumps(fields, ensure_ascii=False)[:160]
+    return f"{change['kind']} {change['entity']}{key}{shown}"
+
+
+def _closest(want: dict[str, Any], diff: list[dict[str, Any]]) -> str:
+    near = [d for d in diff if (d["world_id"], d["entity"], d["kind"]) == (want["world_id"], want["entity"], want["kind"])]
+    same_key = [d for d in near if want.get("key") is not None and d["key"] == want["key"]]
+    found = (same_key or near or [None])[0]
+    if found is None:
+        return f"no {want['kind']} of {want['entity']} happened"
+    after = found.get("after") or {}
+    return "closest: " + json.dumps(
+        {f: after.get(f) for f in (want.get("fields") or {})} or {"key": found["key"]}, ensure_ascii=False
+    )[:160]
+
+
+# --- telling ------------------------------------------------------------------------------------------------------------
+
+
+def _read_before(ev: Evidence, message: int, value: Any) -> bool:
+    """Whether a call had succeeded before `message` (and, with a value, had shown it)."""
+    for call in ev.calls:
+        at = ev.shown_at.get(call["id"])
+        if call.get("ok") and at is not None and at < message and (value is None or mentions(value, ev.texts[at])):
+            return True
+    return False
+
+
+def _contradiction(ev: Evidence, due: dict[str, Any], start: int) -> str | None:
+    """The same clause with another value: the last such clause counts, whatever was said before."""
+    say, value = squash(str(due.get("say") or "")), due["value"]
+    form = phrase(value) if isinstance(value, str) else phrase(json.dumps(value))
+    lead = say.split(form)[0].strip() if form and form in say else ""
+    if len(lead.split()) < 3 or isinstance(value, bool | list | dict) or value is None:
+        return None
+    verdict = None
+    for i in ev.said():
+        norm = ev.texts[i].norm
+        at = norm.rfind(lead) if i > start else -1
+        if at >= 0:
+            rest = re.split(r"[.!?;](?:\s|$)", norm[at + len(lead) :])[0]
+            fine = mentions(value, Text(rest))
+            verdict = None if fine else f"message {i} says otherwise: {quote(lead + rest)}"
+    return verdict
+
+
+def _around(text: Text, value: Any) -> str:
+    """The sentence of the text that states the value, else its beginning."""
+    for sentence in re.split(r"(?<=[.!?])\s+|\n", text.raw):
+        if mentions(value, Text(sentence), claimed=True):
+            return sentence
+    return text.raw
