@@ -1,0 +1,149 @@
+"""Value generators: types, bounds, reserved names, and pools that never cross the split."""
+
+from __future__ import annotations
+
+import random
+import re
+import subprocess
+import sys
+from datetime import datetime
+
+import pytest
+
+from synth.errors import SpecError
+from synth.worlds.gens import generators
+from synth.worlds.infer import infer_gen
+from synth.worlds.patterns import pattern_drawer
+from synth.worlds.spec import FieldSpec
+from synth.worlds.values import Values, offset_seconds
+
+CLOCK = datetime(2026, 3, 2, 9)
+SHARED = {  # closed standard lists and values without words: nothing to keep apart
+    "country_code", "airport", "iata", "currency", "language", "timezone", "mime", "unit", "emoji", "department", "ip",
+    "phone", "postcode", "iban", "mac", "version", "git_sha", "latitude", "longitude", "money", "percentage", "duration",
+    "hex", "uuid", "md5", "isbn", "vin", "ticker",
+}  # fmt: skip
+
+
+def many(field: FieldSpec, name: str = "x", n: int = 300, split: str = "train") -> list[object]:
+    rng = random.Random(7)
+    values = Values(split)
+    return [values.draw(field, name, rng, CLOCK) for _ in range(n)]
+
+
+@pytest.mark.parametrize("gen", sorted(generators("train")))
+def test_texts_are_plain_and_single_line(gen: str) -> None:
+    rng = random.Random(1)
+    for value in (generators("train")[gen](rng) for _ in range(200)):
+        if isinstance(value, str):
+            assert value == value.strip() and "\n" not in value and value
+            assert gen == "emoji" or value.isascii()
+
+
+@pytest.mark.parametrize("gen", sorted(set(generators("train")) - SHARED))
+def test_eval_values_never_occur_in_train(gen: str) -> None:
+    rng = random.Random(3)
+    train = {generators("train")[gen](rng) for _ in range(4000)}
+    held = {generators("eval")[gen](rng) for _ in range(1000)}
+    assert held and not train & held
+
+
+def test_every_address_is_reserved() -> None:
+    rng = random.Random(5)
+    gens = generators("train")
+    for gen in ("email", "url", "hostname", "domain_name"):
+        for _ in range(200):
+            assert re.search(r"example\.(com|org|net)(/|$)", gens[gen](rng))
+    for _ in range(200):
+        assert "-555-01" in gens["phone"](rng)
+        assert gens["ip"](rng).rpartition(".")[0] in ("192.0.2", "198.51.100", "203.0.113")
+
+
+def test_check_digits_hold() -> None:
+    rng = random.Random(5)
+    for _ in range(50):
+        iban = generators("train")["iban"](rng)
+        assert int(f"{iban[4:]}1314{iban[2:4]}") % 97 == 1
+        isbn = generators("train")["isbn"](rng)
+        assert sum(int(c) * (3 if i % 2 else 1) for i, c in enumerate(isbn)) % 10 == 0
+
+
+def test_types_and_bounds() -> None:
+    assert set(many(FieldSpec(type="int", range=(3, 5)))) == {3, 4, 5}
+    assert all(isinstance(v, int) and v > 0 for v in many(FieldSpec(type="money")))
+    assert all(isinstance(v, float) and 1 <= v <= 2 for v in many(FieldSpec(type="number", range=(1, 2))))
+    assert all(
+        re.fullmatch(r"[A-Z]{3}[0-9]{3}", str(v)) for v in many(FieldSpec(type="code", pattern="[A-Z]{3}[0-9]{3}"))
+    )
+    flags = many(FieldSpec(type="bool", p=0.8), n=2000)
+    assert 0.75 < sum(map(bool, flags)) / 2000 < 0.85
+    picks = many(FieldSpec(type="enum", of=["a", "b"], weights=[9, 1]), n=2000)
+    assert 0.85 < picks.count("a") / 2000 < 0.95
+    nulls = many(FieldSpec.model_validate({"type": "text", "null": 0.4}), n=2000)
+    assert 0.35 < nulls.count(None) / 2000 < 0.45
+    assert all(1 <= len(v) <= 3 and len(set(v)) == len(v) for v in many(FieldSpec(type="list", of="text")))  # type: ignore[arg-type]
+    record = FieldSpec.model_validate({"type": "record", "fields": {"city": "text", "qty": "int"}})
+    assert all(set(v) == {"city", "qty"} for v in many(record))  # type: ignore[arg-type]
+
+
+def test_moments_respect_their_window() -> None:
+    for v in many(FieldSpec(type="time", within=("-90d", "0d"))):
+        assert "2025-12-02T09:00:00Z" <= str(v) <= "2026-03-02T09:00:00Z"
+    for v in many(FieldSpec(type="date", within=("0d", "10d")), "due"):
+        assert "2026-03-02" <= str(v) <= "2026-03-12"
+    assert all(str(v) < "2026-03-02T09:00:00Z" for v in many(FieldSpec(type="time", set_by="system"), "due_at"))
+    assert offset_seconds("-2h") == -7200
+    with pytest.raises(SpecError):
+        offset_seconds("soon")
+
+
+@pytest.mark.parametrize(
+    ("name", "gen"),
+    [
+        ("Contact.name", "person"), ("Company.name", "company"), ("email", "email"), ("contactEmail", "email"),
+        ("assignee_name", "person"), ("zip", "postcode"), ("callback_url", "url"), ("description", "sentence"),
+        ("due_note", "note"), ("Ticket.title", "issue_title"), ("first_name", "first_name"), ("tags", "tag"),
+        ("shippingAddress", "address"), ("Product.name", "product"), ("Xyz.frobnication", "label"),
+    ],
+)  # fmt: skip
+def test_generators_are_guessed_from_names(name: str, gen: str) -> None:
+    assert infer_gen(name) == gen
+
+
+@pytest.mark.parametrize("pattern", ["^[a-z0-9-]{3,8}$", r"\d{4}-\d{2}", "(foo|bar)[0-9]+", "[^a-z]x?", r"v\d+\.\d+"])
+def test_patterns_draw_what_they_describe(pattern: str) -> None:
+    draw = pattern_drawer(pattern)
+    for seed in range(50):
+        assert re.search(pattern, draw(random.Random(seed)))
+
+
+@pytest.mark.parametrize("pattern", ["[a-z", "(a", "a{9999}", "*a", "[]"])
+def test_other_patterns_are_refused(pattern: str) -> None:
+    with pytest.raises(SpecError):
+        pattern_drawer(pattern)
+
+
+def test_unknown_generator_is_an_error() -> None:
+    with pytest.raises(SpecError):
+        many(FieldSpec(type="text", gen="unicorn"))
+    with pytest.raises(SpecError):
+        Values("train").gen("unicorn", random.Random(0))
+
+
+def test_same_values_in_every_process() -> None:
+    script = (
+        "import random;from synth.worlds.gens import generators;r=random.Random(1);"
+        "print([g(r) for n,g in sorted(generators('eval').items())])"
+    )
+    outs = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+            env={"PYTHONHASHSEED": h},
+        ).stdout
+        for h in ("1", "2")
+    }
+    assert len(outs) == 1 and len(outs.pop()) > 500
