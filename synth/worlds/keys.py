@@ -1,5 +1,5 @@
-"""Generated keys: a keyed permutation of each id style's space, so keys never repeat, never run in sequence and cannot be
-guessed from one another."""
+"""Generated keys: a keyed permutation of each id style's space, so keys never repeat, never run in sequence and
+cannot be guessed from one another."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _DIRECT = 1 << 72  # spaces beyond this are hashed straight: a repeat is out of 
 
 
 def make_key(world: str, entity: str, style: IdStyle, seed: int, counter: int) -> str | int:
-    """The key of the `counter`-th row (from 0) of a table. Distinct counters give distinct keys; a space that is used up
-    continues with one more digit."""
+    """The key of the `counter`-th row (from 0) of a table. Distinct counters give distinct keys; a space that
+    is used up continues with one more digit."""
     size = style.size
     if style.kind == "uuid":
         h = _digest(world, entity, seed, counter)[:32]

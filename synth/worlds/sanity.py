@@ -1,4 +1,4 @@
-"""Dates and times of a row that agree with one another: made before changed, begun before ended, after the row it hangs on."""
+"""Dates and times of a row that agree: made before changed, begun before ended, made after the row it hangs on."""
 
 from __future__ import annotations
 
@@ -6,66 +6,22 @@ import random
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from synth.worlds.infer import words
+from synth.worlds.infer import word_set, words
 from synth.worlds.spec import Entity, FieldSpec, World
 from synth.worlds.values import time_text, window
 
 Row = dict[str, Any]
 
-_MADE = frozenset(
-    [
-        "created",
-        "opened",
-        "issued",
-        "registered",
-        "joined",
-        "ordered",
-        "submitted",
-        "requested",
-        "received",
-        "posted",
-        "added",
-        "booked",
-        "hired",
-    ]
+_MADE = word_set(
+    """created opened issued registered joined ordered submitted requested received posted added booked hired"""
 )
-_LATER = frozenset(
-    ["updated", "modified", "changed", "closed", "resolved", "completed", "finished", "cancelled", "shipped", "delivered", "paid", "seen", "approved", "rejected", "archived", "published"]
+_LATER = word_set(
+    """updated modified changed closed resolved completed finished cancelled shipped delivered paid seen approved
+    rejected archived published"""
 )  # fmt: skip
-_BEGIN = frozenset(
-    [
-        "start",
-        "starts",
-        "started",
-        "begin",
-        "begins",
-        "from",
-        "checkin",
-        "departure",
-        "departs",
-        "departed",
-        "depart",
-        "opens",
-    ]
-)
-_END = frozenset(
-    [
-        "end",
-        "ends",
-        "ended",
-        "until",
-        "to",
-        "checkout",
-        "arrival",
-        "arrives",
-        "arrived",
-        "return",
-        "due",
-        "expires",
-        "expiry",
-        "deadline",
-        "closes",
-    ]
+_BEGIN = word_set("""start starts started begin begins from checkin departure departs departed depart opens""")
+_END = word_set(
+    """end ends ended until to checkout arrival arrives arrived return due expires expiry deadline closes"""
 )
 
 

@@ -1,4 +1,4 @@
-"""Start states: rows of every entity, with references resolved and dates, names and lifecycles that make sense together.
+"""Start states: rows of every entity, with references resolved; dates, names and lifecycles make sense together.
 
 `start_rows(world, seed)` depends on nothing but its arguments: same world, seed, split and scale give the same rows in
 the same order in every process.
@@ -194,8 +194,8 @@ class _Build:
             row[fname] = keys[i] if i < len(keys) and (not field.null or rng.random() >= field.null) else None
 
     def _tree(self, entity: Entity, fname: str, field: FieldSpec, rows: list[Row], rng: random.Random) -> None:
-        """A row refers to an earlier row only, so there is no cycle; roots are null (a root that may not be null refers to
-        the first row, itself in that row's case)."""
+        """A row refers to an earlier row only, so there is no cycle; roots are null (a root that may not be null
+        refers to the first row, itself in that row's case)."""
         share = max(field.null, 0.15) if field.nullable else 0.0
         for i, row in enumerate(rows):
             if i == 0 or rng.random() < share:
@@ -252,8 +252,8 @@ def _states(field: FieldSpec, count: int, rng: random.Random) -> list[str]:
 def _draw_distinct(
     draw: Callable[..., Any], field: FieldSpec, fname: str, rows: list[Row], rng: random.Random, clock: datetime
 ) -> None:
-    """Unique values; after some tries a text takes a number, a whole number counts on, anything else stays null (or, where
-    it may not be null, repeats: its space is used up)."""
+    """Unique values; after some tries a text takes a number, a whole number counts on, anything else stays null
+    (or, where it may not be null, repeats: its space is used up)."""
     seen: set[Any] = set()
     for row in rows:
         value = draw(rng, clock)

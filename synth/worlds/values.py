@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from synth.errors import SpecError
 from synth.worlds.gens import generators
-from synth.worlds.infer import INT_RANGES, NUMBER_RANGES, infer_gen, words
+from synth.worlds.infer import INT_RANGES, NUMBER_RANGES, infer_gen, word_set, words
 from synth.worlds.patterns import pattern_drawer
 from synth.worlds.spec import FieldSpec
 
@@ -31,11 +31,15 @@ _DAY = 86_400
 _CACHE_LIMIT = 4096
 R = TypeVar("R", int, float)
 
-PAST_WORDS = frozenset(
-    ["created", "updated", "modified", "opened", "closed", "resolved", "completed", "finished", "issued", "ordered", "registered", "joined", "submitted", "posted", "received", "sent", "shipped", "delivered", "paid", "cancelled", "seen", "login", "logged", "changed", "signed", "hired", "uploaded", "published", "started", "reported", "purchased", "sold", "viewed", "accessed", "activity", "added", "requested", "approved", "rejected", "recorded", "measured", "scanned"]
+PAST_WORDS = word_set(
+    """created updated modified opened closed resolved completed finished issued ordered registered joined submitted
+    posted received sent shipped delivered paid cancelled seen login logged changed signed hired uploaded published
+    started reported purchased sold viewed accessed activity added requested approved rejected recorded measured
+    scanned"""
 )  # fmt: skip
-FUTURE_WORDS = frozenset(
-    ["due", "end", "ends", "ending", "until", "expires", "expiry", "expiration", "deadline", "arrival", "checkout", "renewal", "next", "target", "scheduled", "departure", "start", "starts", "begin", "begins", "checkin", "appointment", "planned", "valid", "estimated", "eta"]
+FUTURE_WORDS = word_set(
+    """due end ends ending until expires expiry expiration deadline arrival checkout renewal next target scheduled
+    departure start starts begin begins checkin appointment planned valid estimated eta"""
 )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections import Counter
 from pathlib import Path
@@ -50,7 +51,8 @@ def test_popularity_is_uneven_and_states_all_occur(desk: World) -> None:
     assert owners[0][1] >= 3 * (240 / 60)
     assert {r["status"] for r in rows["Ticket"]} == {"open", "pending", "resolved", "closed"}
     small = start_rows(desk, 2, scale=0.05)
-    assert len(small["Ticket"]) == 12 and {r["status"] for r in small["Ticket"]} == {
+    assert len(small["Ticket"]) == 12
+    assert {r["status"] for r in small["Ticket"]} == {
         "open",
         "pending",
         "resolved",
@@ -86,7 +88,8 @@ def test_times_agree(desk: World) -> None:
         }
     )
     for r in start_rows(stays, 1)["Stay"]:
-        assert r["check_in"] <= r["check_out"] and r["created"] <= r["updated_at"] <= "2026-03-02T09:00:00Z"
+        assert r["check_in"] <= r["check_out"]
+        assert r["created"] <= r["updated_at"] <= "2026-03-02T09:00:00Z"
 
 
 def test_cycles_trees_links_and_natural_keys() -> None:
@@ -105,7 +108,8 @@ def test_cycles_trees_links_and_natural_keys() -> None:
     )
     rows = start_rows(w, 5)
     names = [t["name"] for t in rows["Team"]]
-    assert len(set(names)) == 9 and any(t["lead"] for t in rows["Team"])
+    assert len(set(names)) == 9
+    assert any(t["lead"] for t in rows["Team"])
     order = {m["id"]: i for i, m in enumerate(rows["Member"])}
     assert all(m["boss"] is None or order[m["boss"]] < i for i, m in enumerate(rows["Member"]))
     pairs = [(h["member"], h["skill"]) for h in rows["Has"]]
@@ -139,7 +143,7 @@ def test_keys_are_distinct_and_not_sequential(style: IdStyle) -> None:
     keys = [make_key("w", "E", style, 1, i) for i in range(10_000)]
     assert len(set(keys)) == 10_000
     if style.kind == "int":
-        steps = {int(b) - int(a) for a, b in zip(keys, keys[1:], strict=False)}
+        steps = {int(b) - int(a) for a, b in itertools.pairwise(keys)}
         assert len(steps) > 4000
     if style.kind == "code":
         assert not set("01IO") & set(str(keys[0]).partition("-")[2] or str(keys[0]))

@@ -19,7 +19,8 @@ from synth.worlds.values import Values, offset_seconds
 
 CLOCK = datetime(2026, 3, 2, 9)
 SHARED = {  # closed standard lists and values without words: nothing to keep apart
-    "country_code", "airport", "iata", "currency", "language", "timezone", "mime", "unit", "emoji", "department", "ip",
+    "country_code", "airport", "iata", "currency", "language", "timezone", "mime", "unit", "emoji", "department",
+    "ip",
     "phone", "postcode", "iban", "mac", "version", "git_sha", "latitude", "longitude", "money", "percentage", "duration",
     "hex", "uuid", "md5", "isbn", "vin", "ticker",
 }  # fmt: skip
@@ -36,7 +37,9 @@ def test_texts_are_plain_and_single_line(gen: str) -> None:
     rng = random.Random(1)
     for value in (generators("train")[gen](rng) for _ in range(200)):
         if isinstance(value, str):
-            assert value == value.strip() and "\n" not in value and value
+            assert value == value.strip()
+            assert "\n" not in value
+            assert value
             assert gen == "emoji" or value.isascii()
 
 
@@ -45,7 +48,8 @@ def test_eval_values_never_occur_in_train(gen: str) -> None:
     rng = random.Random(3)
     train = {generators("train")[gen](rng) for _ in range(4000)}
     held = {generators("eval")[gen](rng) for _ in range(1000)}
-    assert held and not train & held
+    assert held
+    assert not train & held
 
 
 def test_every_address_is_reserved() -> None:
@@ -146,4 +150,5 @@ def test_same_values_in_every_process() -> None:
         ).stdout
         for h in ("1", "2")
     }
-    assert len(outs) == 1 and len(outs.pop()) > 500
+    assert len(outs) == 1
+    assert len(outs.pop()) > 500
