@@ -13,50 +13,52 @@ def _words(text: str) -> frozenset[str]:
 
 
 READ_VERBS = _words(
-    """get list read search find fetch query show describe view check count lookup look browse inspect retrieve
-    analyze analyse compare preview explain validate verify calculate compute estimate summarize detect discover
-    resolve scan status watch monitor download export head tail diff log logs stat stats history info ping test whoami
-    lint peek load filter recommend suggest predict forecast convert translate parse evaluate measure audit trace poll wait
-    introspect profile sample aggregate autocomplete geocode crawl scrape extract screenshot capture snapshot review
-    identify determine classify tokenize encode decode hash format render plot visualize simulate solve lists gets
-    subscribe-list see report help echo tree overview summary metrics schema version ls cat grep glob exists has is
-    annotate integrate differentiate simplify expand factor hover goto"""
+    """get list read search find fetch query show describe view check count lookup look browse inspect retrieve analyze
+    analyse compare preview explain validate verify calculate compute estimate summarize detect discover resolve
+    scan status watch monitor download export head tail diff log logs stat stats history info ping test whoami lint
+    peek load filter recommend suggest predict forecast convert translate parse evaluate measure audit trace poll
+    wait introspect profile sample aggregate autocomplete geocode crawl scrape extract screenshot capture snapshot
+    review identify determine classify tokenize encode decode hash format render plot visualize simulate solve lists
+    gets subscribe-list see report help echo tree overview summary metrics schema version ls cat grep glob exists
+    has is annotate integrate differentiate simplify expand factor hover goto"""
 )
 WRITE_VERBS = _words(
     """create add update delete remove set send post put patch insert edit write modify move copy rename upload import
     enable disable start stop restart run execute invoke trigger cancel close open archive unarchive restore assign
     unassign approve reject publish unpublish deploy install uninstall attach detach connect disconnect register
-    unregister subscribe unsubscribe schedule merge split submit complete reopen lock unlock mark reply forward invite
-    revoke grant rotate reset clear purge drop truncate replace append prepend sync refresh generate upsert save
-    configure apply commit push pull checkout clone fork rebase stash tag untag label pin unpin follow unfollow like
-    unlike vote share unshare transfer duplicate convert-to swap place buy sell order pay refund charge capture-payment
-    issue void finalize record log-call click type press hover-on scroll tap swipe fill select drag navigate go play
-    pause resume skip seek mute unmute turn toggle switch activate deactivate suspend terminate kill scale rollback
-    promote bulk batch make build train draw rotate-key join leave ban unban kick acknowledge ack resolve-incident
-    snooze escalate store remember forget link unlink mount unmount init initialize launch boot reboot shutdown
-    wake change adjust increase decrease increment decrement extend renew reserve book release free ship return
-    notify broadcast dispatch emit ingest index reindex seed migrate manage process perform handle new rollout retry
-    redeploy reorder reschedule requeue flush evict expire rebuild recreate reassign regenerate delegate
-    compress optimize crop resize arrange group ungroup export-to swipe-left focus dismiss accept decline confirm
-    request upgrade downgrade block unblock report-abuse put-item teleport spawn undo redo quit login logout signup
-    authenticate authorize setup mutate overwrite concat zip unzip sign encrypt decrypt hide unhide unset touch mkdir
-    rm mv cp chmod package mint tokenise schedule-to wait-for swap-to rerun"""
+    unregister subscribe unsubscribe schedule merge split submit complete reopen lock unlock mark reply forward
+    invite revoke grant rotate reset clear purge drop truncate replace append prepend sync refresh generate upsert
+    save configure apply commit push pull checkout clone fork rebase stash tag untag label pin unpin follow unfollow
+    like unlike vote share unshare transfer duplicate convert-to swap place buy sell order pay refund charge
+    capture-payment issue void finalize record log-call click type press hover-on scroll tap swipe fill select drag
+    navigate go play pause resume skip seek mute unmute turn toggle switch activate deactivate suspend terminate
+    kill scale rollback promote bulk batch make build train draw rotate-key join leave ban unban kick acknowledge
+    ack resolve-incident snooze escalate store remember forget link unlink mount unmount init initialize launch boot
+    reboot shutdown wake change adjust increase decrease increment decrement extend renew reserve book release free
+    ship return notify broadcast dispatch emit ingest index reindex seed migrate manage process perform handle new
+    rollout retry redeploy reorder reschedule requeue flush evict expire rebuild recreate reassign regenerate
+    delegate compress optimize crop resize arrange group ungroup export-to swipe-left focus dismiss accept decline
+    confirm request upgrade downgrade block unblock report-abuse put-item teleport spawn undo redo quit login logout
+    signup authenticate authorize setup mutate overwrite concat zip unzip sign encrypt decrypt hide unhide unset
+    touch mkdir rm mv cp chmod package mint tokenise schedule-to wait-for swap-to rerun"""
 )
 VERBS = READ_VERBS | WRITE_VERBS
 # Nouns that happen to be verbs elsewhere: they count as verbs only when they lead a name.
 _NOUNISH = _words(
     """log logs status stats stat history info test order issue record label tag group report index schema version
     summary overview metrics help tree batch bulk link process profile sample review type head tail is has new share
-    reserve scale change train lock watch monitor focus view count play store book request build release filter block format hash trace free return ship plot schedule go switch
-    export import select order audit commit merge branch diff sign"""
+    reserve scale change train lock watch monitor focus view count play store book request build release filter
+    block format hash trace free return ship plot schedule go switch export import select audit commit merge branch
+    diff sign"""
 )
 _PLAIN = _words("get list create update delete add remove set search find fetch read write send")
 _BARE_AFTER = _words("by as in via per at")
 _SMALL = _words("to from for by of in on at with and or as per via into the a an all between")
 _ACRONYMS = _words(
     """id url uri api sql csv json xml html pdf ip dns ssl tls ssh vm vpc cpu gpu ui ux http https aws gcp iam s3 ec2
-    rds sms mfa otp sku pr ci cd sdk cli crm seo kpi ai llm mcp ssid mac vlan cdn acl arn db rss ttl utc iso crs gpt pnl ev
-    2d 3d svg png jpg gif dbt kb qr usd eur sso faq etf ipo gdp cpi eps cve cidr dhcp nat vpn usb bpm midi cdc eia"""
+    rds sms mfa otp sku pr ci cd sdk cli crm seo kpi ai llm mcp ssid mac vlan cdn acl arn db rss ttl utc iso crs gpt
+    pnl ev 2d 3d svg png jpg gif dbt kb qr usd eur sso faq etf ipo gdp cpi eps cve cidr dhcp nat vpn usb bpm midi
+    cdc eia"""
 )
 _UPPER = {w: w.upper() for w in _ACRONYMS} | {
     "ids": "IDs",
@@ -69,7 +71,7 @@ _IRREGULAR = {"person": "people", "child": "children", "man": "men", "index": "i
 _UNCOUNTABLE = _words(
     """data info information status weather metadata access content health text code history time news usage traffic
     memory analytics billing money support feedback permission storage configuration config settings help auth
-    hardware software audio video text music equipment code balance gdp inflation stock"""
+    hardware software audio video music equipment balance gdp inflation stock"""
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -87,21 +87,25 @@ def _checked(server: str, tools: list[dict[str, Any]], wire: Wire, stopped: proc
 
 async def _converse(read: Any, write: Any, tools: list[dict[str, Any]], wire: Wire) -> HarvestFailure | None:
     """Fill `tools`; returns why the talk ended early, or None."""
-    limits = wire.limits
-    phase: Phase = "initialize"
+    async with ClientSession(read, write, client_info=_CLIENT) as session:
+        # each phase turns its errors into a value: one that left this block would come out wrapped in a group
+        failure = await _within("initialize", wire.limits.initialize, session.initialize(), wire)
+        if failure is None:
+            failure = await _within("list", wire.limits.listing, _all_pages(session, tools, wire.limits), wire)
+    return failure
+
+
+async def _within(phase: Phase, seconds: float, work: Awaitable[object], wire: Wire) -> HarvestFailure | None:
+    """One phase of the talk within its time; the failure it ended in, or None."""
     try:
-        async with ClientSession(read, write, client_info=_CLIENT) as session:
-            with anyio.fail_after(limits.initialize):
-                await session.initialize()
-            phase = "list"
-            with anyio.fail_after(limits.listing):
-                await _all_pages(session, tools, limits)
+        with anyio.fail_after(seconds):
+            await work
     except HarvestFailure as failure:
         return failure
     except TimeoutError:
         if phase == "initialize":
-            return HarvestFailure("initialize_timeout", f"initialize was not answered in {limits.initialize:g} s")
-        return HarvestFailure("list_timeout", f"tools/list did not finish in {limits.listing:g} s")
+            return HarvestFailure("initialize_timeout", f"initialize was not answered in {seconds:g} s")
+        return HarvestFailure("list_timeout", f"tools/list did not finish in {seconds:g} s")
     except MCPError as error:
         if error.error.code == types.CONNECTION_CLOSED or wire.closed:
             return _died(phase)
@@ -128,8 +132,7 @@ def _refused(phase: Phase, detail: str) -> HarvestFailure:
 
 
 async def _all_pages(session: ClientSession, tools: list[dict[str, Any]], limits: Limits) -> None:
-    """Pages in order. The first call sends empty params (strict servers refuse missing ones); a cursor is echoed
-    verbatim, the empty string too; only its absence ends the list."""
+    """Pages in order. A cursor is echoed verbatim, the empty string too; only its absence ends the list."""
     cursor: str | None = None
     seen: set[str] = set()
     for _ in range(limits.pages):

@@ -67,7 +67,17 @@ async def stop(process: anyio.abc.Process, home: Path, grace: float) -> Stopped:
         if stream is not None:
             with suppress(OSError, anyio.BrokenResourceError, anyio.ClosedResourceError):
                 await stream.aclose()
+    _close_transport(process)
     return how
+
+
+def _close_transport(process: anyio.abc.Process) -> None:
+    """Close asyncio's own handle on the child: it has no public name, and left open it complains at garbage
+    collection when a survivor holds a pipe end. (The SDK's transport does the same.)"""
+    close = getattr(getattr(getattr(process, "_process", None), "_transport", None), "close", None)
+    if callable(close):
+        with suppress(PermissionError, ProcessLookupError):
+            close()
 
 
 def _signal_group(leader: int, number: signal.Signals) -> None:

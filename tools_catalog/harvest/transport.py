@@ -171,7 +171,10 @@ async def _write_stdin(process: anyio.abc.Process, messages: MemoryObjectReceive
         raise RuntimeError("the process was started without a pipe on stdin")
     async with messages:
         async for message in messages:
-            text = message.message.model_dump_json(by_alias=True, exclude_unset=True)
+            out = message.message
+            if isinstance(out, types.JSONRPCRequest) and not out.params:
+                out = out.model_copy(update={"params": {}})  # the SDK leaves them out; strict servers refuse that
+            text = out.model_dump_json(by_alias=True, exclude_unset=True)
             try:
                 await process.stdin.send(text.encode() + b"\n")
             except (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError):

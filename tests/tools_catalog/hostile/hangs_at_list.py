@@ -1,0 +1,5 @@
+"""Initializes, then never answers tools/list."""
+
+from wire import serve
+
+serve(lambda params: None)

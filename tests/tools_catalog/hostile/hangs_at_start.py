@@ -1,0 +1,5 @@
+"""Never answers initialize."""
+
+from wire import hang
+
+hang()
