@@ -1,0 +1,158 @@
+"""The verbs, nothing else. Heavy imports happen inside verbs: `synth --help` must answer at once.
+
+Exit codes: 0 done; 1 failed; 2 wrong usage or a wrong file; 3 fewer rows than asked; 4 refused; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+
+class Verbs(TyperGroup):
+    """Turns the error tree into one sentence and an exit code, for every verb."""
+
+    def invoke(self, ctx: Any) -> Any:
+        from synth.errors import RefusedError, SynthError, UsageError
+
+        try:
+            return super().invoke(ctx)
+        except UsageError as error:
+            _stop(error, 2)
+        except RefusedError as error:
+            _stop(error, 4)
+        except SynthError as error:
+            _stop(error, 1)
+        except BrokenPipeError:
+            raise typer.Exit(1) from None
+        except OSError as error:
+            _stop(f"{error.filename or 'a file'}: {error.strerror or error}", 1)
+        except KeyboardInterrupt:
+            raise typer.Exit(130) from None
+
+
+app = typer.Typer(
+    cls=Verbs, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
+    help="Verified multi-turn tool-use trajectories grown from real MCP tools.",
+)  # fmt: skip
+
+PipelineFile = Annotated[str, typer.Argument(metavar="FILE", help="A pipeline file, such as pipelines/tooluse.yaml.")]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/tooluse.")]
+Sets = Annotated[list[str] | None, typer.Option("--set", metavar="A.B=C", help="Change one value of the file (YAML).")]
+Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="The run folder; runs/<name> by default.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable: JSON on stdout and nothing else.")]
+THROUGH: dict[str, Any] = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+
+@app.command()
+def run(
+    file: PipelineFile,
+    sets: Sets = None,
+    out: Out = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Move what is in the run folder aside and begin anew.")] = False,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Open at most N task slots.")] = None,
+    retry: Annotated[str | None, typer.Option("--retry", metavar="CLASS", help="infra|model|task|judge|budget: run failed slots again.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be made; touch nothing.")] = False,
+    as_json: AsJson = False,
+    ray_address: Annotated[str | None, typer.Option("--ray-address", help="A Ray cluster; this machine by default.")] = None,
+    workers: Annotated[int | None, typer.Option("--workers", min=0, max=4096, help="Workers; every CPU by default, 0: this process.")] = None,
+) -> None:
+    """Run or resume a pipeline: what is done under the same settings is kept."""
+    from synth import cli_run
+
+    if dry_run:
+        cli_run.plan(file, sets or [], out, as_json)
+        return
+    code = cli_run.run(file, sets or [], as_json, out=out, fresh=fresh, limit=limit, retry=retry, ray_address=ray_address, workers=workers)
+    raise typer.Exit(code)
+
+
+@app.command()
+def plan(file: PipelineFile, sets: Sets = None, out: Out = None, as_json: AsJson = False) -> None:
+    """Rows per stage, model calls, tokens, cost, disk and time; touches nothing."""
+    from synth import cli_run
+
+    cli_run.plan(file, sets or [], out, as_json)
+
+
+@app.command()
+def validate(file: PipelineFile, sets: Sets = None) -> None:
+    """Check a pipeline file and all it names; every error with its path in the file."""
+    from synth import cli_run
+
+    raise typer.Exit(cli_run.validate(file, sets or []))
+
+
+@app.command()
+def status(run: RunFolder, as_json: AsJson = False) -> None:
+    """Stages, parts, rows in, out, dropped and failed, with reasons."""
+    from synth import cli_look
+
+    cli_look.status(run, as_json)
+
+
+@app.command()
+def sql(
+    run: RunFolder, query: Annotated[str | None, typer.Argument(help="One query; a prompt without it.")] = None, as_json: AsJson = False
+) -> None:
+    """DuckDB over the run, read-only."""
+    from synth import cli_look
+
+    cli_look.sql(run, query, as_json)
+
+
+@app.command()
+def show(run: RunFolder, row_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+    """One row of any table for a person: a trajectory as a conversation, with its lineage up to the real tool."""
+    from synth.store.views import open_run
+    from synth.view.show import show as show_row
+
+    show_row(open_run(run).run_dir, row_id)
+
+
+@app.command()
+def replay(run: RunFolder, trajectory_id: Annotated[str, typer.Argument(metavar="TRAJECTORY_ID")]) -> None:
+    """Execute a trajectory's calls again on its start state; exit 0 only where all is equal."""
+    from synth.replaying import replay_trajectory
+    from synth.store.views import open_run
+
+    report = replay_trajectory(open_run(run).run_dir, trajectory_id)
+    for difference in report.differences:
+        print(difference)
+    print(f"{report.calls} calls, {'all equal' if report.equal else 'NOT equal'}")
+    raise typer.Exit(0 if report.equal else 1)
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """What this machine has: Ray, GPU, docker, sandbox, npm, endpoint; each with how to get it."""
+    from synth import doctor as rooms
+
+    rooms.show(as_json)
+
+
+@app.command(context_settings=THROUGH)
+def catalog(ctx: typer.Context) -> None:
+    """The real tools: list, show, harvest, audit."""
+    from synth.cli_catalog import catalog_app
+
+    outcome = typer.main.get_command(catalog_app).main(args=ctx.args, prog_name="synth catalog", standalone_mode=False)
+    raise typer.Exit(outcome if isinstance(outcome, int) else 0)
+
+
+def _stop(error: object, code: int) -> None:
+    print(f"synth: {' '.join(str(error).split())}", file=sys.stderr)
+    raise typer.Exit(code)
+
+
+def main() -> None:
+    """The console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""What this machine has, and how to get what it has not. Every check is bounded in time and changes nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+TIMEOUT_S = 10
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing a run may use. `needed`: nothing works without it."""
+
+    name: str
+    present: bool
+    detail: str
+    how_to_get: str
+    needed: bool = False
+
+
+def examine() -> list[Finding]:
+    """All checks, in the order of how much depends on them."""
+    return [_python(), _ray(), _space(), _gpu(), _docker(), _sandbox(), _npm(), _endpoint()]
+
+
+def show(as_json: bool) -> None:
+    """Print the findings; one JSON object per line with `as_json`."""
+    for finding in examine():
+        if as_json:
+            print(json.dumps(asdict(finding)))
+            continue
+        mark = "ok     " if finding.present else "MISSING" if finding.needed else "absent "
+        print(f"{mark} {finding.name:<10} {finding.detail}" + ("" if finding.present else f"; {finding.how_to_get}"))
+
+
+def _python() -> Finding:
+    found = ".".join(map(str, sys.version_info[:3]))
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return Finding("python", sys.version_info >= (3, 11), f"{found}, {cpus} CPUs", "install python 3.11 or newer", True)
+
+
+def _ray() -> Finding:
+    try:
+        found = version("ray")
+    except PackageNotFoundError:
+        return Finding("ray", False, "not installed", "`make setup` installs it", True)
+    return Finding("ray", True, f"{found}, on this machine; a cluster with --ray-address", "", True)
+
+
+def _space() -> Finding:
+    free = shutil.disk_usage(Path.cwd()).free / 2**30
+    return Finding("disk", free > 1, f"{free:,.0f} GiB free here", "free 1 GiB, or give another folder with --out", True)
+
+
+def _gpu() -> Finding:
+    names = _output("nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader")
+    if names:
+        return Finding("gpu", True, "; ".join(names.splitlines()), "")
+    return Finding("gpu", False, "no NVIDIA GPU seen", "only needed for large checkpoints: install the NVIDIA driver; the expert policy needs none")
+
+
+def _docker() -> Finding:
+    how = "only needed for executors in containers: install Docker or Podman and let your user reach its socket"
+    if shutil.which("docker") is None and shutil.which("podman") is None:
+        return Finding("docker", False, "no docker or podman command", how)
+    found = _output("docker", "version", "--format", "{{.Server.Version}}") or _output("podman", "version", "--format", "{{.Version}}")
+    return Finding("docker", bool(found), found or "the command is there, the engine does not answer", how)
+
+
+def _sandbox() -> Finding:
+    how = "only needed for the task kind `code`: install bubblewrap and allow user namespaces (sysctl kernel.unprivileged_userns_clone=1)"
+    bwrap = shutil.which("bwrap")
+    if bwrap and _output(bwrap, "--ro-bind", "/", "/", "--unshare-all", "true") is not None:
+        return Finding("sandbox", True, "bubblewrap works", "")
+    if _output("unshare", "--user", "--map-root-user", "--net", "true") is not None:
+        return Finding("sandbox", True, "user namespaces work", "")
+    return Finding("sandbox", False, "no bubblewrap, no user namespaces", how)
+
+
+def _npm() -> Finding:
+    found = _output("npm", "--version")
+    how = "only needed to harvest servers published on npm: install Node.js"
+    return Finding("npm", bool(found), found or "no npm command", how)
+
+
+def _endpoint() -> Finding:
+    named = sorted(key for key in os.environ if key.endswith("_API_KEY") and os.environ[key])
+    detail = f"keys in the environment: {', '.join(named)}" if named else "no *_API_KEY in the environment"
+    return Finding("endpoint", bool(named), detail, "only needed for `kind: openai` models: export the variable named by api_key_env")
+
+
+def _output(*command: str) -> str | None:
+    """A command's stdout, or None where it is missing, fails or takes too long."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)  # noqa: S603 - fixed commands
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -1,0 +1,125 @@
+"""What a run would do and cost, without touching anything (`synth plan`), and what it has done (`synth status`)."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from synth.fingerprints import fingerprints
+from synth.pipeline import OpenAIModel, Pipeline, RolloutsSettings
+from synth.records import STAGES, StageName
+from synth.rounds import Plan
+from synth.stage import Context
+from synth.store.files import read_json
+from synth.store.inputs import CommittedInputs
+from synth.store.parts import STAGE_TABLE
+from synth.store.run_store import StageState, read_stages
+
+MEASURED = Path(__file__).parent / "measured.json"
+
+
+def plan(pipeline: Pipeline, run_dir: Path, modules: Mapping[StageName, Any]) -> dict[str, Any]:
+    """Slots, rows, model calls, tokens, cost, disk and time of each stage, and whether it is kept or made.
+
+    Estimates come from `measured.json`, or from this run folder where it has measured itself (`source`)."""
+    prints, states = fingerprints(pipeline, modules), read_stages(run_dir)
+    rates, source = _rates(run_dir, states)
+    slots = _slots(pipeline, run_dir, modules, rates)
+    lines = []
+    for stage in STAGES:
+        same = states[stage].fingerprint == prints[stage].digest
+        done = states[stage].count("opened") if same else 0
+        left = max(0, slots[stage] - done) if not (same and states[stage].complete and done >= slots[stage]) else 0
+        rate = rates[stage]
+        line = {
+            "stage": stage, "table": STAGE_TABLE[stage], "slots": slots[stage],
+            "rows": round(slots[stage] * rate["rows_per_slot"]), "kept_slots": min(done, slots[stage]), "slots_to_make": left,
+            "action": "keep" if not left else "go on" if done else "make",
+            "put_aside_parts": 0 if same else len(states[stage].parts),
+            "seconds": round(left * rate["seconds_per_slot"], 1),
+            "bytes": round(slots[stage] * rate["rows_per_slot"] * rate["bytes_per_row"]),
+            "model_calls": 0, "prompt_tokens": 0, "completion_tokens": 0, "cost_usd": 0.0,
+        }  # fmt: skip
+        if stage == "rollouts":
+            line |= _model_use(pipeline, left, rates["model"])
+        lines.append(line)
+    sums = {k: round(sum(line[k] for line in lines), 4) for k in ("seconds", "bytes", "model_calls", "prompt_tokens", "completion_tokens", "cost_usd")}
+    if any(line["slots_to_make"] for line in lines):
+        sums["seconds"] += rates["startup_seconds"]
+    return {"run_dir": str(run_dir), "source": source, "asked_rows": sum(pipeline.stages.shards.target.values()), "stages": lines, "total": sums}
+
+
+def _rates(run_dir: Path, states: Mapping[StageName, StageState]) -> tuple[dict[str, Any], str]:
+    rates: dict[str, Any] = json.loads(MEASURED.read_text(encoding="utf-8"))
+    seconds = (read_json(run_dir / "run.json") or {}).get("seconds", {})
+    measured = []
+    for stage in STAGES:
+        state = states[stage]
+        opened, rows = state.count("opened"), state.count("rows" if stage != "shards" else "closed_with_rows")
+        if opened and rows and stage in seconds:
+            size = sum(file.bytes for file in state.files(STAGE_TABLE[stage])) / rows or rates[stage]["bytes_per_row"]
+            rates[stage] = {"rows_per_slot": rows / opened, "seconds_per_slot": seconds[stage] / opened / 2, "bytes_per_row": size}
+            measured.append(stage)
+    return rates, f"this run ({', '.join(measured)})" if measured else "measured on two cores"
+
+
+def _slots(pipeline: Pipeline, run_dir: Path, modules: Mapping[StageName, Any], rates: Mapping[str, Any]) -> dict[StageName, int]:
+    nothing = CommittedInputs(run_dir, {"worlds": {}})
+    waves = modules["worlds"].waves(Context(pipeline.seed, pipeline.stage("worlds"), nothing))
+    worlds = sum(part.stop - part.start for wave in waves for part in wave)
+    wanted, tasks = pipeline.stages.shards, pipeline.stages.tasks
+    rows_per_task = max(0.05, math.prod(rates[s]["rows_per_slot"] for s in ("tasks", "rollouts", "shards")))
+    first = Plan(tasks.part_size, tasks.oversample, wanted.target)
+    opened = sum(part.stop - part.start for part in first.parts(first.next({}, {})))
+    slots = max(opened, math.ceil(sum(wanted.target.values()) / rows_per_task))
+    played = round(slots * rates["tasks"]["rows_per_slot"]) * pipeline.stages.rollouts.attempts
+    judged = round(played * rates["rollouts"]["rows_per_slot"])
+    world_rows = round(worlds * rates["worlds"]["rows_per_slot"])
+    return {"worlds": worlds, "tools": world_rows, "agents": pipeline.stages.agents.count, "tasks": slots,
+            "rollouts": played, "judge": judged, "shards": judged}  # fmt: skip
+
+
+def _model_use(pipeline: Pipeline, trajectories: int, rate: Mapping[str, float]) -> dict[str, Any]:
+    settings = pipeline.stage("rollouts")
+    if not isinstance(settings, RolloutsSettings) or settings.backend is None:
+        return {}  # a built-in policy asks no model
+    calls = round(trajectories * rate["requests_per_trajectory"])
+    prompt, completion = round(calls * rate["prompt_tokens_per_request"]), round(calls * rate["completion_tokens_per_request"])
+    backend, cost = settings.backend, 0.0
+    if isinstance(backend, OpenAIModel):
+        cost = (prompt * backend.usd_per_mtoken_in + completion * backend.usd_per_mtoken_out) / 1e6
+    return {"model_calls": calls, "prompt_tokens": prompt, "completion_tokens": completion, "cost_usd": round(cost, 4)}
+
+
+def status(run_dir: Path) -> dict[str, Any]:
+    """What the manifests and run.json say: one object, ready for JSON."""
+    run = read_json(run_dir / "run.json") or {}
+    stages = {}
+    for stage, state in read_stages(run_dir).items():
+        today = run.get("stages", {}).get(stage, {}).get("fingerprint")
+        dropped: Counter[str] = Counter()
+        failed: Counter[str] = Counter()
+        for entry in state.parts.values():
+            dropped.update(entry.dropped)
+            failed.update(entry.failed)
+        stages[stage] = {
+            "state": _state(state, today), "parts": len(state.parts), "opened": state.count("opened"),
+            "closed_with_rows": state.count("closed_with_rows"),
+            "rows": state.count("rows") if stage != "shards" else state.count("closed_with_rows"),
+            "extra_drops": state.count("extra_drops"), "dropped": dict(sorted(dropped.items())), "failed": dict(sorted(failed.items())),
+            "fingerprint": state.fingerprint,
+        }  # fmt: skip
+    keys = ("status", "exit_code", "started", "ended", "rows", "seconds", "code_version", "schema_version")
+    return {"run_dir": str(run_dir), "name": run.get("pipeline", {}).get("name"), **{k: run.get(k) for k in keys}, "stages": stages}
+
+
+def _state(state: StageState, today: str | None) -> str:
+    if not state.parts:
+        return "empty"
+    if state.fingerprint != today:
+        return "stale"
+    return "complete" if state.complete else "partial"
