@@ -53,13 +53,22 @@ def run(
     file: PipelineFile,
     sets: Sets = None,
     out: Out = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Move what is in the run folder aside and begin anew.")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Move what is in the run folder aside and begin anew.")
+    ] = False,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Open at most N task slots.")] = None,
-    retry: Annotated[str | None, typer.Option("--retry", metavar="CLASS", help="infra|model|task|judge|budget: run failed slots again.")] = None,
+    retry: Annotated[
+        str | None,
+        typer.Option("--retry", metavar="CLASS", help="infra|model|task|judge|budget: run failed slots again."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be made; touch nothing.")] = False,
     as_json: AsJson = False,
-    ray_address: Annotated[str | None, typer.Option("--ray-address", help="A Ray cluster; this machine by default.")] = None,
-    workers: Annotated[int | None, typer.Option("--workers", min=0, max=4096, help="Workers; every CPU by default, 0: this process.")] = None,
+    ray_address: Annotated[
+        str | None, typer.Option("--ray-address", help="A Ray cluster; this machine by default.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=0, max=4096, help="Workers; every CPU by default, 0: this process.")
+    ] = None,
 ) -> None:
     """Run or resume a pipeline: what is done under the same settings is kept."""
     from synth import cli_run
@@ -67,7 +76,17 @@ def run(
     if dry_run:
         cli_run.plan(file, sets or [], out, as_json)
         return
-    code = cli_run.run(file, sets or [], as_json, out=out, fresh=fresh, limit=limit, retry=retry, ray_address=ray_address, workers=workers)
+    code = cli_run.run(
+        file,
+        sets or [],
+        as_json,
+        out=out,
+        fresh=fresh,
+        limit=limit,
+        retry=retry,
+        ray_address=ray_address,
+        workers=workers,
+    )
     raise typer.Exit(code)
 
 
@@ -97,7 +116,9 @@ def status(run: RunFolder, as_json: AsJson = False) -> None:
 
 @app.command()
 def sql(
-    run: RunFolder, query: Annotated[str | None, typer.Argument(help="One query; a prompt without it.")] = None, as_json: AsJson = False
+    run: RunFolder,
+    query: Annotated[str | None, typer.Argument(help="One query; a prompt without it.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """DuckDB over the run, read-only."""
     from synth import cli_look

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 from synth.errors import UsageError
 from synth.planning import status as read_status
@@ -23,8 +22,10 @@ def status(run_dir: Path, as_json: bool) -> None:
     print(f"{told['name']}: {told['status']}, started {told['started']}{ended}")
     print(f"{'stage':<10}{'state':<10}{'parts':>6}{'opened':>9}{'rows':>9}  dropped / failed")
     for stage, line in told["stages"].items():
-        ends = [f"{n:,} {reason}" for reason, n in line["dropped"].items()] + [f"{n:,} FAILED {c}" for c, n in line["failed"].items()]
-        print(f"{stage:<10}{line['state']:<10}{line['parts']:>6,}{line['opened']:>9,}{line['rows']:>9,}  {', '.join(ends)}")
+        ends = [f"{n:,} {reason}" for reason, n in line["dropped"].items()]
+        ends += [f"{n:,} FAILED {class_}" for class_, n in line["failed"].items()]
+        counts = f"{line['parts']:>6,}{line['opened']:>9,}{line['rows']:>9,}"
+        print(f"{stage:<10}{line['state']:<10}{counts}  {', '.join(ends)}")
 
 
 def sql(run_dir: Path, query: str | None, as_json: bool) -> None:
@@ -63,5 +64,3 @@ def _answer(run: Run, query: str, as_json: bool) -> None:
 def _safe(text: str) -> str:
     """Values come from models and servers: no control character may reach the terminal."""
     return "".join(c if c in "\n\t" or (c.isprintable()) else "\ufffd" for c in text)
-
-

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from synth.errors import FailureClass, UsageError
-from synth.pipeline import PipelineError, Pipeline, Problem, check_named, load_pipeline
+from synth.pipeline import Pipeline, PipelineError, Problem, check_named, load_pipeline
 
 
 def run(file: str, sets: list[str], as_json: bool, **chosen: Any) -> int:
@@ -20,7 +20,9 @@ def run(file: str, sets: list[str], as_json: bool, **chosen: Any) -> int:
 
     pipeline = _checked(file, sets)
     if chosen["retry"] is not None and chosen["retry"] not in get_args(FailureClass):
-        raise UsageError(f"--retry {chosen['retry']} is not a failure class; classes are {', '.join(get_args(FailureClass))}")
+        raise UsageError(
+            f"--retry {chosen['retry']} is not a failure class; classes are {', '.join(get_args(FailureClass))}"
+        )
     face: Face = JsonLines() if as_json else Rich() if sys.stderr.isatty() and sys.stdout.isatty() else PlainLines()
     try:
         result = run_pipeline(pipeline, Options(**chosen), face=face)
@@ -33,7 +35,8 @@ def run(file: str, sets: list[str], as_json: bool, **chosen: Any) -> int:
     if result.exit_code == 130:
         print(f"resume with: {_command(file, sets, chosen)}")
     elif result.exit_code in (0, 3):
-        print(f"look: synth status {result.run_dir} | synth sql {result.run_dir} \"select kind, count(*) from sft group by kind\"")
+        print(f"look: synth status {result.run_dir}")
+        print(f'      synth sql {result.run_dir} "select kind, count(*) from sft group by kind"')
     return result.exit_code
 
 
@@ -51,13 +54,15 @@ def plan(file: str, sets: list[str], out: Path | None, as_json: bool) -> None:
     for line in told["stages"]:
         aside = f", {line['put_aside_parts']} old parts to _old" if line["put_aside_parts"] else ""
         print(
-            f"{line['stage']:<10}{line['slots']:>9,}{line['rows']:>9,}{line['kept_slots']:>9,}{line['slots_to_make']:>9,}"
+            f"{line['stage']:<10}{line['slots']:>9,}{line['rows']:>9,}{line['kept_slots']:>9,}"
+            f"{line['slots_to_make']:>9,}"
             f"{line['model_calls']:>10,}{line['seconds'] / 60:>9.1f}  {line['action']}{aside}"
         )
     total = told["total"]
     print(
-        f"about {total['seconds'] / 60:.1f} minutes and {total['bytes'] / 2**20:,.0f} MiB in {told['run_dir']}; {total['model_calls']:,} model calls, "
-        f"{total['prompt_tokens'] + total['completion_tokens']:,} tokens, {total['cost_usd']:.2f} USD (from: {told['source']})"
+        f"about {total['seconds'] / 60:.1f} minutes and {total['bytes'] / 2**20:,.0f} MiB in {told['run_dir']}; "
+        f"{total['model_calls']:,} model calls, {total['prompt_tokens'] + total['completion_tokens']:,} tokens, "
+        f"{total['cost_usd']:.2f} USD (from: {told['source']})"
     )
 
 
@@ -95,7 +100,12 @@ def _named(pipeline: Pipeline, file: str) -> list[Problem]:
 
 def _command(file: str, sets: list[str], chosen: dict[str, Any]) -> str:
     words = ["synth", "run", file, *(word for one in sets for word in ("--set", one))]
-    for flag, value in (("--out", chosen["out"]), ("--limit", chosen["limit"]), ("--ray-address", chosen["ray_address"]), ("--workers", chosen["workers"])):
+    for flag, value in (
+        ("--out", chosen["out"]),
+        ("--limit", chosen["limit"]),
+        ("--ray-address", chosen["ray_address"]),
+        ("--workers", chosen["workers"]),
+    ):
         if value is not None:
             words += [flag, str(value)]
     return shlex.join(words)

@@ -56,26 +56,35 @@ def _ray() -> Finding:
 
 def _space() -> Finding:
     free = shutil.disk_usage(Path.cwd()).free / 2**30
-    return Finding("disk", free > 1, f"{free:,.0f} GiB free here", "free 1 GiB, or give another folder with --out", True)
+    return Finding(
+        "disk", free > 1, f"{free:,.0f} GiB free here", "free 1 GiB, or give another folder with --out", True
+    )
 
 
 def _gpu() -> Finding:
     names = _output("nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader")
     if names:
         return Finding("gpu", True, "; ".join(names.splitlines()), "")
-    return Finding("gpu", False, "no NVIDIA GPU seen", "only needed for large checkpoints: install the NVIDIA driver; the expert policy needs none")
+    return Finding(
+        "gpu",
+        False,
+        "no NVIDIA GPU seen",
+        "only needed for large checkpoints: install the NVIDIA driver; the expert policy needs none",
+    )
 
 
 def _docker() -> Finding:
     how = "only needed for executors in containers: install Docker or Podman and let your user reach its socket"
     if shutil.which("docker") is None and shutil.which("podman") is None:
         return Finding("docker", False, "no docker or podman command", how)
-    found = _output("docker", "version", "--format", "{{.Server.Version}}") or _output("podman", "version", "--format", "{{.Version}}")
+    found = _output("docker", "version", "--format", "{{.Server.Version}}") or _output(
+        "podman", "version", "--format", "{{.Version}}"
+    )
     return Finding("docker", bool(found), found or "the command is there, the engine does not answer", how)
 
 
 def _sandbox() -> Finding:
-    how = "only needed for the task kind `code`: install bubblewrap and allow user namespaces (sysctl kernel.unprivileged_userns_clone=1)"
+    how = "only needed for the task kind `code`: install bubblewrap and allow user namespaces"
     bwrap = shutil.which("bwrap")
     if bwrap and _output(bwrap, "--ro-bind", "/", "/", "--unshare-all", "true") is not None:
         return Finding("sandbox", True, "bubblewrap works", "")
@@ -93,13 +102,18 @@ def _npm() -> Finding:
 def _endpoint() -> Finding:
     named = sorted(key for key in os.environ if key.endswith("_API_KEY") and os.environ[key])
     detail = f"keys in the environment: {', '.join(named)}" if named else "no *_API_KEY in the environment"
-    return Finding("endpoint", bool(named), detail, "only needed for `kind: openai` models: export the variable named by api_key_env")
+    return Finding(
+        "endpoint",
+        bool(named),
+        detail,
+        "only needed for `kind: openai` models: export the variable named by api_key_env",
+    )
 
 
 def _output(*command: str) -> str | None:
     """A command's stdout, or None where it is missing, fails or takes too long."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)  # noqa: S603 - fixed commands
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() if done.returncode == 0 else None

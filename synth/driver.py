@@ -33,7 +33,7 @@ TABLES_READ: dict[StageName, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-class Interrupted(Exception):  # noqa: N818 - not an error: the user asked to stop
+class Interrupted(Exception):
     """The user pressed Ctrl-C; everything finished is committed."""
 
 
@@ -41,7 +41,12 @@ class Driver:
     """One run's moving parts. `draining` is set by the first Ctrl-C."""
 
     def __init__(
-        self, pipeline: Pipeline, modules: Mapping[StageName, Any], store: RunStore, executor: Executor, report: Reporter
+        self,
+        pipeline: Pipeline,
+        modules: Mapping[StageName, Any],
+        store: RunStore,
+        executor: Executor,
+        report: Reporter,
     ) -> None:
         self.pipeline, self.modules, self.store, self.executor, self.report = pipeline, modules, store, executor, report
         self.draining = False
@@ -66,7 +71,11 @@ class Driver:
 
     def digest(self, part: Part) -> str:
         """The digest of everything a part is made from."""
-        entries = [self.state(s).parts.get(part.index) for s in STREAM[: STREAM.index(part.stage)]] if part.stage in STREAM else []
+        entries = (
+            [self.state(s).parts.get(part.index) for s in STREAM[: STREAM.index(part.stage)]]
+            if part.stage in STREAM
+            else []
+        )
         if part.stage in SLOW:
             at = SLOW.index(part.stage)
             return content_hash([self.base(*SLOW[:at]), part.start, part.stop, part.payload])
@@ -80,24 +89,31 @@ class Driver:
         entry = self.state(part.stage).parts.get(part.index)
         return entry is not None and entry.inputs == (digest or self.digest(part))
 
-    def _inputs(self, stage: StageName, index: int | None = None) -> CommittedInputs:
-        whole = stage not in STREAM or index is None
-        inputs = snapshot(self.store.run_dir, [self.state(s) for s in (SLOW if not whole else self.store.stages)],
-                          TABLES_READ[stage])  # fmt: skip
+    def _inputs(self, stage: StageName) -> CommittedInputs:
+        """All committed rows a stage may read; of its own table only the waves before."""
+        inputs = snapshot(self.store.run_dir, self.store.stages.values(), TABLES_READ[stage])
         if stage in SLOW:
             own = inputs.files[STAGE_TABLE[stage]]
             inputs.files[STAGE_TABLE[stage]] = {i: file for i, file in own.items() if i in self.visible}
-        if not whole:  # a streaming part sees its own forerunners only
-            for before in STREAM[: STREAM.index(stage)]:
-                entry = self.state(before).parts.get(index)
-                table = STAGE_TABLE[before]
-                inputs.files[table] = {index: f for f in (entry.files if entry else []) if f.table == table}
+        return inputs
+
+    def _streamed_inputs(self, stage: StageName, index: int) -> CommittedInputs:
+        """A streaming part reads whole worlds, tools and agents, and its own forerunners only."""
+        inputs = snapshot(self.store.run_dir, [self.state(s) for s in SLOW], TABLES_READ[stage])
+        for before in STREAM[: STREAM.index(stage)]:
+            table, entry = STAGE_TABLE[before], self.state(before).parts.get(index)
+            for file in entry.files if entry else []:
+                if file.table == table:
+                    inputs.files[table][index] = file
         return inputs
 
     # -- making and committing ------------------------------------------------------------------------------------
 
     def work(
-        self, parts: list[Part], then: Callable[[Part], list[Part]] = lambda _: [], digest: Callable[[Part], str] | None = None
+        self,
+        parts: list[Part],
+        then: Callable[[Part], list[Part]] = lambda _: [],
+        digest: Callable[[Part], str] | None = None,
     ) -> None:
         """Make and commit the parts, and after each what `then` says; parts that count already are passed over.
         Raises Interrupted after a Ctrl-C, once everything in flight is committed."""
@@ -124,13 +140,15 @@ class Driver:
 
     def _job(self, part: Part, digest: str) -> Job:
         attempt = self._attempts.get((part.stage, part.index), 0) + 1
-        inputs = self._inputs(part.stage, part.index)
-        return Job(self.modules[part.stage], part, self.pipeline.seed, self.pipeline.stage(part.stage), inputs, digest, attempt)
+        inputs = self._streamed_inputs(part.stage, part.index) if part.stage in STREAM else self._inputs(part.stage)
+        return Job(
+            self.modules[part.stage], part, self.pipeline.seed, self.pipeline.stage(part.stage), inputs, digest, attempt
+        )
 
     def _commit(self, done: Done) -> None:
         if done.error is not None:
             raise done.error
-        assert done.entry is not None  # noqa: S101
+        assert done.entry is not None
         stage, index = done.job.part.stage, done.entry.index
         if done.trouble:
             self.report.note(f"{stage} part {index} broke; its slots are infra failures", trouble=done.trouble)
@@ -145,7 +163,8 @@ class Driver:
         state = self.state(stage)
         self.report.event(
             "part", stage=stage, part=index, parts=len(state.parts), rows=done.entry.rows, opened=done.entry.opened,
-            dropped=done.entry.dropped, failed=done.entry.failed, seconds=round(done.seconds, 3), rows_total=state.count("rows"),
+            dropped=done.entry.dropped, failed=done.entry.failed, seconds=round(done.seconds, 3),
+            rows_total=state.count("rows"),
         )  # fmt: skip
 
     def on_shards(self, done: Done) -> None:
@@ -158,7 +177,11 @@ class Driver:
         """Retire streamed parts that were made from something that is no longer there."""
         for stage in STREAM:
             parts = self.state(stage).parts
-            stale = [i for i in (indexes if indexes is not None else sorted(parts)) if i in parts and not self._still_counts(stage, i)]
+            stale = [
+                i
+                for i in (indexes if indexes is not None else sorted(parts))
+                if i in parts and not self._still_counts(stage, i)
+            ]
             self.store.retire(stage, stale)
 
     def _still_counts(self, stage: StageName, index: int) -> bool:

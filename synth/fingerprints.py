@@ -51,4 +51,6 @@ def _sha256(stage: str, name: str) -> str:
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
-        raise UsageError(f"stage {stage} needs {name}, which cannot be read ({error.strerror}); reinstall the package") from None
+        raise UsageError(
+            f"stage {stage} needs {name}, which cannot be read ({error.strerror}); reinstall the package"
+        ) from None

@@ -37,7 +37,8 @@ def plan(pipeline: Pipeline, run_dir: Path, modules: Mapping[StageName, Any]) ->
         rate = rates[stage]
         line = {
             "stage": stage, "table": STAGE_TABLE[stage], "slots": slots[stage],
-            "rows": round(slots[stage] * rate["rows_per_slot"]), "kept_slots": min(done, slots[stage]), "slots_to_make": left,
+            "rows": round(slots[stage] * rate["rows_per_slot"]), "kept_slots": min(done, slots[stage]),
+            "slots_to_make": left,
             "action": "keep" if not left else "go on" if done else "make",
             "put_aside_parts": 0 if same else len(states[stage].parts),
             "seconds": round(left * rate["seconds_per_slot"], 1),
@@ -47,10 +48,19 @@ def plan(pipeline: Pipeline, run_dir: Path, modules: Mapping[StageName, Any]) ->
         if stage == "rollouts":
             line |= _model_use(pipeline, left, rates["model"])
         lines.append(line)
-    sums = {k: round(sum(line[k] for line in lines), 4) for k in ("seconds", "bytes", "model_calls", "prompt_tokens", "completion_tokens", "cost_usd")}
+    sums = {
+        k: round(sum(line[k] for line in lines), 4)
+        for k in ("seconds", "bytes", "model_calls", "prompt_tokens", "completion_tokens", "cost_usd")
+    }
     if any(line["slots_to_make"] for line in lines):
         sums["seconds"] += rates["startup_seconds"]
-    return {"run_dir": str(run_dir), "source": source, "asked_rows": sum(pipeline.stages.shards.target.values()), "stages": lines, "total": sums}
+    return {
+        "run_dir": str(run_dir),
+        "source": source,
+        "asked_rows": sum(pipeline.stages.shards.target.values()),
+        "stages": lines,
+        "total": sums,
+    }
 
 
 def _rates(run_dir: Path, states: Mapping[StageName, StageState]) -> tuple[dict[str, Any], str]:
@@ -62,12 +72,18 @@ def _rates(run_dir: Path, states: Mapping[StageName, StageState]) -> tuple[dict[
         opened, rows = state.count("opened"), state.count("rows" if stage != "shards" else "closed_with_rows")
         if opened and rows and stage in seconds:
             size = sum(file.bytes for file in state.files(STAGE_TABLE[stage])) / rows or rates[stage]["bytes_per_row"]
-            rates[stage] = {"rows_per_slot": rows / opened, "seconds_per_slot": seconds[stage] / opened / 2, "bytes_per_row": size}
+            rates[stage] = {
+                "rows_per_slot": rows / opened,
+                "seconds_per_slot": seconds[stage] / opened / 2,
+                "bytes_per_row": size,
+            }
             measured.append(stage)
     return rates, f"this run ({', '.join(measured)})" if measured else "measured on two cores"
 
 
-def _slots(pipeline: Pipeline, run_dir: Path, modules: Mapping[StageName, Any], rates: Mapping[str, Any]) -> dict[StageName, int]:
+def _slots(
+    pipeline: Pipeline, run_dir: Path, modules: Mapping[StageName, Any], rates: Mapping[str, Any]
+) -> dict[StageName, int]:
     nothing = CommittedInputs(run_dir, {"worlds": {}})
     waves = modules["worlds"].waves(Context(pipeline.seed, pipeline.stage("worlds"), nothing))
     worlds = sum(part.stop - part.start for wave in waves for part in wave)
@@ -88,7 +104,10 @@ def _model_use(pipeline: Pipeline, trajectories: int, rate: Mapping[str, float])
     if not isinstance(settings, RolloutsSettings) or settings.backend is None:
         return {}  # a built-in policy asks no model
     calls = round(trajectories * rate["requests_per_trajectory"])
-    prompt, completion = round(calls * rate["prompt_tokens_per_request"]), round(calls * rate["completion_tokens_per_request"])
+    prompt, completion = (
+        round(calls * rate["prompt_tokens_per_request"]),
+        round(calls * rate["completion_tokens_per_request"]),
+    )
     backend, cost = settings.backend, 0.0
     if isinstance(backend, OpenAIModel):
         cost = (prompt * backend.usd_per_mtoken_in + completion * backend.usd_per_mtoken_out) / 1e6
@@ -110,11 +129,17 @@ def status(run_dir: Path) -> dict[str, Any]:
             "state": _state(state, today), "parts": len(state.parts), "opened": state.count("opened"),
             "closed_with_rows": state.count("closed_with_rows"),
             "rows": state.count("rows") if stage != "shards" else state.count("closed_with_rows"),
-            "extra_drops": state.count("extra_drops"), "dropped": dict(sorted(dropped.items())), "failed": dict(sorted(failed.items())),
+            "extra_drops": state.count("extra_drops"), "dropped": dict(sorted(dropped.items())),
+            "failed": dict(sorted(failed.items())),
             "fingerprint": state.fingerprint,
         }  # fmt: skip
     keys = ("status", "exit_code", "started", "ended", "rows", "seconds", "code_version", "schema_version")
-    return {"run_dir": str(run_dir), "name": run.get("pipeline", {}).get("name"), **{k: run.get(k) for k in keys}, "stages": stages}
+    return {
+        "run_dir": str(run_dir),
+        "name": run.get("pipeline", {}).get("name"),
+        **{k: run.get(k) for k in keys},
+        "stages": stages,
+    }
 
 
 def _state(state: StageState, today: str | None) -> str:

@@ -91,7 +91,7 @@ class RayExecutor:
         try:
             if self._address:
                 ray.init(address=self._address, **quiet)
-                self._workers = max(1, int(ray.cluster_resources().get("CPU", 1)))
+                self._workers = max(1, int(ray.cluster_resources().get("CPU", 1)))  # type: ignore[no-untyped-call]
                 self.slots = 2 * self._workers
             else:
                 ray.init(address="local", num_cpus=self._workers, include_dashboard=False,

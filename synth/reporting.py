@@ -60,7 +60,8 @@ class PlainLines(Silent):
         if kind == "stage":
             return f"{event['stage']}: {event['kept']} parts kept, {event['to_make']} to make"
         if kind == "round":
-            return f"round {event['round']}: {event['slots']:,} task slots open, {event['accepted']:,} of {event['asked']:,} rows accepted"
+            accepted = f"{event['accepted']:,} of {event['asked']:,} rows accepted"
+            return f"round {event['round']}: {event['slots']:,} task slots open, {accepted}"
         return str(event.get("text", ""))
 
 
@@ -71,7 +72,8 @@ class Rich(Silent):
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
         self._bars = Progress(
-            TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn(), TextColumn("parts  {task.fields[rows]:>9,} rows"),
+            TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn(),
+            TextColumn("parts  {task.fields[rows]:>9,} rows"),
             TimeElapsedColumn(), transient=False,
         )  # fmt: skip
         self._tasks: dict[str, Any] = {}
@@ -122,7 +124,9 @@ class Reporter:
     def __enter__(self) -> Reporter:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._face.close()
         self._log.close()
 

@@ -38,7 +38,7 @@ class Plan:
 
     part_size: int
     oversample: float
-    target: Mapping[str, int]
+    target: Mapping[Kind, int]
     limit: int | None = None  # task slots in all
 
     def parts(self, opened: Mapping[str, int]) -> list[Part]:
@@ -53,13 +53,19 @@ class Plan:
         for part in whole:
             take = min(left, self.part_size)
             if take:
-                cut.append(Part("tasks", part.index, part.start, part.start + take, {"kinds": part.payload["kinds"][:take]}))
+                cut.append(
+                    Part("tasks", part.index, part.start, part.start + take, {"kinds": part.payload["kinds"][:take]})
+                )
             left -= take
         return cut
 
     def next(self, opened: Mapping[str, int], accepted: Mapping[str, int]) -> dict[str, int]:
         """How far to open each kind now; equal to `opened` when nothing more is worth opening."""
-        return {kind: self._next(opened.get(kind, 0), accepted.get(kind, 0), want) for kind, want in self.target.items() if want}
+        return {
+            kind: self._next(opened.get(kind, 0), accepted.get(kind, 0), want)
+            for kind, want in self.target.items()
+            if want
+        }
 
     def _next(self, parts: int, accepted: int, want: int) -> int:
         slots, missing = parts * self.part_size, want - accepted

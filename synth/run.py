@@ -7,7 +7,6 @@ makes stale moves to `_old/`. The driver (synth.driver) commits; workers only ev
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -32,7 +31,7 @@ CODE_VERSION = "0.1.0"
 
 @dataclass
 class RunResult:
-    """How a run ended. `exit_code` follows docs/run-folder.md: 0 done, 3 fewer rows than asked, 4 refused, 130 stopped."""
+    """How a run ended: `exit_code` 0 done, 3 fewer rows than asked, 130 stopped (a refusal is raised)."""
 
     run_dir: Path
     exit_code: int
@@ -100,7 +99,12 @@ class _Run:
             self._waves(stage)
         self.driver.sweep()
         opened: dict[str, int] = {}
-        plan = Plan(self.pipeline.stages.tasks.part_size, self.pipeline.stages.tasks.oversample, self.wanted.target, self.options.limit)
+        plan = Plan(
+            self.pipeline.stages.tasks.part_size,
+            self.pipeline.stages.tasks.oversample,
+            self.wanted.target,
+            self.options.limit,
+        )
         for number in range(1, self.wanted.max_rounds + 1):
             further = plan.next(opened, self._accepted(plan.parts(opened)))
             if further == opened or (number > 1 and len(plan.parts(further)) == len(plan.parts(opened))):
@@ -136,14 +140,16 @@ class _Run:
     # -- before -----------------------------------------------------------------------------------------------------
 
     def _keep_or_reset(self) -> None:
-        """Keep stages made under today's fingerprint, put the others aside (old shards stay until new ones are built)."""
+        """Keep stages made under today's fingerprint, put others aside (old shards stay until new ones are built)."""
         for lost in self.store.remade:
             self.report.note(f"{lost} was missing or damaged on disk and is made again")
         for stage in (*SLOW, *STREAM):
             state = self.driver.state(stage)
             if state.fingerprint != self.prints[stage].digest:
                 if state.parts:
-                    self.report.note(f"{stage}: its settings or code changed; {len(state.parts)} parts move to _old and are made again")
+                    self.report.note(
+                        f"{stage}: settings or code changed; {len(state.parts)} parts move to _old and are made again"
+                    )
                 self.store.reset(stage, self.prints[stage].digest)
         if self.options.retry:
             slots = self.driver.reopen(self.options.retry)
@@ -186,7 +192,7 @@ class _Run:
             earlier += wave
         self.store.complete(stage, inputs)
 
-    # -- rounds ---------------------------------------------------------------------------------------------------------
+    # -- rounds ------------------------------------------------------------------------------------------------
 
     def _next_part(self, part: Part) -> list[Part]:
         """What follows a committed part: its rollouts, then their verdicts."""
@@ -211,7 +217,8 @@ class _Run:
         accepted = self._accepted(parts)
         self.report.event(
             "round", round=number, parts=len(parts), slots=sum(part.stop - part.start for part in parts),
-            accepted=sum(accepted.values()), asked=sum(self.wanted.target.values()), by_kind=dict(sorted(accepted.items())),
+            accepted=sum(accepted.values()), asked=sum(self.wanted.target.values()),
+            by_kind=dict(sorted(accepted.items())),
         )  # fmt: skip
 
     def _settle_extras(self, planned: set[int]) -> None:
@@ -225,7 +232,7 @@ class _Run:
         for stage in STREAM:
             self.store.complete(stage, self.driver.base(*SLOW))
 
-    # -- the end ----------------------------------------------------------------------------------------------------------
+    # -- the end -----------------------------------------------------------------------------------------------
 
     def _refuse_if_broken(self) -> None:
         """Too many infra failures mean that the rows left are a biased sample: no export unless told to."""
@@ -235,13 +242,14 @@ class _Run:
             opened = state.count("opened")
             if broken > self.wanted.max_infra_share * opened and not self.wanted.allow_infra:
                 raise RefusedError(
-                    f"{broken} of {opened} slots of {stage} are infra failures, over the limit of {self.wanted.max_infra_share:.0%}; "
-                    f"`synth sql {self.run_dir} \"select * from failed\"` shows them, --retry infra runs them again, "
+                    f"{broken} of {opened} slots of {stage} are infra failures, over the limit of "
+                    f"{self.wanted.max_infra_share:.0%}; "
+                    f'`synth sql {self.run_dir} "select * from failed"` shows them, --retry infra runs them again, '
                     "--set stages.shards.allow_infra=true exports all the same"
                 )
 
     def _publish_shards(self, done: Done) -> None:
-        assert done.entry is not None  # noqa: S101
+        assert done.entry is not None
         built = dict(done.built)
         short = done.entry.closed_with_rows < sum(self.wanted.target.values())
         name = built.pop("built")
@@ -259,7 +267,9 @@ class _Run:
             missing = ", ".join(f"{count} {kind}" for kind, count in short.items())
             text = f"{text}: {total:,} of {sum(asked.values()):,} rows; missing {missing}"
             return RunResult(self.run_dir, 3, "short", text, self.driver.made, rows)
-        return RunResult(self.run_dir, 0, "done", f"{text}: {total:,} rows in {self.run_dir / 'sft'}", self.driver.made, rows)
+        return RunResult(
+            self.run_dir, 0, "done", f"{text}: {total:,} rows in {self.run_dir / 'sft'}", self.driver.made, rows
+        )
 
     def _write_run_json(self, status: str, exit_code: int | None = None, rows: dict[str, int] | None = None) -> None:
         before = read_json(self.run_dir / "run.json") or {}
@@ -290,7 +300,11 @@ def _check_owner(run_dir: Path, pipeline: Pipeline) -> None:
         raise UsageError(f"{run_dir} is a file, not a run folder; give another folder with --out")
     known = read_json(run_dir / "run.json")
     if known is None:
-        strangers = sorted(p.name for p in run_dir.iterdir() if p.name not in (".lock", "events.jsonl")) if run_dir.is_dir() else []
+        strangers = (
+            sorted(p.name for p in run_dir.iterdir() if p.name not in (".lock", "events.jsonl"))
+            if run_dir.is_dir()
+            else []
+        )
         if strangers and not (run_dir / "worlds" / "_manifest").is_dir():
             raise RefusedError(f"{run_dir} is not a run folder (it holds {strangers[0]}); give another one with --out")
         return
@@ -301,7 +315,8 @@ def _check_owner(run_dir: Path, pipeline: Pipeline) -> None:
         changed.append(f"schema version ({known.get('schema_version')} there, {SCHEMA_VERSION} now)")
     if changed:
         raise RefusedError(
-            f"{run_dir} belongs to another run: {', '.join(changed)} changed; --fresh moves it aside, --out gives another folder"
+            f"{run_dir} belongs to another run: {', '.join(changed)} changed; "
+            "--fresh moves it aside, --out gives another folder"
         )
 
 

@@ -61,17 +61,26 @@ class Selection:
 def candidates(inputs: Any, index: int) -> list[Candidate]:
     """The judged trajectories of one part."""
     tasks = {r["task_id"]: r for r in inputs.columns("tasks", ["task_id", "ordinal", "kind", "split"], [index])}
-    verdicts = {r["trajectory_id"]: r for r in inputs.columns("verdicts", ["trajectory_id", "passed", "score"], [index])}
+    verdicts = {
+        r["trajectory_id"]: r for r in inputs.columns("verdicts", ["trajectory_id", "passed", "score"], [index])
+    }
     found = []
     for row in inputs.columns("trajectories", ["trajectory_id", "task_id", "attempt", "messages"], [index]):
         task, verdict = tasks[row["task_id"]], verdicts.get(row["trajectory_id"])
         refused = _refused(task["split"], verdict)
         found.append(
             Candidate(
-                task["kind"], task["ordinal"], row["attempt"], task["split"], index, row["trajectory_id"],
-                row["task_id"], verdict["score"] if verdict else None, refused,
+                task["kind"],
+                task["ordinal"],
+                row["attempt"],
+                task["split"],
+                index,
+                row["trajectory_id"],
+                row["task_id"],
+                verdict["score"] if verdict else None,
+                refused,
                 "" if refused else conversation_hash(row["messages"]),
-            )  # fmt: skip
+            )
         )
     return found
 
@@ -111,7 +120,11 @@ def choose(found: Iterable[Candidate], target: Mapping[str, int], dedup: bool) -
 def conversation_hash(messages: list[dict[str, Any]]) -> str:
     """A hash that two conversations share when only ids, letter case or spaces differ; system prompts do not count."""
     said = [
-        [m["role"], _normal(m.get("content") or ""), [_normal(canonical(c.get("function", {}))) for c in m.get("tool_calls") or []]]
+        [
+            m["role"],
+            _normal(m.get("content") or ""),
+            [_normal(canonical(c.get("function", {}))) for c in m.get("tool_calls") or []],
+        ]
         for m in messages
         if m["role"] != "system"
     ]
@@ -131,7 +144,7 @@ class ShardsOutput(Output):
 
     def build(self, run_dir: Path) -> dict[str, Any]:
         """Write the folder aside; the driver swaps it in. Returns its name and the sha256 of each file."""
-        assert self.folder is not None  # noqa: S101
+        assert self.folder is not None
         return write_sft(run_dir, self.folder)
 
 

@@ -53,7 +53,9 @@ def locked(run_dir: Path) -> Iterator[None]:
         except OSError:
             handle.seek(0)
             holder = handle.read().strip() or "another process"
-            raise RefusedError(f"{run_dir} is in use by {holder}; wait for it, or give another folder with --out") from None
+            raise RefusedError(
+                f"{run_dir} is in use by {holder}; wait for it, or give another folder with --out"
+            ) from None
         handle.truncate(0)
         handle.write(f"process {os.getpid()}")
         handle.flush()

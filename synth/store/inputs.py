@@ -54,7 +54,7 @@ class CommittedInputs:
 def snapshot(run_dir: Path, states: Iterable[Any], tables: Iterable[str]) -> CommittedInputs:
     """The inputs made of the given tables of some stages' states (`run_store.StageState`)."""
     wanted = set(tables)
-    assert wanted <= set(TABLES), wanted  # noqa: S101
+    assert wanted <= set(TABLES), wanted
     files: dict[str, dict[int, PartFile]] = {name: {} for name in wanted}
     for state in states:
         for index, entry in state.parts.items():

@@ -71,7 +71,9 @@ def read_stage(run_dir: Path, stage: StageName) -> StageState:
         value = read_json(path)
         if value is not None:
             parts = {p["index"]: PartEntry.from_json(p) for p in value["parts"]}
-            return StageState(stage, value["generation"], value["fingerprint"], value["complete"], parts, value["extra"])
+            return StageState(
+                stage, value["generation"], value["fingerprint"], value["complete"], parts, value["extra"]
+            )
     return StageState(stage)
 
 
@@ -182,7 +184,9 @@ class RunStore:
         for table in {*STAGE_TABLE.values(), "dropped", "failed"}:
             shutil.rmtree(self.run_dir / table / "_tmp", ignore_errors=True)
         for stage, state in self.stages.items():
-            lost = {i for i, e in state.parts.items() for f in e.files if not (self.run_dir / f.table / f.name).is_file()}
+            lost = {
+                i for i, e in state.parts.items() for f in e.files if not (self.run_dir / f.table / f.name).is_file()
+            }
             if lost:
                 self.remade += [f"{stage} part {index}" for index in sorted(lost)]
                 self.retire(stage, lost)

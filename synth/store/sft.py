@@ -27,7 +27,8 @@ _MESSAGE = pa.struct(
 )  # fmt: skip
 SFT_SCHEMA = pa.schema(
     [
-        ("messages", pa.list_(_MESSAGE)), ("tools", pa.string()), ("trajectory_id", pa.string()), ("task_id", pa.string()),
+        ("messages", pa.list_(_MESSAGE)), ("tools", pa.string()), ("trajectory_id", pa.string()),
+        ("task_id", pa.string()),
         ("kind", pa.string()), ("policy", pa.string()), ("score", pa.float64()),
     ]
 )  # fmt: skip
@@ -105,7 +106,8 @@ configs:
 # Tool-use trajectories
 
 {total:,} multi-turn conversations in which an assistant uses tools. Every call was executed on a simulated application,
-every row passed programmatic checks of the end state and of what the user was told. Schema version {facts["schema_version"]}.
+every row passed programmatic checks of the end state and of what the user was told. Schema version
+{facts["schema_version"]}.
 
 | split | rows |
 |---|---|
@@ -121,16 +123,16 @@ every row passed programmatic checks of the end state and of what the user was t
 
 ## Where they come from
 
-{facts["agents"]:,} assistants over {_listed(facts["worlds"])} worlds and {_listed(facts["tools"])} tools, grown from the facts
-of {facts["servers"]:,} real MCP servers (tool and parameter names, types, annotations). `lifted` means a real tool with
+{facts["agents"]:,} assistants over {_listed(facts["worlds"])} worlds and
+{_listed(facts["tools"])} tools, grown from the facts of {facts["servers"]:,} real MCP servers (tool and parameter names, types, annotations). `lifted` means a real tool with
 executable semantics written for it; `synthetic` means evolved from lifted ones. Worlds held out for evaluation are not
 in these files. Trajectories of the run that are not here: {_listed(facts["dropped"]) or "none"}.
 
 ## Columns
 
-`messages` (role, content, reasoning_content, name, tool_call_id, train, tool_calls with `arguments` as JSON text), `tools`
-(JSON text: one list of OpenAI-style function tools), `trajectory_id`, `task_id`, `kind`, `policy`, `score`. `train` is true
-on assistant messages. Tools and arguments are text because their shape varies per row.
+`messages` (role, content, reasoning_content, name, tool_call_id, train, tool_calls with `arguments` as JSON text),
+`tools` (JSON text: one list of OpenAI-style function tools), `trajectory_id`, `task_id`, `kind`, `policy`, `score`.
+`train` is true on assistant messages. Tools and arguments are text because their shape varies per row.
 
 ```python
 from datasets import load_dataset
@@ -139,8 +141,8 @@ rows = load_dataset("parquet", data_dir="sft")
 
 ## Licence
 
-Apache-2.0. Conversations, descriptions and values are generated; names of servers and tools are facts about the software
-they come from, which keeps its own licence (column `provenance` of the table `tools`).
+Apache-2.0. Conversations, descriptions and values are generated; names of servers and tools are facts about the
+software they come from, which keeps its own licence (column `provenance` of the table `tools`).
 """
 
 

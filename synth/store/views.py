@@ -46,7 +46,7 @@ class Run:
         return self.connection.view(name)
 
     def rows(self, name: str) -> list[Any]:
-        """A table as typed records, in part order. Raises UsageError for an unknown name, CorruptRun for a damaged part."""
+        """A table as typed records, in part order. Raises UsageError (unknown name) or CorruptRun (damaged part)."""
         _known(name, tuple(TABLES))
         return list(self.iter_rows(name))
 
@@ -96,9 +96,9 @@ def view_statements(run_dir: Path) -> list[str]:
         schema = SFT_SCHEMA if name == "sft" else arrow_schema(TABLES[name])
         if any(pattern.parent.glob(pattern.name)):
             quoted = str(pattern).replace("'", "''")
-            body = f"select * from read_parquet('{quoted}', union_by_name = true)"  # noqa: S608 - a path of ours, quoted
+            body = f"select * from read_parquet('{quoted}', union_by_name = true)"
         else:
-            body = f"select {', '.join(_empty(field) for field in schema)} where false"  # noqa: S608 - names of ours
+            body = f"select {', '.join(_empty(field) for field in schema)} where false"
         made.append(f'create or replace view "{name}" as {body}')
     return made
 
