@@ -86,7 +86,17 @@ class WorldsSettings(Settings):
 
 
 class ToolsSettings(Settings):
+    """`tries`: calls admission may draw per tool before it gives up. `worlds` is filled in by `Pipeline.stage`."""
+
     tries: Annotated[int, Field(ge=1, le=10_000)] = 40
+    worlds: WorldsSettings | None = None
+
+    @field_validator("worlds")
+    @classmethod
+    def _not_in_the_file(cls, value: object) -> object:
+        if value is not None:
+            raise ValueError("is not written here; the tools stage follows stages.worlds")
+        return value
 
 
 class AgentsSettings(Settings):
@@ -193,6 +203,8 @@ class Pipeline(Settings):
         settings: Settings = getattr(self.stages, name)
         if isinstance(settings, RolloutsSettings) and settings.policy in self.models:
             return settings.model_copy(update={"backend": self.models[settings.policy]})
+        if isinstance(settings, ToolsSettings):
+            return settings.model_copy(update={"worlds": self.stages.worlds})
         return settings
 
 

@@ -43,6 +43,11 @@ def make_id(prefix: str, *parts: object) -> str:
     return f"{prefix}_{digest[:16]}"
 
 
+def world_tool_id(world_id: str, name: str) -> str:
+    """Id of a tool of a world; a tool's id includes its world's."""
+    return make_id("tool", world_id, name)
+
+
 def rng_for(*parts: object) -> random.Random:
     """A random stream keyed by the same parts that name a row, so that worker count and order do not matter."""
     return random.Random(int.from_bytes(hashlib.sha256(canonical([str(p) for p in parts]).encode()).digest()[:16], "big"))

@@ -266,7 +266,7 @@ _CACHE_SIZE = 512
 
 def compile_world(world: World) -> CompiledWorld:
     """Compile, or take from this process's cache (keyed by content)."""
-    key = world.fingerprint()
+    key = world.fingerprint
     found = _CACHE.get(key)
     if found is None:
         found = _CACHE[key] = CompiledWorld(world)
@@ -293,7 +293,7 @@ _STARTS: OrderedDict[tuple[str, int, str], State] = OrderedDict()
 def start_state(world: World, seed: int, split: str = "train", plant: Iterable[Any] = ()) -> State:
     """The start state drawn from `seed` (cached per process), with planted rows on top. A plant has `entity`, `key` (a
     list for a composite key) and `row`, None to delete."""
-    at = (world.fingerprint(), seed, split)
+    at = (world.fingerprint, seed, split)
     base = _STARTS.get(at)
     if base is None:
         base = _STARTS[at] = state_of(world, start_rows(world, seed, split), seed)

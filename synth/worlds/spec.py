@@ -11,9 +11,10 @@ Short forms are accepted wherever a person would write them: a field may be the 
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from synth.errors import SpecError
 from synth.records import content_hash
@@ -282,8 +283,6 @@ class World(Spec):
     roots: list[str] = []  # real servers at the end of every lineage path
     operators: list[str] = []
 
-    _fingerprint: str | None = PrivateAttr(None)
-
     @model_validator(mode="after")
     def _links(self) -> World:
         for ename, entity in self.entities.items():
@@ -304,11 +303,10 @@ class World(Spec):
             path = ".".join([where, *(str(p) for p in first["loc"])])
             raise SpecError(path, first["msg"].removeprefix("Value error, ")) from None
 
+    @cached_property
     def fingerprint(self) -> str:
         """Content hash of the surface form, computed once."""
-        if self._fingerprint is None:
-            self._fingerprint = content_hash(self.dump())
-        return self._fingerprint
+        return content_hash(self.dump())
 
     def dump(self) -> dict[str, Any]:
         """JSON-ready surface form without defaults; `World.load(w.dump()) == w`."""

@@ -1,0 +1,103 @@
+"""Stage `worlds`: real servers are lifted, then evolved worlds grow from the lifted ones.
+
+Slots: one per real server (its worlds, or a drop), then one per evolved world. Tools that a server has but no world
+took up are finer drops with their reason; they stay in the `tools` table as real rows and serve as distractors.
+"""
+
+from __future__ import annotations
+
+from synth.records import DroppedRow, Split, WorldRow, make_id
+from synth.stage import Context, Output, Part
+from synth.worlds.evolve import Rejected, evolve
+from synth.worlds.lift import lift_server
+from synth.worlds.real import catalog_of, category_split, chosen_servers, real_tool_id
+from synth.worlds.spec import World
+from synth.worlds.splits import split_lookup
+from tools_catalog.taxonomy import load_taxonomy
+
+TABLE = "worlds"
+VERSION = "1"
+SERVERS_PER_PART = 16
+EVOLVED_PER_PART = 50
+
+
+def waves(ctx: Context) -> list[list[Part]]:
+    """Lifting first; evolving reads the lifted worlds."""
+    n, evolved = len(chosen_servers(ctx.settings)), ctx.settings.evolved
+    lifting = [
+        Part("worlds", i, start, min(start + SERVERS_PER_PART, n), {"do": "lift"})
+        for i, start in enumerate(range(0, n, SERVERS_PER_PART))
+    ]
+    evolving = [
+        Part("worlds", len(lifting) + i, start, min(start + EVOLVED_PER_PART, evolved), {"do": "evolve"})
+        for i, start in enumerate(range(0, evolved, EVOLVED_PER_PART))
+    ]
+    return [w for w in (lifting, evolving) if w]
+
+
+def run(ctx: Context, part: Part) -> Output:
+    return _lift(ctx, part) if part.payload["do"] == "lift" else _evolve(ctx, part)
+
+
+def _lift(ctx: Context, part: Part) -> Output:
+    out = Output(opened=part.stop - part.start)
+    catalog, split_of = catalog_of(ctx.settings.prefer_cache), category_split(ctx.settings)
+    for server in chosen_servers(ctx.settings)[part.start : part.stop]:
+        tools = catalog.tools_of(server)
+        category = tools[0].category
+        lift = lift_server(server, category, tools)
+        for dropped in lift.dropped:
+            out.dropped.append(
+                DroppedRow(stage="worlds", row_id=real_tool_id(server, dropped.tool), parent_id=server,
+                           reason=dropped.reason, detail=dropped.detail)
+            )  # fmt: skip
+        out.extra_drops += len(lift.dropped)
+        for ordinal, world in enumerate(lift.worlds):
+            out.rows.append(_row(ctx, with_parents(world, server), split_of(category), server, ordinal))
+        if lift.worlds:
+            out.closed_with_rows += 1
+        else:
+            out.dropped.append(
+                DroppedRow(stage="worlds", row_id=make_id("world", ctx.seed, "worlds", server, 0), parent_id=server,
+                           reason="nothing_lifted", detail=f"none of its {len(tools)} tools")
+            )  # fmt: skip
+    return out
+
+
+def with_parents(world: World, server: str) -> World:
+    """Each lifted tool's parent is its real row."""
+    tools = {n: t.model_copy(update={"parents": [real_tool_id(server, t.source or n)]}) for n, t in world.tools.items()}
+    return world.model_copy(update={"tools": tools, "roots": [server]})
+
+
+def _row(ctx: Context, world: World, split: Split, server: str, ordinal: int) -> WorldRow:
+    return WorldRow(
+        world_id=make_id("world", ctx.seed, "worlds", server, ordinal), category=world.category,
+        domain=world.domain or world.category, origin="lifted", split=split, server=server, parents=[], roots=[server],
+        operators=[], spec=world.dump(),
+    )  # fmt: skip
+
+
+def _evolve(ctx: Context, part: Part) -> Output:
+    out = Output(opened=part.stop - part.start)
+    parents = [w for w in ctx.inputs.table("worlds") if w.origin == "lifted"]
+    taxonomy = load_taxonomy()
+    shares = ctx.settings.split
+    split_of = split_lookup(taxonomy.domain_names(), shares.validation, shares.eval)
+    for ordinal in range(part.start, part.stop):
+        row_id = make_id("world", ctx.seed, "worlds", "evolved", ordinal)
+        grown = evolve(ordinal, ctx.seed, parents, taxonomy, split_of_domain=split_of)
+        if isinstance(grown, Rejected):
+            out.dropped.append(
+                DroppedRow(stage="worlds", row_id=row_id, parent_id=grown.parent_id, reason=grown.reason, detail=grown.detail)
+            )
+            continue
+        out.closed_with_rows += 1
+        out.rows.append(
+            WorldRow(
+                world_id=row_id, category=grown.world.category, domain=grown.world.domain, origin="synthetic",
+                split=grown.split, server=grown.world.roots[0] if grown.world.roots else None, parents=grown.parents,
+                roots=grown.world.roots, operators=grown.world.operators, spec=grown.world.dump(),
+            )
+        )  # fmt: skip
+    return out

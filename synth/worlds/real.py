@@ -1,0 +1,35 @@
+"""The real tools as the stages see them: which servers a run uses, their split, the ids of their rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from synth.records import Split, make_id
+from synth.worlds.splits import split_lookup
+from tools_catalog import Catalog, load_catalog
+
+
+@lru_cache(maxsize=2)
+def catalog_of(prefer_cache: bool) -> Catalog:
+    """The shipped catalog, or with the user's own harvest preferred; loaded once per process."""
+    return load_catalog(prefer_cache=prefer_cache)
+
+
+def chosen_servers(settings: Any) -> list[str]:
+    """Server ids in catalog order, as `stages.worlds` asks for them."""
+    known = [s.id for s in catalog_of(settings.prefer_cache).servers]
+    return known if settings.servers == "all" else [s for s in known if s in set(settings.servers)]
+
+
+def category_split(settings: Any) -> Callable[[str], Split]:
+    """Split of a category of real servers. Categories of all servers count, chosen or not, so that a smaller run keeps
+    every server where it was."""
+    categories = [s.category for s in catalog_of(settings.prefer_cache).servers]
+    return split_lookup(categories, settings.split.validation, settings.split.eval)
+
+
+def real_tool_id(server: str, name: str) -> str:
+    """Id of a real tool's row; the same in every run."""
+    return make_id("tool", "real", server, name)
