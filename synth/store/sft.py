@@ -124,9 +124,10 @@ every row passed programmatic checks of the end state and of what the user was t
 ## Where they come from
 
 {facts["agents"]:,} assistants over {_listed(facts["worlds"])} worlds and
-{_listed(facts["tools"])} tools, grown from the facts of {facts["servers"]:,} real MCP servers (tool and parameter names, types, annotations). `lifted` means a real tool with
-executable semantics written for it; `synthetic` means evolved from lifted ones. Worlds held out for evaluation are not
-in these files. Trajectories of the run that are not here: {_listed(facts["dropped"]) or "none"}.
+{_listed(facts["tools"])} tools, grown from the facts of
+{facts["servers"]:,} real MCP servers (tool and parameter names, types, annotations). `lifted` means a real tool
+with executable semantics written for it; `synthetic` means evolved from lifted ones. Worlds held out for
+evaluation are not in these files. Trajectories of the run that are not here: {_listed(facts["dropped"]) or "none"}.
 
 ## Columns
 
