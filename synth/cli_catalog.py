@@ -7,6 +7,7 @@ anything reaches a terminal; `--json` writes JSON with every non-ASCII character
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections import Counter
 from collections.abc import Iterable
@@ -96,6 +97,8 @@ def harvest_servers(
     specs = [known[name] for name in dict.fromkeys(server or known)]
     limits = Limits() if timeout is None else Limits(initialize=timeout, listing=timeout)
     console = _console()
+    for name in ("mcp", "client"):  # the SDK's log repeats what a server sent; the outcome says it, escaped
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
     def tell(outcome: HarvestOutcome) -> None:
         if as_json:

@@ -39,13 +39,16 @@ def original_sha256(tool: dict[str, Any]) -> str:
 
 
 def read_harvest(path: Path) -> Iterator[dict[str, Any]]:
-    """Harvest lines of a `.jsonl`, a `.jsonl.xz` or a cache folder of `<server>.json` files, in file order.
+    """Harvest lines of a `.jsonl`, a `.jsonl.xz`, one server's `.json` of the cache, or a cache folder, in file order.
 
     Raises ValueError naming the place where a line is not a JSON object, OSError where the path cannot be read.
     """
     if path.is_dir():
         for file in sorted(path.glob("*.json")):
             yield from _cached_tools(file)
+        return
+    if path.suffix == ".json":
+        yield from _cached_tools(path)
         return
     with lzma.open(path, "rt", encoding="utf-8") if path.suffix == ".xz" else path.open(encoding="utf-8") as lines:
         for number, line in enumerate(lines, 1):
