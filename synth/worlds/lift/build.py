@@ -1,0 +1,159 @@
+"""`lift_server`: the tools of one real server in, worlds that run out, one reason for every tool left behind."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from synth.errors import SpecError
+from synth.worlds.lift.entities import Table, Tables, draw, spoken
+from synth.worlds.lift.read import Reading, Reason, ToolLike, read_server
+from synth.worlds.lift.split import components
+from synth.worlds.lift.tools import ToolBuilder
+from synth.worlds.lift.words import style_of
+from synth.worlds.spec import World
+
+ERRORS: dict[str, dict[str, Any]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A real tool that was not lifted. `reason` is one of `read.REASONS`."""
+
+    tool: str
+    reason: Reason
+    detail: str = ""
+
+
+@dataclass(slots=True)
+class Lift:
+    """What came of one server."""
+
+    server: str
+    worlds: list[World] = field(default_factory=list)
+    dropped: list[Dropped] = field(default_factory=list)
+    readings: list[Reading] = field(default_factory=list)
+
+    @property
+    def lifted(self) -> int:
+        """Tools that stand in a world."""
+        return sum(len(w.tools) for w in self.worlds)
+
+
+def lift_server(server: str, category: str, tools: Sequence[ToolLike]) -> Lift:
+    """Lift one server. Deterministic; never raises for what a server's schemas hold. Every tool is in exactly one world or
+    in `dropped`."""
+    readings = read_server(server, category, tools)
+    lift = Lift(server, readings=readings)
+    lift.dropped = [Dropped(r.tool, r.reason or "unsure", "; ".join(r.why)) for r in readings if r.kind == "none"]
+    style = style_of([b.arg.at[-1] for r in readings for b in r.roles])
+    tables = Tables(server, style, readings, {t.name: t for t in tools})
+    builder = ToolBuilder(tables)
+    built: dict[str, tuple[Table, dict[str, Any], frozenset[str]]] = {}
+    for r in readings:
+        if r.kind == "none":
+            continue
+        own, spec, touched = builder.build(r)
+        built[r.tool] = (own, spec, frozenset(touched))
+    groups = components({n: t for n, (_, _, t) in built.items()}, {n: o.name for n, (o, _, _) in built.items()})
+    titles: set[str] = set()
+    for group in groups:
+        if len(group) == 1 and len(tools) > 1 and not _stands_alone(built[group[0]]):
+            lift.dropped.append(Dropped(group[0], "lonely"))
+            continue
+        spec = _world(server, category, tables, {n: built[n] for n in group}, titles)
+        try:
+            lift.worlds.append(World.load(spec, spec["world"]))
+        except SpecError as error:
+            lift.dropped += [Dropped(n, "inadmissible", str(error)) for n in group]
+    return lift
+
+
+def _stands_alone(built: tuple[Table, dict[str, Any], frozenset[str]]) -> bool:
+    """Whether one tool makes a world by itself: a list or search over something, a letter to send."""
+    return built[1]["op"] in ("list", "search", "send", "get")
+
+
+def _world(
+    server: str, category: str, tables: Tables, tools: dict[str, tuple[Table, dict[str, Any], frozenset[str]]], titles: set[str]
+) -> dict[str, Any]:
+    counts = Counter(own.name for own, _, _ in tools.values())
+    by_name = {t.name: t for t in tables.by_noun.values()}
+    wanted: list[str] = []
+    for own, _, touched in tools.values():
+        wanted += [own.name, *sorted(touched)]
+    wanted = list(dict.fromkeys(wanted))
+    names = set(wanted)
+    entities: dict[str, Any] = {}
+    changed = True
+    while changed:  # references that cannot be left out bring their targets along
+        changed = False
+        for name in list(wanted):
+            for _, s in by_name[name].fields.values():
+                if s["type"] == "ref" and s["to"] not in names and _needed(by_name[name], s, counts):
+                    names.add(s["to"])
+                    wanted.append(s["to"])
+                    changed = True
+    used = {(own.name, p.get("field")) for own, t, _ in tools.values() for p in t["params"].values()}
+    used |= {(own.name, f) for own, t, _ in tools.values() for f in (*t.get("shows", ()), t.get("left"), t.get("right"), *t.get("init", ()))}
+    for name in wanted:
+        entities[name] = _entity(by_name[name], names, used, name in counts)
+    main = min(counts, key=lambda n: (-counts[n], n))
+    slug = "-".join(by_name[main].noun[:-1] if by_name[main].link else by_name[main].noun)
+    title = f"{server}-{slug}"
+    n = 2
+    while title in titles:
+        title, n = f"{server}-{slug}-{n}", n + 1
+    titles.add(title)
+    out_tools = {}
+    for name, (own, tool, _) in tools.items():
+        kept = [f for f in tool.get("shows", ()) if f == own.key or f in entities[own.name]["fields"]]
+        out_tools[name] = {**tool, "shows": kept} if kept else tool
+    style = ("plain", "http", "coded")[draw(server, "errors", 3)]
+    return {
+        "world": title, "title": f"{_service(server)} {spoken(by_name[main].noun)[1]}", "category": category, "domain": category, "server": server,
+        "entities": entities, "tools": out_tools, "error_style": style, "roots": [server],
+    }  # fmt: skip
+
+
+def _service(server: str) -> str:
+    words = [w for w in server.replace("_", "-").split("-") if w not in ("ref", "mcp", "server")]
+    return " ".join(w.capitalize() for w in (words[:1] if len(words) > 1 and len(words[0]) > 4 else words))
+
+
+def _needed(table: Table, spec: dict[str, Any], counts: Counter[str]) -> bool:
+    return table.name in counts and not spec.get("null")
+
+
+def _entity(t: Table, names: set[str], used: set[tuple[str, str | None]], worked: bool) -> dict[str, Any]:
+    """The spec of one table inside a world: references to tables outside it go, unless a tool uses them."""
+    fields: dict[str, Any] = {}
+    for name, spec in t.fields.values():
+        target = spec["to"] if spec["type"] == "ref" else spec["of"][4:] if str(spec.get("of", "")).startswith("ref ") else None
+        if target is not None and target not in names:
+            continue
+        if not worked and (t.name, name) not in used and spec["type"] in ("map", "record", "list"):
+            continue
+        clean = {k: v for k, v in spec.items() if not (k == "null" and not v)}
+        if name == t.key or clean["type"] in ("list", "map", "record"):
+            clean.pop("null", None)
+        if clean["type"] == "list" and clean.get("fields"):
+            clean.pop("of", None)
+        fields[name] = clean
+    out: dict[str, Any] = {"fields": fields, "key": t.key}
+    if t.natural:
+        fields[t.key] = {**fields[t.key], "unique": True}
+    elif t.id:
+        out["id"] = t.id
+    if t.singleton:
+        out["singleton"] = True
+    if t.lifecycle:
+        out["lifecycle"] = t.lifecycle
+    if t.label and t.label in fields:
+        out["label"] = t.label
+    noun = t.noun[:-1] if t.link else t.noun
+    out["noun"], out["plural"] = spoken(noun)
+    out["rows"] = 1 if t.singleton else 8 if not worked else 12 if t.children > 2 else 40 if any(s["type"] == "ref" for _, s in t.fields.values()) else 20
+    return out

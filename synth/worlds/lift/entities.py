@@ -1,0 +1,480 @@
+"""The tables of one server, grown from its readings: keys, fields, references, lifecycles."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from synth.worlds.lift import lexicon as lx
+from synth.worlds.lift.fields import base_words, fits, norm, spec_of, styled
+from synth.worlds.lift.library import LABELS, is_special, usual_fields
+from synth.worlds.lift.opening import Arg, open_output
+from synth.worlds.lift.read import Bound, Reading, ToolLike, Words
+from synth.worlds.lift.words import entity_name, plural
+
+ID_TAILS = lx.KEY_TAILS - {"slug", "handle", "ref"}
+FLAGS = {"star": "starred", "follow": "followed", "like": "liked", "subscribe": "subscribed", "join": "joined", "favorite": "favorite", "watch": "watched",
+         "leave": "joined", "enable": "enabled", "disable": "enabled", "mute": "muted", "lock": "locked", "pin": "pinned", "hide": "hidden"}  # fmt: skip
+THIN = 5  # an entity with fewer telling fields is filled from the library
+_ALLOWED_BOOL = frozenset("active archived public private default enabled disabled read unread starred favorite pinned locked hidden verified visible "
+                          "featured published completed open closed deleted resolved billable internal draft paid admin".split())  # fmt: skip
+_NO_FIELD = frozenset(
+    """delimiter format unit units timezone locale interval granularity period window aggregation group_by groupby sections raw cwd directory
+    workspace_root project_root config_path host port connection_string database_url follow resolution adjust multiplier step statistics user_agent
+    scope include_subdomains level_of_detail callback response_type date_format encoding separator theme mode detail recursive file output""".split()
+)
+
+
+def draw(server: str, what: str, count: int) -> int:
+    """A choice in [0, count) that depends only on the server and what is chosen."""
+    return hashlib.sha256(f"lift:{server}:{what}".encode()).digest()[0] % count
+
+
+@dataclass(slots=True)
+class Table:
+    """One entity while it grows. `fields`: identity of a field -> (its name, its spec)."""
+
+    noun: Words
+    name: str
+    key: str = "id"
+    natural: bool = False
+    id: dict[str, Any] = field(default_factory=dict)
+    fields: dict[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)
+    lifecycle: dict[str, Any] | None = None
+    label: str | None = None
+    singleton: bool = False
+    link: tuple[str, str] | None = None
+    readings: list[Reading] = field(default_factory=list)
+    children: int = 0
+
+    def column(self, words: Words) -> str | None:
+        """The name of the field with these words."""
+        found = self.fields.get(norm(words))
+        return found[0] if found else None
+
+    def spec(self, name: str) -> dict[str, Any] | None:
+        return next((s for n, s in self.fields.values() if n == name), None)
+
+    def add(self, words: Words, spec: dict[str, Any], style: str) -> str:
+        """The field of these words, made if it is not there; a stronger type (enum) replaces free text."""
+        at = norm(words)
+        if at in self.fields:
+            name, old = self.fields[at]
+            if old["type"] == "enum" and spec["type"] == "enum":
+                old["of"] = list(dict.fromkeys([*old["of"], *spec["of"]]))[:60]
+            elif old["type"] == "text" and spec["type"] == "enum" and name != self.key:
+                kept = {k: v for k, v in old.items() if k == "null"}
+                self.fields[at] = (name, {**spec, **kept})
+            return name
+        name = styled(words, style)
+        taken = {n for n, _ in self.fields.values()} | {self.key}
+        while name in taken:
+            name += "_"
+        self.fields[at] = (name, dict(spec))
+        return name
+
+
+class Tables:
+    """All tables of one server."""
+
+    def __init__(self, server: str, style: str, readings: Sequence[Reading], tools: dict[str, ToolLike]) -> None:
+        self.server, self.style, self.tools = server, style, tools
+        self.by_noun: dict[Words, Table] = {}
+        self.readings = [r for r in readings if r.kind != "none"]
+        self.links: dict[tuple[Words, Words], Table] = {}
+        for r in self.readings:
+            if r.kind not in ("relate", "unrelate"):
+                self.table(r.entity).readings.append(r)
+        for r in self.readings:
+            self._link(r)
+        self._keys()
+        for r in self.readings:
+            self._parents(r)
+        for passing in ("write", "read"):
+            for r in self.readings:
+                self._fields(r, passing)
+        for t in list(self.by_noun.values()):
+            self._outputs(t)
+            self._lifecycle(t)
+            self._fill(t)
+
+    # --- tables and keys ----------------------------------------------------------------------------------------------
+
+    def table(self, noun: Words) -> Table:
+        found = self.by_noun.get(noun)
+        if found is None:
+            name = entity_name(noun) or "Thing"
+            taken = {t.name for t in self.by_noun.values()}
+            while name in taken:
+                name += "X"
+            found = self.by_noun[noun] = Table(noun, name)
+        return found
+
+    def _link(self, r: Reading) -> None:
+        if r.kind not in ("relate", "unrelate"):
+            return
+        pair = (r.entity, r.second)
+        found = self.links.get(pair) or self.links.get((pair[1], pair[0]))
+        if found is None:
+            noun = (*r.entity, *r.second, "link")
+            found = self.links[pair] = self.table(noun)
+            found.link = ("_".join(r.entity), "_".join(r.second))
+            found.name = entity_name((*r.entity, *r.second))
+            while found.name in {t.name for t in self.by_noun.values() if t is not found}:
+                found.name += "Link"
+        found.readings.append(r)
+
+    def link_of(self, r: Reading) -> Table:
+        return self.links.get((r.entity, r.second)) or self.links[(r.second, r.entity)]
+
+    def _keys(self) -> None:
+        votes: dict[Words, Counter[tuple[str, str, str]]] = {}
+        given: dict[Words, list[bool]] = {}
+        for r in self.readings:
+            for b in r.roles:
+                if b.tail and b.noun and b.role in ("key", "parent", "left", "right", "natural", "field", "filter") and b.compare == "eq":
+                    noun = r.entity if b.role in ("key", "natural") else b.noun
+                    if noun in self.by_noun or b.arg.required:
+                        weight = 3 if b.role == "key" else 2 if b.role == "natural" else 1
+                        kind = b.arg.type if b.arg.type in ("integer", "number") else "string"
+                        fmt = "uuid" if b.arg.schema.get("format") == "uuid" or b.tail in ("uuid", "guid") else ""
+                        votes.setdefault(noun, Counter())[(b.tail, kind, fmt)] += weight
+            if r.kind in ("create", "copy") and r.entity in self.by_noun:
+                given.setdefault(r.entity, []).append(any(b.role == "natural" for b in r.roles))
+        for noun, table in self.by_noun.items():
+            self._key(table, votes.get(noun, Counter()), given.get(noun, []))
+
+    def _key(self, table: Table, votes: Counter[tuple[str, str, str]], created: list[bool]) -> None:
+        singles = [r for r in table.readings if r.kind in ("singleton", "setting")]
+        if singles and len(singles) == len(table.readings):
+            table.singleton = True
+        ids = {v: n for v, n in votes.items() if v[0] in ID_TAILS}
+        names = {v: n for v, n in votes.items() if v[0] not in ID_TAILS}
+        if not ids and names and all(created):
+            (tail, _, _), _count = min(names.items(), key=lambda kv: (-kv[1], kv[0]))
+            table.natural = True
+            table.key = styled((tail,), self.style)
+            table.fields[tail] = (table.key, {"type": "text", **_natural_gen(tail, table.noun)})
+            return
+        style = ("token", "code", "hex", "uuid", "int", "token")[draw(self.server, "id", 6)]
+        if ids:
+            (tail, _, _), _count = min(ids.items(), key=lambda kv: (-kv[1], kv[0]))
+            table.key = styled((tail if tail not in ("number", "identifier", "urn", "pk", "identity") else "id",), self.style)
+            whole = sum(n for v, n in ids.items() if v[1] in ("integer", "number"))
+            if whole * 2 > sum(ids.values()):
+                style = "int"
+            elif any(v[2] == "uuid" for v in ids):
+                style = "uuid"
+            elif tail in ("iid", "number"):
+                style = "int"
+            elif tail == "key":
+                style = "code"
+        table.id = _id_style(style, table.noun, self.server)
+
+    # --- fields -------------------------------------------------------------------------------------------------------
+
+    def _parents(self, r: Reading) -> None:
+        """Reference fields to the rows that required keys name."""
+        if r.kind in ("relate", "unrelate"):
+            link = self.link_of(r)
+            for b in r.roles:
+                if b.role in ("left", "right"):
+                    self.ref(link, b.noun, self.ref_words(b), hard=True)
+            return
+        own = self.table(r.entity)
+        if own.singleton:
+            return
+        for b in r.roles:
+            if b.role == "parent" and (b.arg.required or b.noun in self.by_noun) and b.noun != r.entity and b.noun:
+                self.ref(own, b.noun, self.ref_words(b), hard=b.arg.required)
+
+    def ref_words(self, b: Bound) -> Words:
+        if not b.field or b.field == ("<key>",) or len(b.arg.words) == 1 and b.arg.words[0] in ID_TAILS:
+            return (*b.noun, self.table(b.noun).key.lower())
+        return b.arg.words
+
+    def ref(self, own: Table, noun: Words, words: Words, hard: bool) -> str | None:
+        """The reference field of `own` to `noun`; found by words, or by target where there is exactly one."""
+        target = self.table(noun)
+        if target.singleton or target.link:
+            return None
+        same = [n for n, s in own.fields.values() if s["type"] == "ref" and s["to"] == target.name]
+        existing = own.column(words)
+        if existing in same:
+            return existing
+        if len(same) == 1 and (hard or words[:-1] == noun):
+            return same[0]
+        if existing is not None:
+            return None
+        spec: dict[str, Any] = {"type": "ref", "to": target.name, "on_delete": "cascade" if hard else "clear"}
+        if not hard or target is own:
+            spec |= {"null": 0.25, "on_delete": "clear"}
+        target.children += 1
+        return own.add(words, spec, self.style)
+
+    def _fields(self, r: Reading, passing: str) -> None:
+        if r.kind in ("relate", "unrelate"):
+            return
+        own = self.table(r.entity)
+        writes = r.kind in ("create", "update", "upsert", "copy", "send", "setting")
+        if writes != (passing == "write"):
+            return
+        for b in r.roles:
+            if b.role in ("field", "filter", "natural") and b.field != ("<key>",):
+                self.bind_field(own, r, b, writes)
+            elif b.role in ("key", "natural", "filter") and b.tail and b.tail not in ID_TAILS and not own.natural and not own.singleton:
+                self._unique(own, b.tail)
+
+    def _unique(self, own: Table, tail: str) -> str:
+        """The unique field by which a row may be named besides its key."""
+        name = own.add((tail,), {"type": "text", **_natural_gen(tail, own.noun)}, self.style)
+        spec = own.spec(name)
+        if spec is not None and spec["type"] == "text":
+            spec["unique"] = True
+            spec.pop("null", None)
+        return name
+
+    def bind_field(self, own: Table, r: Reading, b: Bound, writes: bool) -> str | None:
+        """The field of `own` that an argument fills or filters by; made where it is plausible, else None."""
+        if b.noun and b.noun in self.by_noun and not self.by_noun[b.noun].singleton and not self.by_noun[b.noun].link:
+            return self._bind_ref(own, b)
+        words = base_words(b.field or b.arg.words, r.entity, r.facet)
+        existing = own.column(words)
+        if existing is not None:
+            spec = own.spec(existing)
+            assert spec is not None
+            if existing == own.key and own.natural:
+                return existing
+            if not fits(spec, b.arg) and not (b.compare == "in" and b.arg.type == "array"):
+                return None
+            made = spec_of(b.arg, words)
+            if made is not None and made["type"] == "enum" and spec["type"] in ("enum", "text"):
+                own.add(words, made, self.style)
+            return existing
+        if not writes and not _filterable(b.arg, words):
+            return None
+        arg = b.arg
+        if b.compare == "in" and arg.type == "array":
+            items = dict(arg.schema.get("items") or {})
+            if items.get("type") not in ("string", "integer"):
+                return None
+            from dataclasses import replace
+
+            from synth.worlds.lift.words import singular
+
+            words = (*words[:-1], singular(words[-1]))
+            if own.column(words) is not None:
+                return own.column(words)
+            arg = replace(arg, type=str(items["type"]), schema=items)
+        made = spec_of(arg, words)
+        if made is None or words[-1] == own.key and len(words) == 1:
+            return None
+        if not arg.required and r.kind in ("create", "update", "upsert", "send") and made["type"] not in ("bool", "list", "map", "record") and not set(words) & set(LABELS[:6]):
+            made["null"] = 0.25
+        if norm(words) in ("created", "created_at", "updated", "updated_at"):
+            made["set_by"] = "system"
+        return own.add(words, made, self.style)
+
+    def _bind_ref(self, own: Table, b: Bound) -> str | None:
+        target = self.by_noun[b.noun]
+        many = b.arg.type == "array" or b.compare == "in"
+        if many:
+            if b.role == "filter":
+                return self.ref(own, b.noun, (*b.noun, target.key.lower()), hard=False)
+            existing = own.column(b.field)
+            if existing is not None:
+                found = own.spec(existing)
+                return existing if found is not None and found.get("of") == f"ref {target.name}" else None
+            if target is own:
+                return None
+            return own.add(b.field, {"type": "list", "of": f"ref {target.name}"}, self.style)
+        if target is own:
+            words = b.field if b.field != ("<key>",) else ("parent", own.key.lower())
+            if words == (*own.noun, own.key.lower()):
+                words = ("parent", own.key.lower())
+            return self.ref(own, b.noun, words, hard=False)
+        return self.ref(own, b.noun, b.field, hard=b.arg.required)
+
+    def _outputs(self, t: Table) -> None:
+        """Fields that the real results show."""
+        for r in t.readings:
+            if r.kind in ("get", "list", "create") and len(t.fields) < 12:
+                for a in open_output(self.tools[r.tool].output_schema):
+                    words = base_words(a.words, t.noun)
+                    made = spec_of(a, words)
+                    if made is None or norm(words) in t.fields or words[-1] in ID_TAILS or words[0] in ("success", "error", "message", "total", "count", "result", "ok", "has", "next", "prev", "page"):
+                        continue
+                    if len(t.fields) < 12 and made["type"] != "map":
+                        if made["type"] == "time" and words[0] in ("created", "updated", "modified"):
+                            made["set_by"] = "system"
+                        t.add(words, {**made, "null": 0.0}, self.style)
+
+    def _fill(self, t: Table) -> None:
+        """The naming field, and usual properties while the row is thin."""
+        if any(t is link for link in self.links.values()):
+            return
+        usual = usual_fields(t.noun)
+        t.label = _label(t)
+        telling = sum(1 for _, s in t.fields.values() if s["type"] != "ref" and s.get("type") not in ("map", "record"))
+        for i, (name, spec) in enumerate(usual.items()):
+            words = tuple(name.split("_"))
+            if norm(words) in t.fields:
+                continue
+            if norm(words) in ("status",) and (t.lifecycle or "state" in t.fields):
+                continue
+            if (i == 0 and t.label is None) or telling < THIN:
+                t.add(words, dict(spec), self.style)
+                telling += 1
+                t.label = t.label or _label(t)
+        if t.label is None and not t.singleton:
+            t.label = t.add(("name",), {"type": "text", "gen": "label"}, self.style)
+        if not t.singleton and not t.natural and t.label is not None:
+            spec = t.spec(t.label)
+            assert spec is not None
+            spec.pop("null", None)
+            if not is_special(t.noun) and "gen" not in spec and spec["type"] == "text" and t.label == "name":
+                spec["gen"] = "label"
+
+    # --- lifecycles ---------------------------------------------------------------------------------------------------
+
+    def _lifecycle(self, t: Table) -> None:
+        moves = [r for r in t.readings if r.kind == "move" and not is_flag(r, t)]
+        if not moves:
+            return
+        state = next((n for key in ("status", "state", "lifecycle_state", "lifecycle_status") if (n := t.column((*key.split("_"),))) is not None), None)
+        members: list[str] = []
+        if state is not None:
+            spec = t.spec(state)
+            assert spec is not None
+            if spec["type"] == "enum":
+                members = list(spec["of"])
+            elif spec["type"] not in ("text",):
+                state = None
+        table: dict[str, list[str]] = {}
+        states: list[str] = members[:]
+        for r in moves:
+            target, sources, _ = transition(r)
+            goal = member(target, states)
+            found = [m for s in sources if (m := match(s, states)) is not None]
+            if not found:
+                found = [s for s in states if s != goal][:3] if members else [sources[0]]
+            for s in [*found, goal]:
+                if s not in states:
+                    states.append(s)
+            for s in found:
+                if goal not in table.setdefault(s, []) and (s != goal or sources == (target,)):
+                    table[s].append(goal)
+        if len(states) < 2:
+            states.append("active" if states != ["active"] else "inactive")
+            table.setdefault(states[-1], []).append(states[0])
+        if state is None:
+            state = t.add(("status",) if "status" not in t.fields else ("lifecycle", "state"), {"type": "enum", "of": states}, self.style)
+        writable = any(b.role == "field" and t.column(base_words(b.field, r.entity, r.facet)) == state for r in t.readings if r.kind in ("update", "upsert") for b in r.roles)
+        for s in states:
+            table.setdefault(s, [])
+            if writable:
+                table[s] += [x for x in states if x != s and x not in table[s]]
+        order = [s for s in table if table[s]] + [s for s in table if not table[s]]
+        at = norm_of(t, state)
+        t.fields[at] = (state, {"type": "enum", "of": states})
+        t.lifecycle = {"field": state, "moves": {s: table[s] for s in order}, "start": order[0]}
+
+
+def norm_of(t: Table, name: str) -> str:
+    return next(k for k, (n, _) in t.fields.items() if n == name)
+
+
+def transition(r: Reading) -> tuple[str, tuple[str, ...], str]:
+    """Target, sources and group of a move."""
+    if r.verb in lx.TRANSITIONS:
+        return lx.TRANSITIONS[r.verb]
+    if r.verb in lx.SEND:
+        return "sent", ("draft",), "draft"
+    if r.verb in ("submit",):
+        return "submitted", ("draft",), "draft"
+    return {"schedule": "scheduled", "release": "released", "issue": "issued"}.get(r.verb, "completed"), ("draft",), "draft"
+
+
+def is_flag(r: Reading, t: Table) -> bool:
+    """Whether a transition flips a flag rather than the state: enable, lock, pin."""
+    return r.kind == "flag" or (r.kind == "move" and transition(r)[2] in ("enabled", "muted", "locked", "pinned", "visible"))
+
+
+def flag_of(r: Reading) -> tuple[str, str]:
+    """(field, expression) that a flag verb sets."""
+    verb = r.verb
+    for prefix in ("un",):
+        if verb.startswith(prefix) and verb[len(prefix) :] in FLAGS:
+            return FLAGS[verb[len(prefix) :]], "false"
+    return FLAGS.get(verb, verb + "ed"), "false" if verb in ("leave", "disable") else "true"
+
+
+def match(state: str, states: Sequence[str]) -> str | None:
+    """The member of `states` that means `state`: same beginning, whatever the case."""
+    low = state.lower()
+    for s in states:
+        if s.lower() == low:
+            return s
+    stem = low[: max(4, len(low) - 3)]
+    return next((s for s in states if s.lower().startswith(stem)), None)
+
+
+def member(state: str, states: Sequence[str]) -> str:
+    """`match`, or the state in the case of the others."""
+    found = match(state, states)
+    if found is not None:
+        return found
+    return state.upper() if states and all(s.isupper() for s in states) else state.capitalize() if states and all(s[:1].isupper() for s in states) else state
+
+
+def _label(t: Table) -> str | None:
+    texts = {k: n for k, (n, s) in t.fields.items() if s["type"] in ("text", "code")}
+    for word in LABELS:
+        if word in texts:
+            return texts[word]
+    return next((n for k, n in texts.items() if k.endswith(("_name", "_title"))), None)
+
+
+def _filterable(arg: Arg, words: Words) -> bool:
+    """Whether a filter that no write names is likely a property of the row."""
+    flat = "_".join(words)
+    if flat in _NO_FIELD or words[-1] in ("format", "unit", "timezone", "interval", "path", "mode"):
+        return False
+    if arg.type == "boolean":
+        return words[0] in ("is", "has") or words[-1] in _ALLOWED_BOOL
+    if arg.type in ("integer", "number"):
+        return words[-1] not in ("timeout", "depth", "days", "hours", "minutes", "window", "level", "start", "end", "index", "offset")
+    return arg.type in ("string", "array")
+
+
+def _natural_gen(tail: str, noun: Words) -> dict[str, Any]:
+    gen = {"path": "path", "slug": "slug", "email": "email", "domain": "domain_name", "username": "username", "hostname": "hostname", "login": "username",
+           "symbol": "ticker", "code": "sku", "address": "ip", "url": "url", "uri": "url", "tag": "tag", "title": "title", "filename": "file_name",
+           "key": "slug", "handle": "username"}.get(tail)  # fmt: skip
+    if gen is None:
+        usual = usual_fields(noun)
+        first = next(iter(usual.values()))
+        gen = first["gen"] if isinstance(first, dict) and first.get("type") == "text" and first.get("gen") not in ("sentence", "comment", "message") and is_special(noun) else "slug"
+    return {"gen": gen}
+
+
+def _id_style(kind: str, noun: Words, server: str) -> dict[str, Any]:
+    letters = "".join(w[0] for w in noun) if len(noun) > 1 else noun[0]
+    head = (letters if len(noun) > 2 else "".join(c for c in "".join(noun) if c not in "aeiou")[:3] or letters)[:4]
+    if kind == "int":
+        return {"kind": "int", "size": 5 + draw(server, "int", 4)}
+    if kind == "token":
+        return {"kind": "token", "prefix": head.lower(), "size": 14}
+    if kind == "hex":
+        return {"kind": "hex", "size": (24, 16, 12)[draw(server, "hex", 3)]}
+    if kind == "uuid":
+        return {"kind": "uuid"}
+    return {"kind": "code", "prefix": head.upper(), "size": 6}
+
+
+def spoken(noun: Words) -> tuple[str, str]:
+    """Singular and plural of a noun as a person says them."""
+    return " ".join(noun), " ".join((*noun[:-1], plural(noun[-1])))

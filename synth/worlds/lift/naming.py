@@ -1,0 +1,184 @@
+"""Tool names taken apart: namespace, verb, noun phrase, parents. One habit per server, decided by counting.
+
+`hosting_restartNode_jsApplicationV1` -> namespace (hosting), verb restart, noun (node, js, application). A server either
+leads with verbs (`create_ticket`) or ends with them (`ticket_create`); words before an unambiguous inner verb are a
+namespace.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from synth.worlds.lift import lexicon as lx
+from synth.worlds.lift.words import is_plural, split
+
+Words = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NameParts:
+    """`noun` keeps its number; `parents` are the phrases after prepositions; `particle` the first preposition."""
+
+    namespace: Words
+    verb: str
+    noun: Words
+    parents: tuple[Words, ...] = ()
+    particle: str = ""
+    verb_or: str = ""  # `create_or_update`: the second verb
+    guessed: bool = False  # no verb stood in the name
+
+
+def common_prefix(names: Sequence[Words]) -> Words:
+    """Leading words that at least 60 % of the names share, repeatedly; never a verb."""
+    prefix: Words = ()
+    pool = [n for n in names if len(n) > 1]
+    while len(names) >= 3 and pool:
+        counts = Counter(n[len(prefix)] for n in pool if len(n) > len(prefix) + 1)
+        if not counts:
+            break
+        word, count = min(counts.items(), key=lambda kv: (-kv[1], kv[0]))
+        if count < 0.6 * len(names) or (word in lx.VERBS and word not in lx.NOUNISH):
+            break
+        prefix += (word,)
+        pool = [n for n in pool if n[len(prefix) - 1] == word]
+    return prefix
+
+
+def verbs_end(names: Sequence[Words]) -> bool:
+    """Whether the server's names end with their verb."""
+    lead = sum(1 for n in names if len(n) > 1 and n[0] in lx.PLAIN)
+    end = sum(1 for n in names if len(n) > 1 and n[-1] in lx.PLAIN)
+    return end > lead
+
+
+def _is_verb(word: str, strict: bool) -> bool:
+    return word in lx.VERBS and not (strict and word in lx.NOUNISH)
+
+
+def _find_verb(words: Words, ends: bool, segments: Sequence[Words]) -> int | None:
+    last = len(words) - 1
+    if ends and _is_verb(words[last], strict=False) and last > 0:
+        return last
+    if _is_verb(words[0], strict=False) and not (last > 0 and words[0] in lx.NOUNISH and _plain_inside(words)):
+        return 0
+    position = 0
+    for segment in segments[:-1]:  # a verb that leads a later segment: shop_createOrder, lb_get_firewall_rule
+        position += len(segment)
+        if position <= last and _is_verb(words[position], strict=words[position] not in lx.PLAIN and last > position + 3):
+            return position
+    for i in range(1, last):
+        if _is_verb(words[i], strict=True):
+            return i
+    if last > 0 and _is_verb(words[last], strict=False):
+        return last
+    return 0 if _is_verb(words[0], strict=False) else None
+
+
+def _plain_inside(words: Words) -> bool:
+    return any(w in lx.PLAIN for w in words[1:])
+
+
+def _merge_pairs(words: Words) -> Words:
+    """Two-word verbs become one: look up, log in, shut down, un assign."""
+    out: list[str] = []
+    i = 0
+    while i < len(words):
+        pair = words[i : i + 2]
+        joined = {("look", "up"): "lookup", ("log", "in"): "login", ("log", "out"): "logout", ("shut", "down"): "shutdown",
+                  ("sign", "up"): "register", ("opt", "out"): "unsubscribe", ("re", "open"): "reopen", ("power", "on"): "start",
+                  ("power", "off"): "stop", ("turn", "on"): "enable", ("turn", "off"): "disable", ("sign", "in"): "login",
+                  ("un", "archive"): "unarchive", ("hard", "reboot"): "reboot", ("soft", "delete"): "delete", ("bulk", "delete"): "bulk",
+                  ("set", "up"): "setup", ("clean", "up"): "purge", ("wake", "up"): "start"}.get((pair[0], pair[1]) if len(pair) == 2 else ("", ""))  # fmt: skip
+        if joined and i == 0 or (joined and joined not in ("start", "stop")):
+            out.append(str(joined))
+            i += 2
+        else:
+            out.append(words[i])
+            i += 1
+    return tuple(out)
+
+
+def parse_names(names: Sequence[str]) -> dict[str, NameParts]:
+    """All tool names of one server."""
+    words = {n: _merge_pairs(split(n)) for n in names}
+    prefix = common_prefix([w for w in words.values() if w])
+    cut = {n: (w[len(prefix) :] if w[: len(prefix)] == prefix and len(w) > len(prefix) else w) for n, w in words.items()}
+    ends = verbs_end([w for w in cut.values() if w])
+    return {n: _parse(n, cut[n], ends, len(words[n]) - len(cut[n])) for n in names}
+
+
+def _parse(name: str, words: Words, ends: bool, dropped: int) -> NameParts:
+    if not words:
+        return NameParts((), "", (), guessed=True)
+    words = tuple(re.sub(r"(?<=[a-z])[0-9]{1,2}$", "", w) if len(w) > 5 else w for w in words)
+    segments = _segments(name, words, dropped)
+    at = _find_verb(words, ends, segments)
+    if at is None:
+        return _with_parents((), "", words, guessed=True)
+    verb = words[at]
+    if at == len(words) - 1 and at > 0:  # noun first
+        noun = words[:at]
+        namespace: Words = ()
+        if len(segments) > 2 and len(noun) > 1 and len(segments[0]) < len(noun):
+            namespace, noun = segments[0], noun[len(segments[0]) :]
+        elif len(noun) > 1 and len(segments) == 2 and len(segments[0]) < len(noun) and segments[0] != noun:
+            namespace, noun = segments[0], noun[len(segments[0]) :]
+        return _with_parents(namespace, verb, noun)
+    namespace, rest, second = words[:at], words[at + 1 :], ""
+    if len(rest) > 1 and rest[0] in ("or", "and") and rest[1] in lx.VERBS:
+        second, rest = rest[1], rest[2:]
+    if namespace and rest and namespace[-1] == rest[0]:
+        pass
+    parts = _with_parents(namespace, verb, rest, verb_or=second)
+    if not parts.noun and namespace:
+        return NameParts(namespace[:-1] if len(namespace) > 1 else (), verb, namespace, parts.parents, parts.particle, second)
+    return parts
+
+
+def _segments(name: str, words: Words, dropped: int) -> list[Words]:
+    """The words grouped as the separators of the name group them (without what the prefix took)."""
+    raw = [s for s in re.split(r"--|[._/:\-]+", name) if s]
+    if len(raw) < 2:
+        return [words]
+    out: list[Words] = []
+    left = dropped
+    position = 0
+    for part in raw:
+        inner = split(part)
+        if left >= len(inner):
+            left -= len(inner)
+            continue
+        size = len(inner) - left
+        left = 0
+        out.append(words[position : position + size])
+        position += size
+    return [s for s in out if s] or [words]
+
+
+def _with_parents(namespace: Words, verb: str, rest: Words, verb_or: str = "", guessed: bool = False) -> NameParts:
+    chunks: list[list[str]] = [[]]
+    particle = ""
+    for i, word in enumerate(rest):
+        if word in lx.PREPOSITIONS and (i > 0 or len(rest) > 1):
+            particle = particle or word
+            chunks.append([])
+        else:
+            chunks[-1].append(word)
+    cleaned = [_clean(tuple(c)) for c in chunks]
+    noun, parents = cleaned[0], tuple(c for c in cleaned[1:] if c)
+    if particle == "by":
+        parents = ()
+    return NameParts(namespace, verb, noun, parents, particle, verb_or, guessed)
+
+
+def _clean(words: Words) -> Words:
+    """Without fillers, unless nothing would remain."""
+    kept = [w for w in words if w not in lx.FILLERS] or [w for w in words if w not in ("the", "a", "an")]
+    while len(kept) > 1 and (kept[-1] in lx.TRAILERS or (kept[-1] in ("list", "lists") and is_plural(kept[-2]))):
+        kept.pop()  # `server details`, `domains list`
+    if len(kept) > 1 and kept[0] in ("list", "multiple", "single"):
+        kept = kept[1:]
+    return tuple(kept)
