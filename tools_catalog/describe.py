@@ -137,7 +137,7 @@ def describe_tool(
     effect = effect_of(name, annotations)
     properties = _properties(input_schema)
     required = [p for p in input_schema.get("required", []) if p in properties]
-    sentence = _lead(server, name, properties, required, habits, prefix)
+    sentence = _lead(server, name, effect, properties, required, habits, prefix)
     parts = [sentence, *_notice(effect, annotations, habits)]
     text = " ".join(parts)
     return text + _parameters(server, properties, required, habits)
@@ -149,13 +149,21 @@ def _properties(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _lead(
-    server: str, name: str, properties: dict[str, Any], required: list[str], habits: Habits, prefix: str | None
+    server: str,
+    name: str,
+    effect: Effect,
+    properties: dict[str, Any],
+    required: list[str],
+    habits: Habits,
+    prefix: str | None,
 ) -> str:
     words = split_words(name)
     if prefix and len(words) > 1 and words[0] == prefix:
         words = words[1:]
     at = find_verb(words)
-    if at is None:
+    if at is None and effect == "write" and len(words) > 1:
+        verb, rest = words[0], words[1:]  # a verb we do not know
+    elif at is None:
         verb, rest = ("get", words) if len(words) > 1 else ("run", (words or (name,)))
     else:
         verb, rest = words[at], words[:at] + words[at + 1 :]

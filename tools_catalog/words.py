@@ -49,9 +49,11 @@ _NOUNISH = _words(
     summary overview metrics help tree batch bulk link process profile sample review type head tail is has new share
     reserve scale change train lock watch monitor focus view count play store book request build release filter
     block format hash trace free return ship plot schedule go switch export import select audit commit merge branch
-    diff sign"""
+    diff sign place press"""
 )
 _PLAIN = _words("get list create update delete add remove set search find fetch read write send")
+_ALSO_NOUNS = frozenset(("list", "search", "find", "read", "set", "update"))
+_SECOND_CHOICE = frozenset(("import", "export", "build", "test"))
 _BARE_AFTER = _words("by as in via per at")
 _SMALL = _words("to from for by of in on at with and or as per via into the a an all between")
 _ACRONYMS = _words(
@@ -154,23 +156,34 @@ def with_articles(words: tuple[str, ...]) -> str:
     return " ".join(parts)
 
 
+def is_verb(word: str) -> bool:
+    """A known verb, or one with `re` or `un` before it (`reinstall`, `unwatch`)."""
+    return word in VERBS or (word[:2] in ("re", "un") and word[2:] in VERBS)
+
+
+@lru_cache(maxsize=65536)
 def find_verb(words: tuple[str, ...]) -> int | None:
     """Index of the word that acts as the verb: the first word, then the last, then any clear verb inside.
 
-    `deploy_plan_get` gets: a plain verb at the end outranks a noun-like one at the start.
+    `deploy_plan_get` gets and `order_list` lists: a plain verb at the end outranks a noun-like word at the start.
     """
     if not words:
         return None
-    if len(words) > 2 and words[-1] in _PLAIN and words[0] not in _PLAIN:
+    first, last = words[0], words[-1]
+    noun_first = first in _NOUNISH or (len(words) > 2 and last not in _ALSO_NOUNS)
+    if len(words) > 1 and last in _PLAIN and first not in _PLAIN and noun_first:
         return len(words) - 1
-    if words[0] in VERBS:
+    if is_verb(first):
         return 0
-    if words[-1] in VERBS and words[-1] not in _NOUNISH:
+    if is_verb(last) and last not in _NOUNISH:
         return len(words) - 1
     for index, word in enumerate(words[1:-1], 1):
-        if word in VERBS and word not in _NOUNISH:
+        if is_verb(word) and word not in _NOUNISH:
             return index
-    return len(words) - 1 if len(words) > 1 and words[-1] in VERBS else None
+    for index, word in enumerate(words[1:], 1):
+        if word in _SECOND_CHOICE:
+            return index
+    return len(words) - 1 if len(words) > 1 and last in VERBS else None
 
 
 def common_prefix(names: list[str]) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -53,9 +54,11 @@ class Workspace:
         for folder in (self.install, self.work, self.home, self.tmp):
             folder.mkdir(parents=True, exist_ok=True)
 
-    def fill(self, text: str) -> str:
-        """`{work}` and `{dir}` replaced, nothing else interpreted."""
-        return text.replace("{work}", str(self.work)).replace("{dir}", str(self.install))
+    def fill(self, text: str, *, quoted: bool = False) -> str:
+        """`{work}` and `{dir}` replaced (`quoted`: for a shell), nothing else interpreted."""
+        for mark, path in (("{work}", self.work), ("{dir}", self.install)):
+            text = text.replace(mark, shlex.quote(str(path)) if quoted else str(path))
+        return text
 
 
 def bare(space: Workspace, first_on_path: Path | None = None) -> dict[str, str]:

@@ -177,7 +177,7 @@ async def _prepare(spec: ServerSpec, space: Workspace, bin_dir: Path) -> None:
     env = bare(space, bin_dir)
     for line in spec.prepare:
         try:
-            status, output = await _run(["sh", "-c", space.fill(line)], space, env, space.work, 60.0)
+            status, output = await _run(["sh", "-c", space.fill(line, quoted=True)], space, env, space.work, 60.0)
         except TimeoutError:
             raise HarvestFailure("prepare_failed", "preparation did not finish in 60 s") from None
         if status != 0:
