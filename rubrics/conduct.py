@@ -232,7 +232,7 @@ def well_formed(ev: Evidence) -> Finding:
             return False, 0.0, f"call {i} has the id {said['id']!r}, its result {answer['tool_call_id']!r}"
         if record["id"] != said["id"] or record["name"] != name:
             return False, 0.0, f"call {i} is recorded as {record['id']!r}"
-        if record["error"] != "malformed_arguments" and _loads(said["function"]["arguments"]) != record["arguments"]:
+        if isinstance(record["arguments"], dict) and _loads(said["function"]["arguments"]) != record["arguments"]:
             return False, 0.0, f"{said['id']}: the recorded arguments differ from the message"
     return True, 1.0, f"{len(spoken)} calls, each with its result and record"
 

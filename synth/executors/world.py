@@ -1,0 +1,57 @@
+"""Calls on a world: microseconds, no side effects, bit for bit repeatable."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from synth.executors.protocol import Outcome
+from synth.worlds.simulate import CompiledWorld, render
+from synth.worlds.state import Change, State, diff, thaw
+
+
+class WorldExecutor:
+    """One world's state during one episode. `start` is shared and never changed."""
+
+    name = "world"
+    latency_is_real = False
+
+    def __init__(self, world_id: str, compiled: CompiledWorld, start: State) -> None:
+        self.world_id, self.compiled, self.start, self.state = world_id, compiled, start, start
+
+    async def call(self, tool: str, arguments: dict[str, Any]) -> Outcome:
+        result, self.state = self.compiled.execute(self.state, tool, arguments)
+        return Outcome(result.ok, result.value, result.error, result.content)
+
+    def error(self, code: str, status: int, message: str) -> Outcome:
+        value: dict[str, Any]
+        style = self.compiled.world.error_style
+        if style == "http":
+            value = {"error": {"code": code, "message": message, "status": status}}
+        elif style == "coded":
+            value = {"success": False, "error_code": code.upper(), "message": message}
+        else:
+            value = {"error": message}
+        return Outcome(False, value, code, render(value))
+
+    def diff(self) -> list[dict[str, Any]]:
+        return [self._entry(change) for change in diff(self.start, self.state)]
+
+    def _entry(self, change: Change) -> dict[str, Any]:
+        before, after = change.before, change.after
+        kind = "insert" if before is None else "delete" if after is None else "update"
+        fields = self.compiled.world.entities[change.entity].fields
+        old, new = before or {}, after or {}
+        changed = [f for f in {**old, **new} if old.get(f) != new.get(f)] if kind == "update" else []
+        return {
+            "world_id": self.world_id, "entity": change.entity, "kind": kind, "key": thaw(change.key),
+            "before": None if before is None else thaw(dict(before)),
+            "after": None if after is None else thaw(dict(after)),
+            "changed": changed,
+            "stamped": [f for f in changed if f in fields and fields[f].set_by != "tool"],
+        }  # fmt: skip
+
+    def digest(self) -> str:
+        return f"{self.state.digest():032x}"
+
+    async def close(self) -> None:
+        self.state = self.start

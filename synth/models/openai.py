@@ -1,0 +1,199 @@
+"""Any OpenAI-compatible endpoint over httpx.
+
+Retried: transport errors and 5xx (stamina, with backoff), and 429 after the pause the server asks for. Nothing else:
+a 4xx is a refusal, a reply that cannot be read is malformed and kept with its text. Every request counts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+import stamina
+
+from synth.errors import ModelMalformed, ModelRefused, ModelUnavailable, UsageError
+from synth.models.limit import Adaptive
+from synth.models.protocol import Message, Reply, Sampling, read_message
+from synth.records import Usage
+
+ATTEMPTS = 4  # of one request, over transport errors and 5xx
+MAX_PAUSE_S = 60.0
+MAX_REPLY_BYTES = 16 << 20
+
+
+class _Passing(Exception):
+    """A transport error or a 5xx: worth another try."""
+
+
+class _Slow(Exception):
+    """A 429: wait `pause` seconds."""
+
+    def __init__(self, pause: float) -> None:
+        super().__init__(f"429, wait {pause} s")
+        self.pause = pause
+
+
+class OpenAIClient:
+    """`timeout_s` is the deadline of one `complete`, waiting for room and retries included."""
+
+    def __init__(
+        self,
+        base_url: str,
+        model: str,
+        *,
+        api_key: str | None = None,
+        max_concurrency: int = 64,
+        timeout_s: float = 120.0,
+        usd_per_mtoken_in: float = 0.0,
+        usd_per_mtoken_out: float = 0.0,
+        backoff_s: float = 0.2,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.model, self.timeout_s = model, timeout_s
+        self.requests = 0  # sent over the life of the client, failed ones included
+        self.room = Adaptive(max_concurrency)
+        self._prices = (usd_per_mtoken_in, usd_per_mtoken_out)
+        self._backoff = backoff_s
+        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        limits = httpx.Limits(max_connections=max_concurrency, max_keepalive_connections=max_concurrency)
+        self._http = httpx.AsyncClient(base_url=base_url.rstrip("/"), headers=headers, limits=limits,
+                                       timeout=httpx.Timeout(timeout_s), transport=transport)  # fmt: skip
+
+    async def complete(
+        self,
+        messages: list[Message],
+        tools: list[dict[str, Any]],
+        sampling: Sampling,
+        response_schema: dict[str, Any] | None = None,
+    ) -> Reply:
+        body = request_body(self.model, messages, tools, sampling, response_schema)
+        spent = [0]
+        try:
+            async with asyncio.timeout(self.timeout_s):
+                data, text = await self._sent(body, spent)
+        except TimeoutError:
+            raise ModelUnavailable(f"no reply within {self.timeout_s} s ({spent[0]} requests)") from None
+        except (_Passing, _Slow) as error:
+            raise ModelUnavailable(f"{error} ({spent[0]} requests)") from None
+        return self._read(data, text, spent[0])
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def _sent(self, body: dict[str, Any], spent: list[int]) -> tuple[Any, str]:
+        while True:  # 429 is no failure of the request: it goes on until the deadline
+            try:
+                return await self._retried(body, spent)
+            except _Slow as slow:
+                await asyncio.sleep(slow.pause)
+
+    async def _retried(self, body: dict[str, Any], spent: list[int]) -> tuple[Any, str]:
+        async for attempt in stamina.retry_context(
+            on=_Passing, attempts=ATTEMPTS, timeout=None, wait_initial=self._backoff, wait_max=5.0,
+            wait_jitter=self._backoff / 2,
+        ):  # fmt: skip
+            with attempt:
+                return await self._once(body, spent)
+        raise AssertionError("stamina gave no attempt")
+
+    async def _once(self, body: dict[str, Any], spent: list[int]) -> tuple[Any, str]:
+        async with self.room.slot() as epoch:
+            spent[0] += 1
+            self.requests += 1
+            try:
+                response = await self._http.post("/chat/completions", json=body)
+            except httpx.TransportError as error:
+                raise _Passing(f"{type(error).__name__}: {error}") from None
+            if response.status_code == 429:
+                pause = retry_after(response.headers.get("retry-after"), self._backoff)
+                self.room.slower(epoch, pause)
+                raise _Slow(pause)
+            if response.status_code >= 500:
+                raise _Passing(f"HTTP {response.status_code}: {_line(response.text)}")
+            if response.status_code >= 400:
+                raise ModelRefused(f"HTTP {response.status_code}: {_line(response.text)}")
+            if response.status_code != 200:
+                raise ModelMalformed(f"HTTP {response.status_code}", response.text[:4000])
+            self.room.faster()
+            text = response.text
+        if len(text) > MAX_REPLY_BYTES:
+            raise ModelMalformed("the reply is too large", text[:4000])
+        try:
+            return response.json(), text
+        except ValueError:
+            raise ModelMalformed("the reply is not JSON", text[:4000]) from None
+
+    def _read(self, data: Any, text: str, requests: int) -> Reply:
+        choices = data.get("choices") if isinstance(data, dict) else None
+        if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
+            raise ModelMalformed("the reply has no choices", text[:4000])
+        choice = choices[0]
+        reason = str(choice.get("finish_reason") or "stop")
+        if reason == "content_filter":
+            raise ModelRefused("the endpoint's content filter stopped the reply")
+        message = read_message(choice.get("message"), text[:4000])
+        usage = data.get("usage") if isinstance(data.get("usage"), dict) else {}
+        tokens_in, tokens_out = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
+        cost = (tokens_in * self._prices[0] + tokens_out * self._prices[1]) / 1_000_000
+        return Reply(message, reason, Usage(requests=requests, prompt_tokens=tokens_in, completion_tokens=tokens_out,
+                                            cost_usd=cost))  # fmt: skip
+
+
+def request_body(
+    model: str,
+    messages: list[Message],
+    tools: list[dict[str, Any]],
+    sampling: Sampling,
+    response_schema: dict[str, Any] | None,
+) -> dict[str, Any]:
+    """The JSON body of a chat completion; absent options are left out."""
+    body: dict[str, Any] = {"model": model, "messages": messages}
+    if tools:
+        body["tools"] = tools
+    for name in ("temperature", "top_p", "max_tokens", "seed"):
+        if getattr(sampling, name) is not None:
+            body[name] = getattr(sampling, name)
+    if sampling.stop:
+        body["stop"] = list(sampling.stop)
+    if response_schema is not None:
+        body["response_format"] = {"type": "json_schema",
+                                   "json_schema": {"name": "reply", "schema": response_schema, "strict": True}}  # fmt: skip
+    return body
+
+
+def retry_after(header: str | None, default: float) -> float:
+    """Seconds to wait as the header asks (seconds or an HTTP date), bounded; `default` without a readable one."""
+    if header is None:
+        return default
+    try:
+        seconds = float(header)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(header).timestamp() - time.time()
+        except (TypeError, ValueError):
+            return default
+    if seconds != seconds:  # NaN
+        return default
+    return min(max(seconds, 0.0), MAX_PAUSE_S)
+
+
+def api_key_from(env_name: str | None) -> str | None:
+    """The key in the named environment variable. Raises UsageError where it is named and missing."""
+    if env_name is None:
+        return None
+    key = os.environ.get(env_name)
+    if not key:
+        raise UsageError(f"the environment variable {env_name} has no API key; export it, or take api_key_env out of the file")
+    return key
+
+
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 0
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())[:300]

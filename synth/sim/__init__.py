@@ -1,0 +1,1 @@
+"""The episode loop, the simulated user, the expert."""

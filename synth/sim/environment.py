@@ -1,0 +1,109 @@
+"""The tools an assistant holds during one episode, and what becomes of its calls."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from synth.executors.protocol import Executor, Outcome
+from synth.records import Call, ToolRow, canonical
+from synth.sim.faults import FaultPlan
+from synth.worlds.simulate import render
+
+
+@dataclass(frozen=True)
+class Offered:
+    """A tool under the name the assistant knows. `executor` None: a real tool without semantics, which cannot run."""
+
+    name: str
+    row: ToolRow
+    executor: Executor | None
+
+    def function(self) -> dict[str, Any]:
+        """The OpenAI-style function tool."""
+        return {"type": "function", "function": {
+            "name": self.name, "description": self.row.description, "parameters": self.row.input_schema}}  # fmt: skip
+
+
+@dataclass
+class Environment:
+    """Executes tool calls of one episode; everything a caller does wrong comes back as an error result."""
+
+    offered: dict[str, Offered]
+    executors: dict[str, Executor]  # by world id
+    faults: FaultPlan
+    records: list[Call] = field(default_factory=list)
+
+    def functions(self) -> list[dict[str, Any]]:
+        return [tool.function() for tool in self.offered.values()]
+
+    async def call(self, turn: int, call_id: str, name: str, arguments: str) -> tuple[Call, str]:
+        """Run one call given as JSON text; returns its record and the text of the tool message."""
+        tool = self.offered.get(name)
+        executor = tool.executor if tool is not None else None
+        parsed = _parse(arguments)
+        began = time.perf_counter()
+        outcome, struck = await self._run(tool, executor, name, parsed)
+        real = executor is not None and executor.latency_is_real
+        record = Call(
+            turn=turn, id=call_id, name=name, arguments=parsed if isinstance(parsed, dict) else arguments,
+            executor=executor.name if executor is not None else "none", ok=outcome.ok, error=outcome.error,
+            result=outcome.value, effect=tool.row.effect if tool is not None else "read",
+            latency_ms=round((time.perf_counter() - began) * 1000, 3) if real else 0.0, fault=struck,
+        )  # fmt: skip
+        self.records.append(record)
+        return record, outcome.content
+
+    async def _run(
+        self, tool: Offered | None, executor: Executor | None, name: str, arguments: Any
+    ) -> tuple[Outcome, str | None]:
+        if tool is None:
+            return self._plain("unknown_tool", f"There is no tool named {name[:120]}"), None
+        if executor is None:
+            return self._plain("not_connected", f"{name} is not connected"), None
+        if not isinstance(arguments, dict):
+            return executor.error("malformed_arguments", 400, "The arguments are not a JSON object"), None
+        fault = self.faults.next(name)
+        if fault is not None:
+            return executor.error(fault.code, fault.status, fault.message), fault.kind
+        return await executor.call(tool.row.name, arguments), None
+
+    @staticmethod
+    def _plain(code: str, message: str) -> Outcome:
+        value = {"error": message}
+        return Outcome(False, value, code, render(value))
+
+    def diff(self) -> list[dict[str, Any]]:
+        return [entry for _, executor in sorted(self.executors.items()) for entry in executor.diff()]
+
+    def digest(self) -> str:
+        """SHA-256 over the digests of all states."""
+        states = {world_id: executor.digest() for world_id, executor in self.executors.items()}
+        return hashlib.sha256(canonical(states).encode()).hexdigest()
+
+    async def close(self) -> None:
+        for executor in self.executors.values():
+            await executor.close()
+
+
+def _parse(arguments: str) -> Any:
+    """The arguments object, or None where the text is not one (NaN and doubled keys included)."""
+    try:
+        value = json.loads(arguments, object_pairs_hook=_no_doubles, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    out = dict(pairs)
+    if len(out) != len(pairs):
+        raise ValueError("a key is written twice")
+    return out
+
+
+def _refuse(text: str) -> Any:
+    raise ValueError(f"{text} is not JSON")

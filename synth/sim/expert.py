@@ -1,0 +1,184 @@
+"""The expert: knows the plan, but finds every value it sends in what was said or shown, and reads what comes back."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from typing import Any
+
+from rubrics.normal import Text, flat_text, leaves, mentions
+from synth.errors import TaskFailure
+from synth.executors.world import WorldExecutor
+from synth.records import Call, Usage
+from synth.sim import grounding, speech
+from synth.sim.environment import Environment
+from synth.sim.episode import NO_USAGE, Conversation
+from synth.taskspec import Ask, Goal, Plan, Step, Tell, UserProfile
+
+TRIES = 4  # of one call that fails for a passing reason
+_PASSING = re.compile(r"try again|retry|sent again|too many requests", re.IGNORECASE)
+_TALKS = 0.4  # share of messages with calls that also say something
+
+
+class Expert:
+    """Plays the plan of one task. Raises TaskFailure("task") where the plan does not hold."""
+
+    name = "expert"
+
+    def __init__(self, profile: UserProfile, goal: Goal, plan: Plan, env: Environment, rng: random.Random) -> None:
+        self._profile, self._goal, self._plan, self._env, self._rng = profile, goal, plan, env, rng
+        self._results: dict[int, Any] = {}
+        self._given_up: set[int] = set()
+        self._tries: dict[int, int] = {}
+        self._pending: list[tuple[Step, dict[str, Any]]] = []
+        self._asked: set[int] = set()
+        self._told: set[str] = set()
+        self._news: list[str] = []  # clauses about writes not reported yet
+        self._read = 0  # records read so far
+        self._remark = ""  # what the next message opens with: a retry, a way round
+
+    def usage(self) -> Usage:
+        return NO_USAGE
+
+    async def act(self, conversation: Conversation) -> dict[str, Any]:
+        self._read_results(conversation.calls)
+        user = [m["content"] for m in conversation.messages if m["role"] == "user"]
+        if user[-1] == self._profile.thanks and user[-1] not in self._profile.turns:
+            return {"content": speech.pick("closing", self._rng)}
+        turn = self._turn(user)
+        heard = grounding.Heard(
+            Text(conversation.messages[0]["content"]), Text("\n".join(user)), self._profile, self._results
+        )  # fmt: skip
+        ready = self._ready(turn, heard)
+        if ready:
+            return self._calls([(step, grounding.arguments(step, heard)) for step in ready])
+        asks = self._asks(turn, heard)
+        if asks:
+            return {"content": " ".join(a.question for a in asks)}
+        left = [s.id for s in self._plan.steps if s.turn <= turn and not self._closed(s.id)]
+        if left:
+            raise TaskFailure("task", "sim.expert", f"steps {left} of turn {turn} can never start")
+        return {"content": self._report(turn, conversation)}
+
+    # -- where the conversation stands ------------------------------------------------------------------------------------
+
+    def _turn(self, user: list[str]) -> int:
+        """The user turn that was said last."""
+        turn, at = -1, 0
+        for text in user:
+            if at < len(self._profile.turns) and self._profile.turns[at] in text:
+                turn, at = at, at + 1
+        return turn
+
+    def _closed(self, step: int) -> bool:
+        return step in self._results or step in self._given_up
+
+    def _ready(self, turn: int, heard: grounding.Heard) -> list[Step]:
+        """Steps that can be taken now; they do not depend on each other."""
+        return [
+            s for s in self._plan.steps
+            if s.turn <= turn and not self._closed(s.id) and all(self._closed(a) for a in s.after) and self._known(s, heard)
+        ]  # fmt: skip
+
+    def _known(self, step: Step, heard: grounding.Heard) -> bool:
+        """Whether the sources of the step have spoken: results are in, facts were said."""
+        facts = {f.id: f for f in self._profile.facts}
+        for source in step.sources.values():
+            if source.kind == "result" and source.step is not None and source.step not in self._results:
+                if source.step in self._given_up:
+                    raise TaskFailure("task", "sim.expert", f"step {step.id} needs step {source.step}, which failed")
+                return False
+            fact = facts.get(source.fact) if source.kind == "user" and source.fact else None
+            if fact is not None and not grounding.said(fact, heard.user, self._profile):
+                return False
+        return True
+
+    def _asks(self, turn: int, heard: grounding.Heard) -> list[Ask]:
+        """Questions whose time has come. An answer that did not help is not asked for twice."""
+        facts = {f.id: f for f in self._profile.facts}
+        steps = {s.id: s for s in self._plan.steps}
+        out = []
+        for i, ask in enumerate(self._plan.asks):
+            step = steps[ask.before]
+            open_ = [f for f in ask.facts if not grounding.said(facts[f], heard.user, self._profile)]
+            if i in self._asked or ask.turn > turn or not open_ or not all(self._closed(a) for a in step.after):
+                continue
+            self._asked.add(i)
+            out.append(ask)
+        return out
+
+    # -- calls ------------------------------------------------------------------------------------------------------------
+
+    def _calls(self, ready: list[tuple[Step, dict[str, Any]]]) -> dict[str, Any]:
+        self._pending = ready
+        text, self._remark = self._remark, ""
+        if not text and self._rng.random() < _TALKS:
+            text = speech.pick("write" if all(s.effect == "write" for s, _ in ready) else "look", self._rng)
+        return {
+            "content": text,
+            "tool_calls": [
+                {"function": {"name": s.tool, "arguments": json.dumps(arguments, ensure_ascii=False)}}
+                for s, arguments in ready
+            ],
+        }
+
+    def _read_results(self, calls: list[Call]) -> None:
+        fresh = calls[self._read :]
+        self._read = len(calls)
+        for (step, arguments), call in zip(self._pending, fresh, strict=True):
+            self._tries[step.id] = self._tries.get(step.id, 0) + 1
+            if call.ok:
+                self._results[step.id] = call.result
+                if step.effect == "write":
+                    self._news.append(self._clause(step, arguments, call.result))
+            elif _PASSING.search(flat_text(call.result)) and self._tries[step.id] < TRIES:
+                self._remark = speech.pick("retry", self._rng)
+            else:
+                self._given_up.add(step.id)
+                self._remark = self._remark or speech.pick("around", self._rng)
+        self._pending = []
+
+    def _clause(self, step: Step, arguments: dict[str, Any], result: Any) -> str:
+        tool = self._env.offered[step.tool]
+        executor = tool.executor
+        if isinstance(executor, WorldExecutor):
+            return speech.done_clause(tool, executor.compiled, arguments, result, self._rng)
+        return f"I ran {step.tool}"
+
+    # -- words ------------------------------------------------------------------------------------------------------------
+
+    def _report(self, turn: int, conversation: Conversation) -> str:
+        """What was done and what there is to tell since the last report."""
+        tells = [t for t in self._goal.tell if t.turn <= turn and t.id not in self._told]
+        for tell in tells:
+            self._check(tell, conversation)
+            self._told.add(tell.id)
+        out = []
+        if self._news:
+            out.append(speech.report("done", "what", self._news, self._rng))
+        if tells:
+            kind = "told" if not self._news else "nothing"
+            clauses = [t.say for t in tells]
+            out.append(speech.report("told", "tell", clauses, self._rng) if kind == "told" else
+                       " ".join(speech.sentence(c) for c in clauses))  # fmt: skip
+        if not out:
+            last = turn + 1 == len(self._profile.turns)
+            refuse = self._goal.refuse and last
+            chat = not self._plan.steps and not self._goal.changes
+            out.append(speech.pick("refuse" if refuse else "chat" if chat else "nothing", self._rng))
+        self._news = []
+        if self._rng.random() < 0.2:
+            out.append(speech.pick("offer", self._rng))
+        return " ".join(out)
+
+    def _check(self, tell: Tell, conversation: Conversation) -> None:
+        """What is told must have been shown: names and dates literally, numbers also as a count or a sum of what was
+        read. Without anything read there is nothing to tell."""
+        shown = [c.result for c in conversation.calls if c.ok]
+        if not shown and self._plan.steps:
+            raise TaskFailure("task", "sim.expert", f"{tell.id} is to be told, but nothing was read")
+        if isinstance(tell.value, str):
+            known = [*(Text(flat_text(r)) for r in shown), *(Text(m["content"]) for m in conversation.messages[:1])]
+            if not any(mentions(v, t) for _, v in leaves(tell.value) for t in known):
+                raise TaskFailure("task", "sim.expert", f"{tell.id} = {tell.value!r} was never shown")

@@ -1,0 +1,113 @@
+"""From rows to a ready episode: compiled worlds and start states, cached per process."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from synth.errors import TaskFailure
+from synth.executors.protocol import Executor
+from synth.executors.world import WorldExecutor
+from synth.records import AgentRow, TaskRow, ToolRow, WorldRow, rng_for
+from synth.sim.environment import Environment, Offered
+from synth.sim.faults import FaultPlan
+from synth.stage import Inputs
+from synth.taskspec import Start, WorldStart
+from synth.worlds.simulate import CompiledWorld, compile_world, start_state
+from synth.worlds.spec import World
+from synth.worlds.state import State, freeze
+
+CACHED_WORLDS = 256
+CACHED_STATES = 256
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """The rows that episodes point to, by id."""
+
+    agents: Mapping[str, AgentRow]
+    tools: Mapping[str, ToolRow]
+    worlds: Mapping[str, WorldRow]
+
+    @classmethod
+    def of(cls, agents: list[AgentRow], tools: list[ToolRow], worlds: list[WorldRow]) -> Catalog:
+        return cls(
+            {a.agent_id: a for a in agents}, {t.tool_id: t for t in tools}, {w.world_id: w for w in worlds}
+        )  # fmt: skip
+
+
+_catalogs: dict[tuple[int, int, int], tuple[tuple[list[Any], ...], Catalog]] = {}
+_worlds: OrderedDict[str, tuple[WorldRow, CompiledWorld]] = OrderedDict()
+_states: OrderedDict[tuple[str, int, str], tuple[CompiledWorld, State]] = OrderedDict()
+
+
+def catalog_for(inputs: Inputs) -> Catalog:
+    """The agents, tools and worlds of a run, indexed once per process while their tables stay the same."""
+    tables = (inputs.table("agents"), inputs.table("tools"), inputs.table("worlds"))
+    key = (id(tables[0]), id(tables[1]), id(tables[2]))
+    found = _catalogs.get(key)
+    if found is None or any(a is not b for a, b in zip(found[0], tables, strict=True)):
+        _catalogs.clear()
+        found = _catalogs[key] = (tables, Catalog.of(*tables))
+    return found[1]
+
+
+def compiled(row: WorldRow) -> CompiledWorld:
+    """The world of a row, loaded and compiled once per process while it is in use."""
+    found = _worlds.get(row.world_id)
+    if found is None or (found[0] is not row and found[0].spec != row.spec):
+        found = (row, compile_world(World.load(row.spec, row.world_id)))
+        _worlds[row.world_id] = found
+        while len(_worlds) > CACHED_WORLDS:
+            _worlds.popitem(last=False)
+    _worlds.move_to_end(row.world_id)
+    return found[1]
+
+
+def begin(world_id: str, world: CompiledWorld, start: WorldStart, split: str) -> State:
+    """The start state of one world: its base, cached, with the planted rows on top."""
+    at = (world_id, start.seed, split)
+    found = _states.get(at)
+    if found is None or found[0] is not world:
+        found = _states[at] = (world, start_state(world.world, start.seed, split))
+        while len(_states) > CACHED_STATES:
+            _states.popitem(last=False)
+    state = found[1].snapshot()
+    for plant in start.plant:
+        key = tuple(plant.key) if isinstance(plant.key, list) else plant.key
+        if plant.row is None:
+            state.remove(plant.entity, key)
+        else:
+            state.put(plant.entity, key, freeze(plant.row))
+    return state
+
+
+def environment(catalog: Catalog, task: TaskRow, seed: int, fault_rate: float) -> Environment:
+    """The tools of the task's agent on the task's start state. Raises TaskFailure("task") where rows do not fit."""
+    agent = catalog.agents.get(task.agent_id)
+    if agent is None:
+        raise TaskFailure("task", "sim.setup", f"there is no agent {task.agent_id}")
+    start = Start.model_validate(task.start)
+    executors: dict[str, Executor] = {}
+    for world_id, begun in start.worlds.items():
+        world = compiled(_find(catalog.worlds, world_id, "world"))
+        executors[world_id] = WorldExecutor(world_id, world, begin(world_id, world, begun, task.split))
+    offered: dict[str, Offered] = {}
+    names: dict[str, Any] = agent.traits["offered"]
+    for name, tool_id in names.items():
+        row = _find(catalog.tools, tool_id, "tool")
+        runs = row.world_id is not None and row.semantics is not None
+        if runs and row.world_id not in executors:
+            raise TaskFailure("task", "sim.setup", f"the task has no start for world {row.world_id} of tool {name}")
+        offered[name] = Offered(name, row, executors[row.world_id] if runs and row.world_id else None)
+    rate = 0.0 if task.kind == "recover" else fault_rate
+    return Environment(offered, executors, FaultPlan(list(start.faults), rate, rng_for(seed, "faults")))
+
+
+def _find(rows: Mapping[str, Any], row_id: str, what: str) -> Any:
+    row = rows.get(row_id)
+    if row is None:
+        raise TaskFailure("task", "sim.setup", f"there is no {what} {row_id}")
+    return row

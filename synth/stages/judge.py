@@ -1,0 +1,106 @@
+"""Judge: each trajectory against its task's rubric and the standing criteria, by code, with evidence."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import rubrics
+from synth.errors import TaskFailure
+from synth.records import Criterion, FailedRow, TaskRow, TrajectoryRow, VerdictRow, content_hash
+from synth.sim.setup import Catalog, catalog_for, compiled
+from synth.stage import Context, Output, Part
+from synth.worlds.simulate import CompiledTool
+
+TABLE = "verdicts"
+VERSION = "1"
+JUDGE = "code"
+
+
+def run(ctx: Context, part: Part) -> Output:
+    """Judge the trajectories of one part. A judge that breaks gives a failed row of class `judge`, never a score."""
+    tasks = {t.task_id: t for t in ctx.inputs.part("tasks", part.index)}
+    trajectories: list[TrajectoryRow] = ctx.inputs.part("trajectories", part.index)
+    catalog = catalog_for(ctx.inputs)
+    output = Output(opened=len(trajectories))
+    for trajectory in trajectories:
+        try:
+            task = tasks.get(trajectory.task_id)
+            if task is None:
+                raise TaskFailure("judge", "stages.judge", f"there is no task {trajectory.task_id} in part {part.index}")
+            output.rows.append(judge(trajectory, task, catalog, ctx.settings))
+            output.closed_with_rows += 1
+        except Exception as error:  # noqa: BLE001 - the boundary of a slot: kept as a failed row of class judge
+            detail = error.detail if isinstance(error, TaskFailure) else f"{type(error).__name__}: {error}"
+            output.failed.append(FailedRow(
+                stage="judge", row_id=trajectory.trajectory_id, parent_id=trajectory.trajectory_id, class_="judge",
+                boundary="stages.judge", detail=detail[:2000], attempts=1,
+            ))  # fmt: skip
+    return output
+
+
+def judge(trajectory: TrajectoryRow, task: TaskRow, catalog: Catalog, settings: Any) -> VerdictRow:
+    """One verdict. `passed` and `score` are null where the judge could not tell."""
+    rubric = full_rubric(task)
+    results = rubrics.score(rubric, evidence(trajectory, task, catalog), economy=settings.economy)
+    found = rubrics.verdict(results, settings.min_score)
+    return VerdictRow(
+        trajectory_id=trajectory.trajectory_id, task_id=task.task_id, passed=found.passed, score=found.score,
+        criteria=[Criterion(id=r.id, part=r.part, passed=r.passed, score=r.score, evidence=r.evidence, judge=JUDGE)
+                  for r in results],
+        judge=JUDGE, reasons=list(found.reasons), rubric_sha256=content_hash(rubric),
+    )  # fmt: skip
+
+
+def full_rubric(task: TaskRow) -> dict[str, Any]:
+    """The task's criteria and the standing ones."""
+    return {"criteria": [*(task.rubric.get("criteria") or ()), *rubrics.standing()]}
+
+
+def evidence(trajectory: TrajectoryRow, task: TaskRow, catalog: Catalog) -> dict[str, Any]:
+    """Everything the checks look at, as plain JSON."""
+    return {
+        "messages": trajectory.messages,
+        "calls": [c.model_dump(mode="json") for c in trajectory.calls],
+        "state_diff": trajectory.state_diff,
+        "stop_reason": trajectory.stop_reason,
+        "user": task.user,
+        "goal": task.goal,
+        "plan": task.plan,
+        "params": params_of(task, catalog, {c.name for c in trajectory.calls}),
+    }
+
+
+def params_of(task: TaskRow, catalog: Catalog, names: set[str]) -> dict[str, Any]:
+    """What the parameters of the called tools are for: {offered name: {"/pointer": {role, enum, default}}}."""
+    agent = catalog.agents.get(task.agent_id)
+    offered: dict[str, str] = agent.traits["offered"] if agent is not None else {}
+    out: dict[str, Any] = {}
+    for name in sorted(names & offered.keys()):
+        row = catalog.tools[offered[name]]
+        if row.world_id is not None and row.semantics is not None:
+            out[name] = _roles(compiled(catalog.worlds[row.world_id]).tool(row.name))
+    return out
+
+
+@lru_cache(maxsize=4096)
+def _roles(tool: CompiledTool) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for name, param in tool.params.items():
+        pointer = "".join(f"/{p.replace('~', '~0').replace('/', '~1')}" for p in param.at or [name])
+        out[pointer] = {"role": param.role, "enum": _enum(tool.input_schema, param.at or [name]), "default": param.default}
+    for case in (tool.spec.cases or {}).values():
+        for name, param in (case.params or {}).items():
+            pointer = "".join(f"/{p}" for p in param.at or [name])
+            out.setdefault(pointer, {"role": param.role, "enum": _enum(tool.input_schema, param.at or [name]),
+                                     "default": param.default})  # fmt: skip
+    return out
+
+
+def _enum(schema: Any, at: list[str]) -> list[Any] | None:
+    """The closed list of values of the parameter at a path of a tool's input schema."""
+    for step in at:
+        schema = schema.get("properties", {}).get(step, {}) if isinstance(schema, dict) else {}
+    found = schema.get("enum") or (schema.get("items") or {}).get("enum") if isinstance(schema, dict) else None
+    return list(found) if found else None
+
