@@ -130,18 +130,22 @@ def sql(
 def show(run: RunFolder, row_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     """One row of any table for a person: a trajectory as a conversation, with its lineage up to the real tool."""
     from synth.store.views import open_run
+
+    run_dir = open_run(run).run_dir
     from synth.view.show import show as show_row
 
-    show_row(open_run(run).run_dir, row_id)
+    show_row(run_dir, row_id)
 
 
 @app.command()
 def replay(run: RunFolder, trajectory_id: Annotated[str, typer.Argument(metavar="TRAJECTORY_ID")]) -> None:
     """Execute a trajectory's calls again on its start state; exit 0 only where all is equal."""
-    from synth.replaying import replay_trajectory
     from synth.store.views import open_run
 
-    report = replay_trajectory(open_run(run).run_dir, trajectory_id)
+    run_dir = open_run(run).run_dir
+    from synth.replaying import replay_trajectory
+
+    report = replay_trajectory(run_dir, trajectory_id)
     for difference in report.differences:
         print(difference)
     print(f"{report.calls} calls, {'all equal' if report.equal else 'NOT equal'}")

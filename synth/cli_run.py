@@ -18,11 +18,11 @@ def run(file: str, sets: list[str], as_json: bool, **chosen: Any) -> int:
     from synth.run import Options, run_pipeline
     from synth.store.views import write_database
 
-    pipeline = _checked(file, sets)
     if chosen["retry"] is not None and chosen["retry"] not in get_args(FailureClass):
         raise UsageError(
             f"--retry {chosen['retry']} is not a failure class; classes are {', '.join(get_args(FailureClass))}"
         )
+    pipeline = _checked(file, sets)
     face: Face = JsonLines() if as_json else Rich() if sys.stderr.isatty() and sys.stdout.isatty() else PlainLines()
     try:
         result = run_pipeline(pipeline, Options(**chosen), face=face)

@@ -8,6 +8,7 @@ off: a part must not be counted twice.
 from __future__ import annotations
 
 import os
+import socket
 import time
 from dataclasses import replace
 from typing import Any
@@ -90,16 +91,24 @@ class RayExecutor:
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
         try:
             if self._address:
+                _knock(self._address)
                 ray.init(address=self._address, **quiet)
                 self._workers = max(1, int(ray.cluster_resources().get("CPU", 1)))  # type: ignore[no-untyped-call]
                 self.slots = 2 * self._workers
             else:
                 ray.init(address="local", num_cpus=self._workers, include_dashboard=False,
                          object_store_memory=OBJECT_STORE_BYTES, **quiet)  # fmt: skip
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             where = f"the cluster at {self._address}" if self._address else "Ray on this machine"
             raise UsageError(f"{where} could not be reached: {' '.join(str(error).split())[:200]}") from None
         self._remote = ray.remote(_task).options(num_cpus=1, max_retries=0)
+
+
+def _knock(address: str) -> None:
+    """Raise OSError where nobody listens: `ray.init` itself would wait for minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
 
 
 def ray_version() -> str:

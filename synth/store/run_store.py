@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from synth.errors import CorruptRun
 from synth.records import STAGES, StageName, canonical
 from synth.store.files import read_json, sync_dir, write_json
 from synth.store.parts import STAGE_TABLE, PartEntry, PartFile
@@ -94,6 +95,7 @@ class RunStore:
 
     def publish(self, stage: StageName, entry: PartEntry) -> None:
         """Commit one part; replaces the part of the same index."""
+        self._check_visible(entry)
         state = self.stages[stage]
         old = state.parts.get(entry.index)
         state.parts[entry.index] = entry
@@ -104,6 +106,7 @@ class RunStore:
     def publish_shards(self, entry: PartEntry, fingerprint: str, built: str, extra: dict[str, Any]) -> None:
         """Commit the shards built in the folder `built`: the manifest first, then the swap, which start-up can finish.
         `extra["files"]` has the sha256 of each file in the folder."""
+        self._check_visible(entry)
         state = self.stages["shards"]
         gone = [file for old in state.parts.values() for file in old.files]
         state.parts, state.fingerprint, state.complete = {entry.index: entry}, fingerprint, True
@@ -136,6 +139,12 @@ class RunStore:
             state.complete = True
             state.extra = {**state.extra, "inputs": inputs}
             self._commit(state)
+
+    def _check_visible(self, entry: PartEntry) -> None:
+        for file in entry.files:
+            path = self.run_dir / file.table / "_tmp" / file.tmp
+            if not path.is_file():
+                raise CorruptRun(f"{path}, which a worker wrote, is not here; a run folder must lie on a shared disk")
 
     def _commit(self, state: StageState) -> None:
         state.generation += 1

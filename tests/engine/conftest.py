@@ -43,7 +43,12 @@ def run(tmp_path: Path) -> Runner:
     """`run(settings..., options=..., stages=...)` in `tmp_path/run`."""
 
     def go(
-        changed: Pipeline | None = None, *, stages: Any = None, out: Path | None = None, face: Any = None, **options: Any
+        changed: Pipeline | None = None,
+        *,
+        stages: Any = None,
+        out: Path | None = None,
+        face: Any = None,
+        **options: Any,
     ) -> RunResult:
         chosen = Options(out=out or tmp_path / "run", **{"workers": 0, **options})
         return run_pipeline(changed or pipeline(), chosen, stages or toys.modules(), face)
@@ -53,7 +58,9 @@ def run(tmp_path: Path) -> Runner:
 
 def files(run_dir: Path, *tables: str) -> dict[str, bytes]:
     """The committed files of some tables, by relative name."""
-    return {str(p.relative_to(run_dir)): p.read_bytes() for t in tables for p in sorted((run_dir / t).glob("*.parquet"))}
+    return {
+        str(p.relative_to(run_dir)): p.read_bytes() for t in tables for p in sorted((run_dir / t).glob("*.parquet"))
+    }
 
 
 ALL = ("worlds", "tools", "agents", "tasks", "trajectories", "verdicts", "dropped", "failed")

@@ -30,7 +30,12 @@ def test_a_run_ends_with_its_targets_and_a_second_one_does_nothing(run: Runner) 
 def test_nothing_disappears(run: Runner) -> None:
     told = status(run().run_dir)["stages"]
     for stage, line in told.items():
-        ended = line["closed_with_rows"] + sum(line["dropped"].values()) - line["extra_drops"] + sum(line["failed"].values())
+        ended = (
+            line["closed_with_rows"]
+            + sum(line["dropped"].values())
+            - line["extra_drops"]
+            + sum(line["failed"].values())
+        )
         assert ended == line["opened"], stage
         assert line["state"] == "complete", stage
     assert told["rollouts"]["opened"] == told["tasks"]["rows"]
@@ -82,7 +87,9 @@ def test_interrupted_rounds_resume_to_the_same_bytes(run: Runner, tmp_path: Path
     cuts = 0
     for allowed in range(1, 40, 3):
         try:
-            run(stages=toys.modules(judge=_dies_after(toys.Judge, allowed // 3), tasks=_dies_after(toys.Tasks, allowed)))
+            run(
+                stages=toys.modules(judge=_dies_after(toys.Judge, allowed // 3), tasks=_dies_after(toys.Tasks, allowed))
+            )
         except _PowerCut:
             cuts += 1
     assert cuts > 2
@@ -148,7 +155,9 @@ def test_a_kind_that_never_passes_is_given_up(run: Runner) -> None:
         out.rows = [row.model_copy(update={"passed": False}) for row in out.rows]
         return out
 
-    told = run(pipeline(shards={"target": {"single": 30}}), stages=toys.modules(judge=toys.altered(toys.Judge, run=refuse)))
+    told = run(
+        pipeline(shards={"target": {"single": 30}}), stages=toys.modules(judge=toys.altered(toys.Judge, run=refuse))
+    )
     assert (told.exit_code, told.rows) == (3, {})
     assert status(told.run_dir)["stages"]["tasks"]["opened"] < 1000
 
@@ -212,7 +221,9 @@ def test_a_plan_touches_nothing_and_says_what_is_kept(run: Runner, tmp_path: Pat
 
 def test_a_model_policy_is_planned_with_calls_and_cost(tmp_path: Path) -> None:
     asked = pipeline().model_dump(mode="json")
-    asked["models"] = {"t": {"kind": "openai", "base_url": "http://127.0.0.1:1", "model": "m", "usd_per_mtoken_in": 1.0}}
+    asked["models"] = {
+        "t": {"kind": "openai", "base_url": "http://127.0.0.1:1", "model": "m", "usd_per_mtoken_in": 1.0}
+    }
     asked["stages"]["rollouts"] = {"policy": "t"}
     total = plan(Pipeline.model_validate(asked), tmp_path / "run", toys.modules())["total"]
     assert total["model_calls"] > 0

@@ -1,0 +1,141 @@
+"""The shards: what `datasets` loads equals, deeply, what the run holds."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from conftest import Runner, pipeline
+from hypothesis import given
+from hypothesis import strategies as st
+
+from synth.stages.shards import Candidate, choose, conversation_hash, function_tool
+from synth.store.views import open_run
+
+
+def _candidate(kind: str, ordinal: int, **more: object) -> Candidate:
+    base = {"attempt": 0, "split": "train", "index": 0, "trajectory_id": f"t{ordinal}", "task_id": f"k{ordinal}",
+            "score": 1.0,
+            "refused": "", "content": f"c{ordinal}"}  # fmt: skip
+    return Candidate(kind=kind, ordinal=ordinal, **(base | more))  # type: ignore[arg-type]
+
+
+def test_datasets_loads_what_the_run_holds(run: Runner, tmp_path: Path) -> None:
+    import datasets
+
+    told = run()
+    opened = open_run(told.run_dir)
+    trajectories = {row.trajectory_id: row for row in opened.rows("trajectories")}
+    agents = {row.agent_id: row for row in opened.rows("agents")}
+    tools = {row.tool_id: row for row in opened.rows("tools")}
+    verdicts = {row.trajectory_id: row for row in opened.rows("verdicts")}
+    splits = {row.task_id: row.split for row in opened.rows("tasks")}
+    cache = str(tmp_path / "cache")
+    loaded = datasets.load_dataset("parquet", data_dir=str(told.run_dir / "sft"), cache_dir=cache)
+    assert set(loaded) == {"train", "validation"}
+    seen = 0
+    for split, rows in loaded.items():
+        for row in rows:
+            seen += 1
+            source = trajectories[row["trajectory_id"]]
+            agent = agents[source.agent_id]
+            assert verdicts[source.trajectory_id].passed is True
+            assert splits[row["task_id"]] == split
+            assert json.loads(row["tools"]) == [function_tool(tools[tool_id]) for tool_id in agent.tool_ids]
+            assert len(row["messages"]) == len(source.messages)
+            for message, original in zip(row["messages"], source.messages, strict=True):
+                assert message["content"] == original.get("content")
+                assert message["train"] is (original["role"] == "assistant")
+                calls = [
+                    (c["id"], c["function"]["name"], json.loads(c["function"]["arguments"]))
+                    for c in message["tool_calls"] or []
+                ]
+                assert calls == [
+                    (c["id"], c["function"]["name"], c["function"]["arguments"]) for c in original.get("tool_calls", [])
+                ]
+    assert seen == sum(told.rows.values())
+    plain = datasets.load_dataset(str(told.run_dir / "sft"), cache_dir=cache)
+    assert {split: len(rows) for split, rows in plain.items()} == {split: len(rows) for split, rows in loaded.items()}
+    stated = datasets.Features.from_dict(json.loads((told.run_dir / "sft" / "features.json").read_text()))
+    assert stated == loaded["train"].features
+
+
+def test_the_folder_states_its_checksums(run: Runner) -> None:
+    folder = run().run_dir / "sft"
+    lines = (folder / "SHA256SUMS").read_text().splitlines()
+    assert {line.split("  ")[1] for line in lines} == {p.name for p in folder.iterdir()} - {"SHA256SUMS"}
+    for line in lines:
+        sha, name = line.split("  ")
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == sha
+    card = (folder / "README.md").read_text()
+    assert "| single | 25 |" in card
+    assert "12 lifted tools" not in card  # held-out worlds are not counted
+
+
+def test_nothing_held_out_is_exported(run: Runner) -> None:
+    opened = open_run(run().run_dir)
+    relation = opened.sql("select count(*) from sft join tasks using (task_id) where split = 'eval'")
+    assert relation is not None
+    assert relation.fetchall() == [(0,)]
+
+
+def test_without_dedup_duplicates_stay(run: Runner) -> None:
+    opened = open_run(run(pipeline(shards={"dedup": False})).run_dir)
+    relation = opened.sql("select count(*) from dropped where stage = 'shards' and reason = 'duplicate'")
+    assert relation is not None
+    assert relation.fetchall() == [(0,)]
+
+
+def _talk(*words: str) -> list[dict[str, object]]:
+    return [{"role": "system", "content": "x"}] + [{"role": "user", "content": word} for word in words]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("Cancel order ORD-88213 please", "cancel  order ORD-10442 please", True),
+        ("id 7f1c9a2b-0d1e-4f3a-9b8c-7d6e5f4a3b2c", "id 00000000-0d1e-4f3a-9b8c-7d6e5f4a3b2c", True),
+        ("inv_4f9a2c is late", "inv_99aa11 is late", True),
+        ("Cancel the order", "Cancel the orders", False),
+        ("pay 20 dollars", "pay 30 dollars", False),
+        ("well-known place", "well-meant place", False),
+    ],
+)
+def test_near_duplicates_differ_in_ids_only(one: str, other: str, same: bool) -> None:
+    assert (conversation_hash(_talk(one)) == conversation_hash(_talk(other))) is same
+
+
+candidates = st.lists(
+    st.builds(
+        _candidate,
+        st.sampled_from(["single", "chain"]),
+        st.integers(0, 200),
+        content=st.sampled_from([f"c{n}" for n in range(12)]),
+        refused=st.sampled_from(["", "", "", "not_passed", "held_out"]),
+    ),
+    unique_by=lambda one: one.ordinal,
+    max_size=60,
+)
+
+
+@given(candidates, candidates, st.integers(0, 8))
+def test_candidates_beyond_what_was_needed_change_nothing(
+    found: list[Candidate], later: list[Candidate], want: int
+) -> None:
+    target = {"single": want, "chain": want}
+    chosen = choose(found, target, dedup=True)
+    assert len(chosen.kept) + len(chosen.dropped) == len(found)
+    assert len({one.content for one in chosen.kept}) == len(chosen.kept)
+    if all(chosen.accepted()[kind] == want for kind in target):
+        above = max((one.ordinal for one in found), default=0) + 1
+        more = [_candidate(one.kind, one.ordinal + above, content=one.content) for one in later]
+        assert choose(found + more, target, dedup=True).kept == chosen.kept
+
+
+def test_one_attempt_per_task_is_kept() -> None:
+    found = [_candidate("single", 1, attempt=n, trajectory_id=f"t{n}", content=f"c{n}") for n in (2, 0, 1)]
+    chosen = choose(found, {"single": 5}, dedup=True)
+    assert [one.attempt for one in chosen.kept] == [0]
+    assert [reason for _, reason in chosen.dropped] == ["surplus", "surplus"]
