@@ -122,7 +122,7 @@ def _result(criterion: dict[str, Any], passed: bool | None, value: float | None,
 
 
 def verdict(results: Iterable[Result], min_score: float = 0.0) -> Verdict:
-    """Passed: every required criterion passed, one of them a success criterion, and the mean score reaches `min_score`."""
+    """Passed: every required criterion passed, one of them a success criterion, and the mean reaches `min_score`."""
     found = list(results)
     mean = round(sum(r.score or 0.0 for r in found) / len(found), 6) if found else 0.0
     failed = [r for r in found if r.required and r.passed is False]

@@ -13,7 +13,9 @@ from rubrics.normal import Text, flat_text, leaves, mentions, same, squash
 from rubrics.outcome import Finding
 
 # Choices of the caller that say nothing about the world.
-_FREE_ROLES = frozenset({"limit", "offset", "page", "sort", "order", "projection", "confirm", "dry_run", "ignored", "action"})
+_FREE_ROLES = frozenset(
+    {"limit", "offset", "page", "sort", "order", "projection", "confirm", "dry_run", "ignored", "action"}
+)
 _LONG_TEXT = 4  # words: from here on a payload may be phrased anew, if most of its words have ground
 _WORD = re.compile(r"[^\W_]+")
 
@@ -165,14 +167,21 @@ def derived(ev: Evidence, step: int) -> Finding:
     wanted = [v for p, v in values.items() if any(p == t or p.startswith(t + "/") for t in taken)]
     if not wanted:
         raise Missing(f"step {step} takes nothing from a result")
-    proof, lost = [], []
+    proof: list[str] = []
+    lost: list[Any] = []
     for value in wanted:
-        user = next((c for c in ev.calls if c["ok"] and any(same(value, v) for _, v in leaves(c["arguments"]))
-                     and _seen_before(ev, c, value)), None)  # fmt: skip
-        (lost if user is None else proof).append(value if user is None else f"{json.dumps(value)} used by {user['id']}")
+        user = next((c for c in ev.calls if c["ok"] and _uses(c, value) and _seen_before(ev, c, value)), None)
+        if user is None:
+            lost.append(value)
+        else:
+            proof.append(f"{json.dumps(value, ensure_ascii=False)} used by {user['id']}")
     if lost:
         return False, len(proof) / len(wanted), f"not looked up and used: {json.dumps(lost, ensure_ascii=False)[:120]}"
-    return True, 1.0, "; ".join(str(p) for p in proof)
+    return True, 1.0, "; ".join(proof)
+
+
+def _uses(call: dict[str, Any], value: Any) -> bool:
+    return any(same(value, v) for _, v in leaves(call["arguments"]))
 
 
 def _seen_before(ev: Evidence, call: dict[str, Any], value: Any) -> bool:
@@ -215,7 +224,11 @@ def recovered(ev: Evidence, tool: str) -> Finding:
         raise Missing(f"{tool} never failed")
     again = next((c for c in ev.calls[failed + 1 :] if c["ok"]), None)
     if again is None:
-        return False, 0.0, f"{ev.calls[failed]['id']} failed ({ev.calls[failed]['error']}) and nothing succeeded after it"
+        return (
+            False,
+            0.0,
+            f"{ev.calls[failed]['id']} failed ({ev.calls[failed]['error']}) and nothing succeeded after it",
+        )
     return True, 1.0, f"{ev.calls[failed]['id']} failed ({ev.calls[failed]['error']}), {again['id']} succeeded"
 
 

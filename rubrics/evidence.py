@@ -18,7 +18,7 @@ from typing import Any
 from rubrics.normal import Text
 
 
-class Missing(Exception):  # noqa: N818 - reads as what it says
+class Missing(Exception):
     """The evidence lacks something that the check needs."""
 
 
@@ -82,7 +82,9 @@ class Evidence:
             raise Missing(f"the user has no turn {turn}")
         start = -1
         for wanted in turns[: turn + 1]:
-            found = next((i for i in self.indexes("user") if i > start and wanted in (self.messages[i]["content"] or "")), None)
+            found = next(
+                (i for i in self.indexes("user") if i > start and wanted in (self.messages[i]["content"] or "")), None
+            )
             if found is None:
                 raise Missing(f"the user never came to turn {turn}")
             start = found

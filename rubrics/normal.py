@@ -1,9 +1,9 @@
 """Does a text state a value? Numbers, dates, names and enum words are compared after normalising, never as raw text.
 
-    mentions(1250, Text("That comes to $12.50."))            True   (money in minor units)
-    mentions("in_progress", Text("It is in progress."))      True
-    mentions("2026-03-02", Text("due on March 2nd, 2026"))   True
-    mentions("pending", Text("It is not pending."))          False  (denied)
+mentions(1250, Text("That comes to $12.50."))            True   (money in minor units)
+mentions("in_progress", Text("It is in progress."))      True
+mentions("2026-03-02", Text("due on March 2nd, 2026"))   True
+mentions("pending", Text("It is not pending."))          False  (denied)
 """
 
 from __future__ import annotations
@@ -18,21 +18,24 @@ _MONTHS = (
     "december",
 )  # fmt: skip
 _MONTH_NO = {name[:n]: i + 1 for i, name in enumerate(_MONTHS) for n in (3, 4, len(name))}
-_WORDS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen twenty"
-).split()
+_WORDS = [
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty",
+]  # fmt: skip
 _NUMBER_WORD: dict[str, int] = {w: i for i, w in enumerate(_WORDS)} | {
     "a": 1, "an": 1, "single": 1, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80,
     "ninety": 90, "hundred": 100, "dozen": 12,
 }  # fmt: skip
 _NONE_WORDS = re.compile(
-    r"\b(none|nobody|no one|nothing|null|empty|unassigned|unset|n/a|without|not (?:been )?(?:set|assigned|given|specified|recorded|available)"
+    r"\b(none|nobody|no one|nothing|null|empty|unassigned|unset|n/a|without"
+    r"|not (?:been )?(?:set|assigned|given|specified|recorded|available)"
     r"|no \w+|(?:do|does|did|is|are|has|have)(?: not|n't) (?:have|any|a|an|yet))\b"
 )
 _YES = re.compile(r"\b(yes|true|enabled|active|on|it is|it does|it has|they are|there is|there are)\b")
 _NO = re.compile(r"\b(no|not|false|disabled|inactive|off|isn't|doesn't|hasn't|aren't|there is no)\b")
-_HEDGE = re.compile(r"\b(maybe|perhaps|possibly|not sure|might be|could be|either|or possibly|i guess|i assume|presumably)\b")
+_HEDGE = re.compile(
+    r"\b(maybe|perhaps|possibly|not sure|might be|could be|either|or possibly|i guess|i assume|presumably)\b"
+)
 _DENIED = re.compile(r"(?:\bnot|n't|\bno longer|\bnever|\brather than|\binstead of)\s+(?:\w+\s+){0,2}$")
 
 _SQUASH = re.compile(r"[\s_\-]+")
@@ -146,7 +149,9 @@ def mentions(value: Any, text: Text, *, claimed: bool = False) -> bool:
 def _has_number(value: float, text: Text, claimed: bool) -> bool:
     if float(value) in text.numbers:
         # an article grounds a quantity of one, but "a ticket" does not state a count
-        return not (claimed and value == 1) or bool(re.search(r"(?<![\w.])(1|one|single|once|only)(?![\w.])", text.norm))
+        return not (claimed and value == 1) or bool(
+            re.search(r"(?<![\w.])(1|one|single|once|only)(?![\w.])", text.norm)
+        )
     return isinstance(value, float) and any(d and round(value, d) == n for n, d in text.numbers.items())
 
 

@@ -12,8 +12,9 @@ from rubrics.normal import Text, mentions, phrase, same, squash
 Finding = tuple[bool | None, float | None, str]  # passed, score between 0 and 1, evidence
 
 _REFUSAL = re.compile(
-    r"\b(can't|cannot|can not|could not|couldn't|unable|not able|not possible|isn't possible|no way to|no tool|none of (?:my|the) tools"
-    r"|don't have|do not have|doesn't let|does not let|not something i can|outside (?:of )?what i|beyond what i|not allowed|not permitted"
+    r"\b(can't|cannot|can not|could not|couldn't|unable|not able|not possible|isn't possible|no way to|no tool"
+    r"|none of (?:my|the) tools|don't have|do not have|doesn't let|does not let|not something i can"
+    r"|outside (?:of )?what i|beyond what i|not allowed|not permitted"
     r"|not supported|don't support|won't be able|lack (?:a|the|any))\b"
 )
 
@@ -113,7 +114,7 @@ def answered(ev: Evidence) -> Finding:
     return True, 1.0, f"message {len(ev.messages) - 1}: {quote(last['content'])}"
 
 
-# --- matching -----------------------------------------------------------------------------------------------------------
+# --- matching ---
 
 
 def assign(wanted: list[dict[str, Any]], diff: list[dict[str, Any]]) -> dict[int, int]:
@@ -163,18 +164,23 @@ def describe(change: dict[str, Any]) -> str:
 
 
 def _closest(want: dict[str, Any], diff: list[dict[str, Any]]) -> str:
-    near = [d for d in diff if (d["world_id"], d["entity"], d["kind"]) == (want["world_id"], want["entity"], want["kind"])]
+    near = [
+        d for d in diff if (d["world_id"], d["entity"], d["kind"]) == (want["world_id"], want["entity"], want["kind"])
+    ]
     same_key = [d for d in near if want.get("key") is not None and d["key"] == want["key"]]
-    found = (same_key or near or [None])[0]
+    found = next(iter(same_key or near), None)
     if found is None:
         return f"no {want['kind']} of {want['entity']} happened"
     after = found.get("after") or {}
-    return "closest: " + json.dumps(
-        {f: after.get(f) for f in (want.get("fields") or {})} or {"key": found["key"]}, ensure_ascii=False
-    )[:160]
+    return (
+        "closest: "
+        + json.dumps(
+            {f: after.get(f) for f in (want.get("fields") or {})} or {"key": found["key"]}, ensure_ascii=False
+        )[:160]
+    )
 
 
-# --- telling ------------------------------------------------------------------------------------------------------------
+# --- telling ---
 
 
 def _read_before(ev: Evidence, message: int, value: Any) -> bool:

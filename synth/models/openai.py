@@ -187,7 +187,7 @@ def api_key_from(env_name: str | None) -> str | None:
         return None
     key = os.environ.get(env_name)
     if not key:
-        raise UsageError(f"the environment variable {env_name} has no API key; export it, or take api_key_env out of the file")
+        raise UsageError(f"the environment variable {env_name} has no API key; export it")
     return key
 
 

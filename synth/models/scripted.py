@@ -94,12 +94,7 @@ class ScriptedClient:
             raise ModelMalformed("the script says so", reply.content)
         message: Message = {"role": "assistant", "content": reply.content}
         if reply.tool_calls:
-            message["tool_calls"] = [
-                {"id": f"call_{i}", "type": "function", "function": {
-                    "name": c.name,
-                    "arguments": c.arguments if isinstance(c.arguments, str) else json.dumps(c.arguments, ensure_ascii=False)}}
-                for i, c in enumerate(reply.tool_calls)
-            ]  # fmt: skip
+            message["tool_calls"] = [_as_call(i, c) for i, c in enumerate(reply.tool_calls)]
         usage = Usage(requests=1, prompt_tokens=sum(len(str(m.get("content") or "")) for m in messages) // 4,
                       completion_tokens=len(json.dumps(message)) // 4, cost_usd=0.0)  # fmt: skip
         return Reply(message, "tool_calls" if reply.tool_calls else "stop", usage)
@@ -116,3 +111,8 @@ class ScriptedClient:
             raise ModelMalformed("no rule of the script matches", last)
         spoken = sum(m.get("role") == "assistant" for m in messages)
         return self.script.replies[min(spoken, len(self.script.replies) - 1)]
+
+
+def _as_call(index: int, call: ScriptedCall) -> dict[str, Any]:
+    text = call.arguments if isinstance(call.arguments, str) else json.dumps(call.arguments, ensure_ascii=False)
+    return {"id": f"call_{index}", "type": "function", "function": {"name": call.name, "arguments": text}}

@@ -6,12 +6,18 @@ import hashlib
 import json
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from synth.executors.protocol import Executor, Outcome
 from synth.records import Call, ToolRow, canonical
-from synth.sim.faults import FaultPlan
+from synth.sim.faults import Fault
 from synth.worlds.simulate import render
+
+
+class Faults(Protocol):
+    """Says for each call that could run whether it is struck instead."""
+
+    def next(self, tool: str) -> Fault | None: ...
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,7 @@ class Environment:
 
     offered: dict[str, Offered]
     executors: dict[str, Executor]  # by world id
-    faults: FaultPlan
+    faults: Faults
     records: list[Call] = field(default_factory=list)
 
     def functions(self) -> list[dict[str, Any]]:

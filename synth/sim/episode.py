@@ -29,7 +29,7 @@ class Policy(Protocol):
     name: str  # goes into `trajectories.policy`
 
     async def act(self, conversation: Conversation) -> dict[str, Any]:
-        """The next assistant message: `content` and, where tools are called, `tool_calls`. Ids are given by the loop."""
+        """The next assistant message: `content`, and `tool_calls` where tools are called. The loop gives the ids."""
         ...
 
     def usage(self) -> Usage:
@@ -60,9 +60,7 @@ class Episode:
     usage: Usage
 
 
-async def run_episode(
-    system_prompt: str, env: Environment, user: UserSays, policy: Policy, max_turns: int
-) -> Episode:
+async def run_episode(system_prompt: str, env: Environment, user: UserSays, policy: Policy, max_turns: int) -> Episode:
     """Play one episode. Exceptions of the policy or an executor go through: they are failures, not outcomes."""
     talk = Conversation([{"role": "system", "content": system_prompt}, {"role": "user", "content": user.open()}],
                         env.functions(), env.records)  # fmt: skip

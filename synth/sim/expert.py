@@ -61,7 +61,7 @@ class Expert:
             raise TaskFailure("task", "sim.expert", f"steps {left} of turn {turn} can never start")
         return {"content": self._report(turn, conversation)}
 
-    # -- where the conversation stands ------------------------------------------------------------------------------------
+    # -- where the conversation stands --
 
     def _turn(self, user: list[str]) -> int:
         """The user turn that was said last."""
@@ -78,7 +78,10 @@ class Expert:
         """Steps that can be taken now; they do not depend on each other."""
         return [
             s for s in self._plan.steps
-            if s.turn <= turn and not self._closed(s.id) and all(self._closed(a) for a in s.after) and self._known(s, heard)
+            if s.turn <= turn
+            and not self._closed(s.id)
+            and all(self._closed(a) for a in s.after)
+            and self._known(s, heard)
         ]  # fmt: skip
 
     def _known(self, step: Step, heard: grounding.Heard) -> bool:
@@ -108,7 +111,7 @@ class Expert:
             out.append(ask)
         return out
 
-    # -- calls ------------------------------------------------------------------------------------------------------------
+    # -- calls --
 
     def _calls(self, ready: list[tuple[Step, dict[str, Any]]]) -> dict[str, Any]:
         self._pending = ready
@@ -146,7 +149,7 @@ class Expert:
             return speech.done_clause(tool, executor.compiled, arguments, result, self._rng)
         return f"I ran {step.tool}"
 
-    # -- words ------------------------------------------------------------------------------------------------------------
+    # -- words --
 
     def _report(self, turn: int, conversation: Conversation) -> str:
         """What was done and what there is to tell since the last report."""

@@ -24,14 +24,20 @@ class Fault(NamedTuple):
 
 
 _RETRY: dict[FaultKind, Fault] = {
-    "unavailable": Fault("unavailable", "service_unavailable", 503, "The service is temporarily unavailable, please try again"),
+    "unavailable": Fault(
+        "unavailable", "service_unavailable", 503, "The service is temporarily unavailable, please try again"
+    ),
     "rate_limit": Fault("rate_limit", "rate_limited", 429, "Too many requests, please retry in a moment"),
     "timeout": Fault("timeout", "timeout", 504, "The request timed out and was not carried out, it can be sent again"),
 }
 _OTHER_WAY: dict[FaultKind, Fault] = {
-    "unavailable": Fault("unavailable", "service_unavailable", 503, "This function is out of service until further notice"),
+    "unavailable": Fault(
+        "unavailable", "service_unavailable", 503, "This function is out of service until further notice"
+    ),
     "rate_limit": Fault("rate_limit", "quota_exceeded", 429, "The quota of this function is used up for today"),
-    "timeout": Fault("timeout", "timeout", 504, "The backend of this function does not respond, nothing was carried out"),
+    "timeout": Fault(
+        "timeout", "timeout", 504, "The backend of this function does not respond, nothing was carried out"
+    ),
 }
 
 
@@ -55,7 +61,10 @@ class FaultPlan:
             if spec.tool == tool and spec.nth <= nth < spec.nth + spec.times:
                 return fault(spec.kind, spec.recover)
         kinds: tuple[FaultKind, ...] = ("unavailable", "rate_limit", "timeout")
-        drawn, kind = self._rng.random(), self._rng.choice(kinds)  # always drawn: the stream depends on the call's number
+        drawn, kind = (
+            self._rng.random(),
+            self._rng.choice(kinds),
+        )  # always drawn: the stream depends on the call's number
         if self._specs or drawn >= self._rate or tool in self._struck or len(self._struck) >= MAX_RANDOM:
             return None
         self._struck.add(tool)

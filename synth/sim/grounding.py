@@ -27,7 +27,9 @@ def said(fact: Fact, user: Text, profile: UserProfile) -> bool:
     if squash(fact.say).rstrip(".!") in user.norm:
         return True
     if isinstance(fact.value, bool) or fact.value is None:
-        return fact.told is not None and fact.told < len(profile.turns) and squash(profile.turns[fact.told]) in user.norm
+        return (
+            fact.told is not None and fact.told < len(profile.turns) and squash(profile.turns[fact.told]) in user.norm
+        )
     return mentions(fact.value, user)
 
 
@@ -81,7 +83,7 @@ def _no_ground(step: Step, pointer: str, why: str) -> TaskFailure:
     return TaskFailure("task", "sim.grounding", f"step {step.id}, {step.tool}, argument {pointer} {why}")
 
 
-# --- JSON pointers ------------------------------------------------------------------------------------------------------
+# --- JSON pointers ---
 
 
 def parts(pointer: str) -> list[str]:

@@ -56,7 +56,7 @@ class Random:
             return None
         tool: Offered = self._rng.choice(runnable)
         executor = tool.executor
-        assert isinstance(executor, WorldExecutor)  # noqa: S101 - filtered above
+        assert isinstance(executor, WorldExecutor)
         arguments = draw_arguments(executor.compiled, tool.row.name, executor.state, self._rng, self._split)
         if arguments is None:
             return None

@@ -21,23 +21,30 @@ PATIENCE = 4  # answers without progress before the user leaves
 THANKS = 0.35  # share of conversations that the user closes with a word of thanks
 
 _CLOSING = re.compile(
-    r"anything else|something else|else (?:i|we|that i) can|else you|(?:can|could|may) i (?:also )?help (?:you )?(?:further|with)"
-    r"|further (?:help|assistance|questions)|let me know if|feel free|happy to help|how (?:else )?(?:can|may) i (?:help|assist)"
+    r"anything else|something else|else (?:i|we|that i) can|else you"
+    r"|(?:can|could|may) i (?:also )?help (?:you )?(?:further|with)"
+    r"|further (?:help|assistance|questions)|let me know if|feel free|happy to help"
+    r"|how (?:else )?(?:can|may) i (?:help|assist)"
 )
 _REQUEST = re.compile(
-    r"\b(?:please|could you|can you|would you|i need you to|kindly)\b.{0,20}\b(?:tell|give|provide|share|specify|confirm|clarify|say)\b"
-    r"|\blet me know (?:which|what|who|when|where|how|the|your)\b|\bi(?:'ll| will)? need (?:to know|your|the|a few|some|more)\b"
-    r"|\bi(?:'d| would) need\b"
+    r"\b(?:please|could you|can you|would you|i need you to|kindly)\b.{0,20}"
+    r"\b(?:tell|give|provide|share|specify|confirm|clarify|say)\b"
+    r"|\blet me know (?:which|what|who|when|where|how|the|your)\b"
+    r"|\bi(?:'ll| will)? need (?:to know|your|the|a few|some|more)\b|\bi(?:'d| would) need\b"
 )
 _CONFIRM = re.compile(
-    r"^(?:so |just to confirm,? |ok(?:ay)?,? )*(?:shall|should|do you want|would you like|can i|may i|is (?:that|this|it)|are you"
-    r"|do i|did you mean|ready|ok(?:ay)? to|correct|right|does that|do you mean|want me to|you want)\b"
+    r"^(?:so |just to confirm,? |ok(?:ay)?,? )*(?:shall|should|do you want|would you like|can i|may i"
+    r"|is (?:that|this|it)|are you|do i|did you mean|ready|ok(?:ay)? to|correct|right|does that|do you mean|want me to|you want)\b"
 )
 _PROMISE = re.compile(
     r"^(?:sure|certainly|of course|okay|ok|all right|alright|got it|great|thanks|thank you)?[\s,.!:-]*"
-    r"(?:let me|i'll|i will|i am going to|i'm going to|one moment|just a moment|hold on|please wait|give me a moment|working on)"
+    r"(?:let me|i'll|i will|i am going to|i'm going to|one moment|just a moment|hold on|please wait|give me a moment"
+    r"|working on)"
 )
-_DONE = re.compile(r"\b(?:done|i have|i've|has been|have been|is now|are now|was|were|completed|finished|there (?:is|are)|unable|can't|cannot)\b")
+_DONE = re.compile(
+    r"\b(?:done|i have|i've|has been|have been|is now|are now|was|were|completed|finished|there (?:is|are)|unable|can't"
+    r"|cannot)\b"
+)
 _SENTENCE = re.compile(r"[^.!?\n]*(?:\.(?=\S)[^.!?\n]*)*[.!?]*", re.DOTALL)
 _STEM = re.compile(r"(?:ies|es|s|ing|ed)$")
 

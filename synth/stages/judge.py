@@ -27,7 +27,9 @@ def run(ctx: Context, part: Part) -> Output:
         try:
             task = tasks.get(trajectory.task_id)
             if task is None:
-                raise TaskFailure("judge", "stages.judge", f"there is no task {trajectory.task_id} in part {part.index}")
+                raise TaskFailure(
+                    "judge", "stages.judge", f"there is no task {trajectory.task_id} in part {part.index}"
+                )
             output.rows.append(judge(trajectory, task, catalog, ctx.settings))
             output.closed_with_rows += 1
         except Exception as error:  # noqa: BLE001 - the boundary of a slot: kept as a failed row of class judge
@@ -88,7 +90,11 @@ def _roles(tool: CompiledTool) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for name, param in tool.params.items():
         pointer = "".join(f"/{p.replace('~', '~0').replace('/', '~1')}" for p in param.at or [name])
-        out[pointer] = {"role": param.role, "enum": _enum(tool.input_schema, param.at or [name]), "default": param.default}
+        out[pointer] = {
+            "role": param.role,
+            "enum": _enum(tool.input_schema, param.at or [name]),
+            "default": param.default,
+        }
     for case in (tool.spec.cases or {}).values():
         for name, param in (case.params or {}).items():
             pointer = "".join(f"/{p}" for p in param.at or [name])
@@ -103,4 +109,3 @@ def _enum(schema: Any, at: list[str]) -> list[Any] | None:
         schema = schema.get("properties", {}).get(step, {}) if isinstance(schema, dict) else {}
     found = schema.get("enum") or (schema.get("items") or {}).get("enum") if isinstance(schema, dict) else None
     return list(found) if found else None
-

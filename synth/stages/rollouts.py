@@ -57,7 +57,9 @@ def client_of(backend: Any) -> ModelClient | None:
             max_concurrency=backend.max_concurrency, timeout_s=backend.timeout_s,
             usd_per_mtoken_in=backend.usd_per_mtoken_in, usd_per_mtoken_out=backend.usd_per_mtoken_out,
         )  # fmt: skip
-    raise UsageError(f"models of kind {backend.kind!r} cannot play rollouts yet; use `expert` or a model of kind openai")
+    raise UsageError(
+        f"models of kind {backend.kind!r} cannot play rollouts yet; use `expert` or a model of kind openai"
+    )
 
 
 def policy_name(settings: Any) -> str:

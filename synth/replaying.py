@@ -1,0 +1,99 @@
+"""Replay: the recorded calls once more on the recorded start state; every result and the end state must be equal."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from synth.records import Call, TaskRow, TrajectoryRow, canonical
+from synth.sim.environment import Environment
+from synth.sim.faults import Fault, fault
+from synth.sim.setup import Catalog, environment
+from synth.taskspec import Start
+
+SHOWN = 160  # characters of a value in a difference
+
+
+@dataclass(frozen=True)
+class ReplayReport:
+    """`differences` has one line per result or end state that did not come out equal; empty where `equal`."""
+
+    equal: bool
+    calls: int
+    differences: list[str]
+
+
+class RecordedFaults:
+    """Strikes the calls that were struck when they were recorded, and no other."""
+
+    def __init__(self, start: Start) -> None:
+        self._start = start
+        self.present: str | None = None  # the fault of the call under way
+
+    def next(self, tool: str) -> Fault | None:
+        if self.present not in ("unavailable", "rate_limit", "timeout"):
+            return None
+        planned = [s for s in self._start.faults if s.tool == tool and s.kind == self.present]
+        return fault(self.present, planned[0].recover if planned else "retry")  # type: ignore[arg-type]
+
+
+def replay_trajectory(run_dir: Path, trajectory_id: str) -> ReplayReport:
+    """Replay one trajectory of a run. Raises UsageError where the run has no such row."""
+    from synth.view.lookup import find, one
+
+    trajectory: TrajectoryRow = one(run_dir, "trajectories", trajectory_id)
+    task: TaskRow = one(run_dir, "tasks", trajectory.task_id)
+    agent = one(run_dir, "agents", trajectory.agent_id)
+    worlds = find(run_dir, "worlds", task.start["worlds"])
+    tools = find(run_dir, "tools", agent.traits["offered"].values())
+    return replay_rows(trajectory, task, Catalog.of([agent], tools, worlds))
+
+
+def replay_rows(trajectory: TrajectoryRow, task: TaskRow, catalog: Catalog) -> ReplayReport:
+    """The same over rows at hand."""
+    env = environment(catalog, task, trajectory.seed, 0.0)
+    faults = RecordedFaults(Start.model_validate(task.start))
+    env.faults = faults
+    return asyncio.run(_replay(trajectory, env, faults))
+
+
+async def _replay(trajectory: TrajectoryRow, env: Environment, faults: RecordedFaults) -> ReplayReport:
+    said = _said(trajectory)
+    shown = {m["tool_call_id"]: m["content"] for m in trajectory.messages if m["role"] == "tool"}
+    out: list[str] = []
+    if list(said) != [c.id for c in trajectory.calls]:
+        out.append("the calls in the messages are not the recorded calls")
+    for call in trajectory.calls:
+        faults.present = call.fault
+        again, content = await env.call(call.turn, call.id, call.name, said.get(call.id, _text(call)))
+        out += _differences(call, again)
+        if shown.get(call.id) != content:
+            out.append(f"{call.id}: the tool message was {_brief(shown.get(call.id))}, is {_brief(content)}")
+    if canonical(env.diff()) != canonical(trajectory.state_diff):
+        out.append(f"state_diff: was {_brief(trajectory.state_diff)}, is {_brief(env.diff())}")
+    if env.digest() != trajectory.end_state_sha256:
+        out.append(f"end state: was {trajectory.end_state_sha256}, is {env.digest()}")
+    await env.close()
+    return ReplayReport(not out, len(trajectory.calls), out)
+
+
+def _said(trajectory: TrajectoryRow) -> dict[str, str]:
+    calls = [c for m in trajectory.messages for c in m.get("tool_calls") or ()]
+    return {c["id"]: c["function"]["arguments"] for c in calls}
+
+
+def _text(call: Call) -> str:
+    return call.arguments if isinstance(call.arguments, str) else json.dumps(call.arguments, ensure_ascii=False)
+
+
+def _differences(was: Call, again: Call) -> list[str]:
+    names = [n for n in Call.model_fields if n != "latency_ms" and getattr(was, n) != getattr(again, n)]
+    return [f"{was.id}: {n} was {_brief(getattr(was, n))}, is {_brief(getattr(again, n))}" for n in names]
+
+
+def _brief(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
