@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from synth.pipeline_problems import nearest, problem_of
+from synth.pipeline_problems import nearest, nearest_of, problem_of
 from synth.pipeline_yaml import PipelineError, Problem, Wrong, override, parse, read_text
 from synth.records import STAGES, Kind, StageName
 
@@ -226,7 +226,7 @@ def load_pipeline(file: str | Path, overrides: list[str] | tuple[str, ...] = ())
 
 
 def check_named(pipeline: Pipeline, base: Path) -> list[Problem]:
-    """What the file names outside itself and is missing: scripts and checkpoints on disk."""
+    """What the file names outside itself and is missing: scripts and checkpoints on disk, servers of the catalog."""
     problems = []
     for name, model in pipeline.models.items():
         named = model.script if isinstance(model, ScriptedModel) else None
@@ -235,7 +235,24 @@ def check_named(pipeline: Pipeline, base: Path) -> list[Problem]:
         if named is not None and not any((root / named).exists() for root in (Path.cwd(), base)):
             field = "script" if isinstance(model, ScriptedModel) else "checkpoint"
             problems.append(Problem(f"models.{name}.{field}", f"{named!r} does not exist"))
-    return problems
+    return problems + _unknown_servers(pipeline)
+
+
+def _unknown_servers(pipeline: Pipeline) -> list[Problem]:
+    chosen = pipeline.stages.worlds.servers
+    live = pipeline.executors.mcp.servers if pipeline.executors.mcp else []
+    named = [("stages.worlds.servers", s) for s in (chosen if chosen != "all" else [])]
+    named += [("executors.mcp.servers", s) for s in live]
+    if not named:
+        return []
+    from tools_catalog import load_catalog
+
+    known = [server.id for server in load_catalog(prefer_cache=pipeline.stages.worlds.prefer_cache).servers]
+    return [
+        Problem(path, f"there is no server {server!r} in the catalog; {nearest_of(server, known)}")
+        for path, server in named
+        if server not in set(known)
+    ]
 
 
 assert set(Stages.model_fields) == set(STAGES), "the pipeline file and the rows must name the same stages"

@@ -36,6 +36,12 @@ def problem_of(root: type[BaseModel], error: Any) -> Problem:
     return Problem(path, one_line(f"{message.replace('input should', 'should')}, got {_shown(error.get('input'))}"))
 
 
+def nearest_of(wrong: str, many: list[str]) -> str:
+    """Like `nearest`, for lists too long to be listed."""
+    near = difflib.get_close_matches(wrong, many, n=1, cutoff=0.5)
+    return f"the nearest one is {near[0]!r}" if near else "`synth catalog list` shows them"
+
+
 def nearest(wrong: str, known: list[str]) -> str:
     """`the nearest known one is 'x'`, or the list of known ones."""
     near = difflib.get_close_matches(wrong, known, n=1, cutoff=0.5)

@@ -48,9 +48,19 @@ def test_a_model_policy_carries_its_backend(shipped: Path, tmp_path: Path) -> No
     assert settings.backend.model == "m"
     covered = settings.covered()
     assert covered["backend"] == {"kind": "openai", "base_url": "https://example.org/v1", "model": "m"}
-    assert [problem.path for problem in check_named(pipeline, tmp_path)] == ["models.fake.script"]
+    assert [p.path for p in check_named(pipeline, tmp_path)] == ["models.fake.script", "executors.mcp.servers"]
     (tmp_path / "script.json").write_text("[]")
-    assert check_named(pipeline, tmp_path) == []
+    assert [p.path for p in check_named(pipeline, tmp_path)] == ["executors.mcp.servers"]
+
+
+def test_named_servers_are_looked_up(shipped: Path, tmp_path: Path) -> None:
+    from tools_catalog import load_catalog
+
+    known = load_catalog().servers[0].id
+    assert check_named(load_pipeline(shipped, [f"stages.worlds.servers=[{known}]"]), tmp_path) == []
+    (problem,) = check_named(load_pipeline(shipped, [f"stages.worlds.servers=['{known}x']"]), tmp_path)
+    assert problem.path == "stages.worlds.servers"
+    assert repr(known) in problem.message
 
 
 @pytest.mark.parametrize(
@@ -65,6 +75,7 @@ def test_a_model_policy_carries_its_backend(shipped: Path, tmp_path: Path) -> No
         ("stages.tasks.part_size=true", "stages.tasks.part_size", "True"),
         ("stages.rollouts.policy=exprt", "", "'expert'"),
         ("stages.rollouts.backend={kind: k2}", "stages.rollouts.backend", "policy"),
+        ("stages.tools.worlds={evolved: 3}", "stages.tools.worlds", "stages.worlds"),
         ("stages.worlds.split.eval=.nan", "stages.worlds.split.eval", "finite"),
         ("stages.shards.target={}", "stages.shards.target", "at least 1"),
         ("stages.shards.target={single: 0}", "stages.shards", "no row at all"),
