@@ -14,7 +14,7 @@ from synth.pipeline import OpenAIModel, Pipeline, RolloutsSettings
 from synth.records import STAGES, StageName
 from synth.rounds import Plan
 from synth.stage import Context
-from synth.store.files import read_json
+from synth.store.files import is_locked, read_json
 from synth.store.inputs import CommittedInputs
 from synth.store.parts import STAGE_TABLE
 from synth.store.run_store import StageState, read_stages
@@ -133,6 +133,8 @@ def status(run_dir: Path) -> dict[str, Any]:
             "failed": dict(sorted(failed.items())),
             "fingerprint": state.fingerprint,
         }  # fmt: skip
+    if run.get("status") == "running" and not is_locked(run_dir):
+        run["status"] = "stopped"  # its driver was killed: the same command goes on
     keys = ("status", "exit_code", "started", "ended", "rows", "seconds", "code_version", "schema_version")
     return {
         "run_dir": str(run_dir),

@@ -5,14 +5,13 @@ from __future__ import annotations
 import time
 import traceback
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol
 
 from synth.errors import RefusedError, UsageError, classify
 from synth.records import FailedRow, make_id
 from synth.stage import Context, Output, Part
 from synth.store.inputs import CommittedInputs
-from synth.store.parts import STAGE_TABLE, PartEntry, write_part
+from synth.store.parts import PartEntry, write_part
 
 # The table whose part i is the input of part i: its rows are the slots of the part.
 PARENT_TABLE = {"rollouts": "tasks", "judge": "trajectories"}
@@ -66,8 +65,10 @@ def do_part(job: Job) -> Done:
     try:
         try:
             output: Output = job.module.run(Context(job.seed, job.settings, job.inputs), job.part)
-        except (UsageError, RefusedError) as error:
+        except RefusedError as error:
             return Done(job, None, error=error)
+        except UsageError as error:  # as its plain base: subclasses with other arguments cannot cross a process border
+            return Done(job, None, error=UsageError(str(error)))
         except Exception as error:  # noqa: BLE001 - the one boundary: classified, kept as failed rows, never swallowed
             trouble = traceback.format_exc()
             output = lost_slots(job, *classify(error))
@@ -116,12 +117,3 @@ class InProcess:
 
     def close(self) -> None:
         self._queue.clear()
-
-
-def describe(job: Job) -> str:
-    """`trajectories part 12`, for people."""
-    return f"{STAGE_TABLE[job.part.stage]} part {job.part.index}"
-
-
-def run_folder(job: Job) -> Path:
-    return job.inputs.run_dir

@@ -43,6 +43,18 @@ def read_json(path: Path) -> Any:
         return None
 
 
+def is_locked(run_dir: Path) -> bool:
+    """Whether a driver holds the run folder now."""
+    try:
+        with (run_dir / ".lock").open("r") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
+
+
 @contextmanager
 def locked(run_dir: Path) -> Iterator[None]:
     """Hold the run folder for one driver. The kernel lets go when the process dies. Raises RefusedError."""

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from conftest import ALL, Runner, files
 
+from synth.planning import status
 from synth.records import STAGES
 
 HERE = Path(__file__).parent
@@ -74,6 +75,7 @@ def test_toy_stages_survive_kills(run: Runner, tmp_path: Path) -> None:
     whole = run(out=tmp_path / "whole")
     killed = _kill_in_each_stage([sys.executable, "-c", TOY.format(here=str(HERE), out=str(tmp_path / "run"))], 0.05)
     assert killed >= 5
+    assert status(tmp_path / "run")["status"] == "stopped"
     resumed = run()
     assert resumed.exit_code == 0
     assert files(resumed.run_dir, *ALL, "sft") == files(whole.run_dir, *ALL, "sft")
