@@ -15,7 +15,6 @@ from synth.worlds.lift.tools import ToolBuilder
 from synth.worlds.lift.words import style_of
 from synth.worlds.spec import World
 
-ERRORS: dict[str, dict[str, Any]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +51,11 @@ def lift_server(server: str, category: str, tools: Sequence[ToolLike]) -> Lift:
     tables = Tables(server, style, readings, {t.name: t for t in tools})
     builder = ToolBuilder(tables)
     built: dict[str, tuple[Table, dict[str, Any], frozenset[str]]] = {}
-    for r in readings:
-        if r.kind == "none":
-            continue
+    for r in tables.readings:
         own, spec, touched = builder.build(r)
+        if _empty(r, spec):
+            lift.dropped.append(Dropped(r.tool, "no_payload", "no parameter can be stored"))
+            continue
         built[r.tool] = (own, spec, frozenset(touched))
     groups = components({n: t for n, (_, _, t) in built.items()}, {n: o.name for n, (o, _, _) in built.items()})
     titles: set[str] = set()
@@ -69,6 +69,12 @@ def lift_server(server: str, category: str, tools: Sequence[ToolLike]) -> Lift:
         except SpecError as error:
             lift.dropped += [Dropped(n, "inadmissible", str(error)) for n in group]
     return lift
+
+
+def _empty(r: Reading, spec: dict[str, Any]) -> bool:
+    """A change that changes nothing: none of its parameters fills a field."""
+    writes = r.kind in ("update", "upsert", "create", "send") or (r.kind == "setting")
+    return writes and not spec.get("init") and not any(p["role"] == "field" for p in spec["params"].values())
 
 
 def _stands_alone(built: tuple[Table, dict[str, Any], frozenset[str]]) -> bool:
@@ -112,9 +118,10 @@ def _world(
         kept = [f for f in tool.get("shows", ()) if f == own.key or f in entities[own.name]["fields"]]
         out_tools[name] = {**tool, "shows": kept} if kept else tool
     style = ("plain", "http", "coded")[draw(server, "errors", 3)]
+    errors = {"wrong_state": {"status": 409, "say": "not possible in its present state"}} if any(t.get("require") for t in out_tools.values()) else {}
     return {
         "world": title, "title": f"{_service(server)} {spoken(by_name[main].noun)[1]}", "category": category, "domain": category, "server": server,
-        "entities": entities, "tools": out_tools, "error_style": style, "roots": [server],
+        "entities": entities, "tools": out_tools, "error_style": style, "errors": errors, "roots": [server],
     }  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from synth.worlds.lift import lexicon as lx
@@ -13,7 +13,7 @@ from synth.worlds.lift.fields import base_words, fits, norm, spec_of, styled
 from synth.worlds.lift.library import LABELS, is_special, usual_fields
 from synth.worlds.lift.opening import Arg, open_output
 from synth.worlds.lift.read import Bound, Reading, ToolLike, Words
-from synth.worlds.lift.words import entity_name, plural
+from synth.worlds.lift.words import entity_name, plural, singular
 
 ID_TAILS = lx.KEY_TAILS - {"slug", "handle", "ref"}
 FLAGS = {"star": "starred", "follow": "followed", "like": "liked", "subscribe": "subscribed", "join": "joined", "favorite": "favorite", "watch": "watched",
@@ -49,6 +49,8 @@ class Table:
     link: tuple[str, str] | None = None
     readings: list[Reading] = field(default_factory=list)
     children: int = 0
+    free_state: str | None = None  # a two-valued state that updates may set too: no lifecycle, moves check it themselves
+    moves: dict[str, list[str]] = field(default_factory=dict)
 
     def column(self, words: Words) -> str | None:
         """The name of the field with these words."""
@@ -83,7 +85,7 @@ class Tables:
     def __init__(self, server: str, style: str, readings: Sequence[Reading], tools: dict[str, ToolLike]) -> None:
         self.server, self.style, self.tools = server, style, tools
         self.by_noun: dict[Words, Table] = {}
-        self.readings = [r for r in readings if r.kind != "none"]
+        self.readings = _apart([r for r in readings if r.kind != "none"])
         self.links: dict[tuple[Words, Words], Table] = {}
         for r in self.readings:
             if r.kind not in ("relate", "unrelate"):
@@ -153,7 +155,7 @@ class Tables:
             table.singleton = True
         ids = {v: n for v, n in votes.items() if v[0] in ID_TAILS}
         names = {v: n for v, n in votes.items() if v[0] not in ID_TAILS}
-        if not ids and names and all(created):
+        if names and all(created) and sum(names.values()) > 2 * sum(ids.values()):
             (tail, _, _), _count = min(names.items(), key=lambda kv: (-kv[1], kv[0]))
             table.natural = True
             table.key = styled((tail,), self.style)
@@ -210,10 +212,23 @@ class Tables:
         if existing is not None:
             return None
         spec: dict[str, Any] = {"type": "ref", "to": target.name, "on_delete": "cascade" if hard else "clear"}
-        if not hard or target is own:
+        if not hard or target is own or self._hangs_on(target, own):  # a cascade never runs in a circle
             spec |= {"null": 0.25, "on_delete": "clear"}
         target.children += 1
         return own.add(words, spec, self.style)
+
+    def _hangs_on(self, child: Table, root: Table) -> bool:
+        """Whether rows of `child` go when rows of `root` go."""
+        names = {t.name: t for t in self.by_noun.values()}
+        todo, seen = [child.name], set()
+        while todo:
+            name = todo.pop()
+            if name == root.name:
+                return True
+            if name not in seen:
+                seen.add(name)
+                todo += [s["to"] for _, s in names[name].fields.values() if s["type"] == "ref" and s["on_delete"] == "cascade"]
+        return False
 
     def _fields(self, r: Reading, passing: str) -> None:
         if r.kind in ("relate", "unrelate"):
@@ -239,7 +254,7 @@ class Tables:
 
     def bind_field(self, own: Table, r: Reading, b: Bound, writes: bool) -> str | None:
         """The field of `own` that an argument fills or filters by; made where it is plausible, else None."""
-        if b.noun and b.noun in self.by_noun and not self.by_noun[b.noun].singleton and not self.by_noun[b.noun].link:
+        if b.noun and b.noun in self.by_noun and (b.tail in ID_TAILS or self.by_noun[b.noun].natural or b.compare == "in") and not self.by_noun[b.noun].singleton and not self.by_noun[b.noun].link:
             return self._bind_ref(own, b)
         words = base_words(b.field or b.arg.words, r.entity, r.facet)
         existing = own.column(words)
@@ -261,10 +276,6 @@ class Tables:
             items = dict(arg.schema.get("items") or {})
             if items.get("type") not in ("string", "integer"):
                 return None
-            from dataclasses import replace
-
-            from synth.worlds.lift.words import singular
-
             words = (*words[:-1], singular(words[-1]))
             if own.column(words) is not None:
                 return own.column(words)
@@ -375,12 +386,28 @@ class Tables:
         writable = any(b.role == "field" and t.column(base_words(b.field, r.entity, r.facet)) == state for r in t.readings if r.kind in ("update", "upsert") for b in r.roles)
         for s in states:
             table.setdefault(s, [])
-            if writable:
-                table[s] += [x for x in states if x != s and x not in table[s]]
+        if writable:
+            if len(states) < 3:
+                t.free_state = state
+            else:
+                last = states[-1]
+                for s in states:
+                    table[s] += [x for x in states if x != s and x not in table[s] and (s, x) != (last, states[-2])]
+                if states[-2] in table[last] and len({r.verb for r in moves}) < len(states):
+                    table[last].remove(states[-2])
         order = [s for s in table if table[s]] + [s for s in table if not table[s]]
         at = norm_of(t, state)
         t.fields[at] = (state, {"type": "enum", "of": states})
+        if t.free_state:
+            t.moves = table
+            return
         t.lifecycle = {"field": state, "moves": {s: table[s] for s in order}, "start": order[0]}
+
+
+def _apart(readings: list[Reading]) -> list[Reading]:
+    """One-row readings of a noun that also has rows with keys get a table of their own: the current one."""
+    keyed = {r.entity for r in readings if r.kind not in ("singleton", "setting")}
+    return [replace(r, entity=("current", *r.entity)) if r.kind in ("singleton", "setting") and r.entity in keyed else r for r in readings]
 
 
 def norm_of(t: Table, name: str) -> str:
@@ -435,7 +462,7 @@ def _label(t: Table) -> str | None:
     for word in LABELS:
         if word in texts:
             return texts[word]
-    return next((n for k, n in texts.items() if k.endswith(("_name", "_title"))), None)
+    return next((texts[k] for k in ("first_name", "given_name", "file_name", "short_name", "long_name") if k in texts), None)
 
 
 def _filterable(arg: Arg, words: Words) -> bool:
@@ -453,11 +480,10 @@ def _filterable(arg: Arg, words: Words) -> bool:
 def _natural_gen(tail: str, noun: Words) -> dict[str, Any]:
     gen = {"path": "path", "slug": "slug", "email": "email", "domain": "domain_name", "username": "username", "hostname": "hostname", "login": "username",
            "symbol": "ticker", "code": "sku", "address": "ip", "url": "url", "uri": "url", "tag": "tag", "title": "title", "filename": "file_name",
-           "key": "slug", "handle": "username"}.get(tail)  # fmt: skip
+           "key": "slug", "handle": "username", "mac": "mac", "mac_address": "mac", "ip": "ip", "file_path": "path"}.get(tail)  # fmt: skip
     if gen is None:
-        usual = usual_fields(noun)
-        first = next(iter(usual.values()))
-        gen = first["gen"] if isinstance(first, dict) and first.get("type") == "text" and first.get("gen") not in ("sentence", "comment", "message") and is_special(noun) else "slug"
+        named = usual_fields(noun).get("name", {})
+        gen = str(named.get("gen", "slug")) if is_special(noun) else "slug"
     return {"gen": gen}
 
 

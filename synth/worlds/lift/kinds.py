@@ -6,10 +6,11 @@ from synth.worlds.lift import lexicon as lx
 from synth.worlds.lift.opening import Arg
 from synth.worlds.lift.read import READ_KINDS, SOURCES, THRESHOLD, Bound, Context, Draft, NotLifted, Reading, Words
 from synth.worlds.lift.roles import KeyArg, is_context, is_person, is_query, matches, paging_role, time_bound
-from synth.worlds.lift.words import is_plural, singular_phrase
+from synth.worlds.lift.words import is_plural, singular_phrase, split
 
 _CODE_ARGS = frozenset("sql code script command cmd commands javascript python_code expression statement cypher graphql promql logql kql shell_command".split())
 _ACTION_ARGS = frozenset("action operation command op method sub_command subcommand action_type".split())
+_CURRENT = frozenset("current my me own default primary active".split())
 _FLAG_VERBS = frozenset("star unstar follow unfollow like unlike subscribe unsubscribe join leave favorite unfavorite watch unwatch".split())
 
 
@@ -50,6 +51,8 @@ def _screen(d: Draft, context: Context) -> None:
         raise NotLifted(lx.NOT_LIFTED[verb])  # type: ignore[arg-type]
     if not d.entity:
         raise NotLifted("no_noun")
+    if d.entity[-1] in ("many", "bulk", "batch", "all", "multiple") or (d.entity[0] == "bulk" and len(d.entity) > 1):
+        raise NotLifted("batch")
     if len(d.entity) > 5:
         raise NotLifted("unsure", "long noun phrase")
     record = d.entity in context.written
@@ -155,7 +158,7 @@ def _read(d: Draft, context: Context) -> tuple[str, list[Bound], Words]:
         return ("search" if required_query else "list"), _bind(d, context, "list"), ()
     if any(a.required and not is_context(a, True) for a in d.args):
         raise NotLifted("no_key", "required parameter is no key")
-    if d.entity[-1] in lx.SINGLETONS or d.entity in context.written:
+    if d.entity[-1] in lx.SINGLETONS or d.entity in context.written or _CURRENT & set(split(d.tool.name)):
         return "singleton", _bind(d, context, "get"), ()
     raise NotLifted("no_key", "get without a key")
 
@@ -208,6 +211,9 @@ def _facet(d: Draft, context: Context) -> bool:
             d.others = [o for o in d.others if o is not k]
             d.doubt(0.05, "facet")
             return True
+    if d.parts.verb in lx.GET and not d.plural and _owner_by_prefix(d, context):
+        d.doubt(0.15, "part of the row that the key names")
+        return True
     single = [k for k in d.others if k.arg.required and not k.many]
     if len(single) == 1 and len(d.entity) == 1 and d.entity[0] in lx.FACETS and d.entity not in context.nouns.known:
         target = context.nouns.resolve(single[0].noun) or single[0].noun
@@ -246,7 +252,7 @@ def _create(d: Draft, context: Context) -> tuple[str, list[Bound], Words]:
     if d.parts.verb not in ("create", "add", "insert", "new", "register", "post", "define"):
         d.doubt(0.1, f"{d.parts.verb} read as create")
         if d.parts.verb in ("write", "append", "push", "initiate", "allocate", "setup", "issue", "order", "open", "plan"):
-            d.doubt(0.1, "verb rarely creates")
+            d.doubt(0.1 if d.entity in context.written and d.entity in context.nouns.known and d.parts.verb not in ("write", "append") else 0.35, "verb rarely creates")
     return "create", _bind(d, context, "create"), ()
 
 
@@ -254,12 +260,12 @@ def _update(d: Draft, context: Context) -> tuple[str, list[Bound], Words]:
     verb = d.parts.verb
     if d.own is None:
         _owner_by_prefix(d, context)
-    if d.own is None or not d.own.arg.required:
+    if d.own is None or not (d.own.arg.required or _only_way(d)):
         if _required_many(d):
             raise NotLifted("batch")
         if not [k for k in d.others if k.arg.required] and _payload(d) and (d.entity[-1] in lx.SINGLETONS or (verb in ("set", "update") and d.own is None and not d.plural)):
             if d.entity[-1] not in lx.SINGLETONS:
-                d.doubt(0.3, "update without a key")
+                d.doubt(0.4, "update without a key")
             d.own = None
             return "setting", _bind(d, context, "update"), ()
         if d.own is None or not _payload(d):
@@ -270,17 +276,27 @@ def _update(d: Draft, context: Context) -> tuple[str, list[Bound], Words]:
     return "update", _bind(d, context, "update"), ()
 
 
-def _owner_by_prefix(d: Draft, context: Context) -> None:
+def _only_way(d: Draft) -> bool:
+    """Whether an own key that the schema calls optional is how rows are named all the same."""
+    return d.own is not None and d.own.tail in lx.KEY_TAILS and not any(k.arg.required for k in d.keys)
+
+
+def _owner_by_prefix(d: Draft, context: Context) -> bool:
     """`set_card_due_date(card_id, date)`: the key names the front of the noun phrase, the rest is a field."""
-    for k in d.others:
-        if not k.arg.required or k.many:
-            continue
+    setter = d.parts.verb in ("set", "configure", "change", "toggle", "adjust")
+    for k in sorted((k for k in d.others if k.arg.required and not k.many), key=lambda k: -len(k.noun)):
         target = context.nouns.resolve(k.noun) or k.noun
-        if d.entity[: len(k.noun)] == k.noun and d.entity not in context.nouns.known:
-            d.facet, d.entity, d.own = d.entity[len(k.noun) :], target, k
-            d.others = [o for o in d.others if o is not k]
-            d.doubt(0.05, "row by the front of the noun")
-            return
+        for size in range(len(d.entity) - 1, 0, -1):
+            front = d.entity[:size]
+            if (front == target or front == k.noun or (front[-len(k.noun) :] == k.noun and (front in context.nouns.known or len(k.noun) == 1))) and (
+                setter or d.entity not in context.nouns.known or d.parts.verb in lx.GET
+            ):
+                d.facet, d.entity, d.own = d.entity[size:], target if front in (target, k.noun) else front, k
+                d.others = [o for o in d.others if o is not k]
+                d.doubt(0.05, "row by the front of the noun")
+                return True
+    if d.parts.verb in lx.GET:
+        return False
     single = [k for k in d.others if k.arg.required and not k.many]
     names = {a.flat for a in d.args}
     if len(single) == 1 and ("_".join(d.entity) in names or d.entity[-1] in names | {"status", "name"}):
@@ -288,12 +304,14 @@ def _owner_by_prefix(d: Draft, context: Context) -> None:
         d.facet, d.entity, d.own = d.entity, target, single[0]
         d.others = []
         d.doubt(0.1, "the noun is a field")
+        return True
+    return False
 
 
 def _delete(d: Draft, context: Context) -> tuple[str, list[Bound], Words]:
     if any(k.many and k.arg.required for k in d.keys) or (d.plural and d.own is None):
         raise NotLifted("batch")
-    if d.own is None or not d.own.arg.required:
+    if d.own is None or not (d.own.arg.required or _only_way(d)):
         raise NotLifted("no_key", "delete without own key")
     return "delete", _bind(d, context, "delete"), ()
 
@@ -301,7 +319,7 @@ def _delete(d: Draft, context: Context) -> tuple[str, list[Bound], Words]:
 def _move(d: Draft, context: Context) -> tuple[str, list[Bound], Words]:
     if any(k.many and k.arg.required for k in d.keys):
         raise NotLifted("batch")
-    if d.own is None or not d.own.arg.required:
+    if d.own is None or not (d.own.arg.required or _only_way(d)):
         verb = d.parts.verb
         if verb == "start" or verb == "complete" or d.plural:
             raise NotLifted("job" if verb == "start" else "no_key")
@@ -364,6 +382,14 @@ def _link(d: Draft, context: Context) -> tuple[str, list[Bound], Words] | None:
     nouns = [context.nouns.resolve(k.noun) or k.noun if not k.bare else d.entity for k in keys]
     if needed or len(set(nouns)) < 2:
         return None
+    if verb in ("delete",) and not d.parts.parents:
+        return None
+    if d.own is None and verb in ("add", "remove") and not d.plural and len(keys) == 2 and _added(d, context):
+        left, right = keys[0], keys[1]
+        bound = _bind(d, context, "create", skip={left.arg.name, right.arg.name})
+        bound += [Bound(left.arg, "left", nouns[0], left.tail), Bound(right.arg, "right", nouns[1], right.tail)]
+        d.entity = nouns[0]
+        return ("relate" if verb == "add" else "unrelate"), bound, nouns[1]
     left, right = keys[-1], keys[0]
     if d.own is not None and d.own.arg.required:
         right = d.own
@@ -406,7 +432,7 @@ def _bind(d: Draft, context: Context, mode: str, skip: set[str] | None = None) -
             role = "filter" if many_rows else "natural" if mode == "create" else "key"
             out.append(Bound(a, role, d.entity, d.own.tail, field=("<key>",)))
             continue
-        if is_context(a, reads):
+        if is_context(a, reads) and not (a.required and a.name in keyed and a.flat in ("request_id", "session_id", "agent_id")):
             out.append(Bound(a, "ignored"))
             continue
         if not reads and a.flat in lx.CONFIRM and a.type == "boolean":
@@ -484,6 +510,8 @@ def _bind_value(a: Arg, mode: str, many_rows: bool) -> Bound:
 def _contradictions(d: Draft, kind: str, bound: list[Bound], context: Context) -> None:
     hint = d.tool.annotations.get("readOnlyHint")
     reads = kind in READ_KINDS
+    if any(a.opaque for a in d.args) and not any(b.role not in ("ignored", "payload", "confirm") for b in bound):
+        raise NotLifted("opaque")
     if hint is True and not reads:
         raise NotLifted("contradiction", f"read-only {kind}")
     if hint is False and reads and d.tool.annotations.get("destructiveHint") is True:

@@ -79,6 +79,8 @@ TRANSITIONS: dict[str, tuple[str, tuple[str, ...], str]] = {
     "pause": ("paused", ("running",), "stopped"),
     "resume": ("running", ("paused",), "stopped"),
     "unpause": ("running", ("paused",), "stopped"),
+    "retry": ("running", ("failed",), "stopped"),
+    "rerun": ("running", ("failed", "completed"), "stopped"),
     "enable": ("enabled", ("disabled",), "enabled"),
     "disable": ("disabled", ("enabled",), "enabled"),
     "mute": ("muted", ("active",), "muted"),
@@ -149,7 +151,7 @@ FACETS = _words(
     "notes field fields parent owner lifecycle schedule thumbnail values label labels tags"
 )
 PLURAL_ONLY = _words("settings preferences statistics details analytics news status access dns address business series process class bus os https tls ios aws kubernetes sms "
-                     "analysis basis redis s3 cors canvas alias corpus bonus campus census virus lens axis gas js css express sales goods")
+                     "analysis basis redis s3 cors canvas alias corpus bonus campus census virus lens axis gas js css express sales goods cosmos postgres kubernetes atlas windows nodes_js jenkins")
 
 # --- parameters -------------------------------------------------------------------------------------------------------
 KEY_TAILS = _words("id uuid sid gid uid iid guid key slug number identifier ref handle arn oid pk urn identity")
@@ -163,7 +165,7 @@ PAGING: dict[str, str] = {
     **dict.fromkeys("cursor page_token next_token after starting_after skiptoken skip_token continuation_token marker next_cursor pagetoken "
                     "next_page_token start_cursor pagination_token page_cursor continuation end_cursor after_cursor nextpagetoken "
                     "exclusive_start_key starting_token sync_token next_page bookmark scroll_id".split(), "cursor"),
-    **dict.fromkeys("sort sort_by order_by orderby sortby sort_field sort_key ordering orderingfield order_by_field sortfield".split(), "sort"),
+    **dict.fromkeys("sort sort_by order_by orderby sortby sort_field sort_key ordering orderingfield order_by_field sortfield sorting sorts sort_criteria sort_fields order_bys sort_model".split(), "sort"),
     **dict.fromkeys("order sort_order sort_direction direction sort_dir order_direction sortorder orderdirection order_dir ascending descending".split(), "order"),
     **dict.fromkeys("fields select projection opt_fields attributes properties columns return_fields selected_fields output_fields include_fields".split(), "projection"),
 }

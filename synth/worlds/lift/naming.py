@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from synth.worlds.lift import lexicon as lx
 from synth.worlds.lift.words import is_plural, split
@@ -29,6 +29,7 @@ class NameParts:
     particle: str = ""
     verb_or: str = ""  # `create_or_update`: the second verb
     guessed: bool = False  # no verb stood in the name
+    last: bool = False  # the verb stood at the end
 
 
 def common_prefix(names: Sequence[Words]) -> Words:
@@ -49,7 +50,7 @@ def common_prefix(names: Sequence[Words]) -> Words:
 
 def verbs_end(names: Sequence[Words]) -> bool:
     """Whether the server's names end with their verb."""
-    lead = sum(1 for n in names if len(n) > 1 and n[0] in lx.PLAIN)
+    lead = sum(1 for n in names if len(n) > 1 and (n[0] in lx.PLAIN or (len(n) > 2 and n[1] in lx.PLAIN)))
     end = sum(1 for n in names if len(n) > 1 and n[-1] in lx.PLAIN)
     return end > lead
 
@@ -67,10 +68,12 @@ def _find_verb(words: Words, ends: bool, segments: Sequence[Words]) -> int | Non
     position = 0
     for segment in segments[:-1]:  # a verb that leads a later segment: shop_createOrder, lb_get_firewall_rule
         position += len(segment)
+        if position < last and words[position] in lx.NOUNISH | {"list"} and words[position + 1] in lx.PLAIN:
+            continue  # nc_shopping_list_get_list
         if position <= last and _is_verb(words[position], strict=words[position] not in lx.PLAIN and last > position + 3):
             return position
     for i in range(1, last):
-        if _is_verb(words[i], strict=True):
+        if _is_verb(words[i], strict=True) and words[i + 1] not in lx.PLAIN:
             return i
     if last > 0 and _is_verb(words[last], strict=False):
         return last
@@ -107,10 +110,20 @@ def parse_names(names: Sequence[str]) -> dict[str, NameParts]:
     prefix = common_prefix([w for w in words.values() if w])
     cut = {n: (w[len(prefix) :] if w[: len(prefix)] == prefix and len(w) > len(prefix) else w) for n, w in words.items()}
     ends = verbs_end([w for w in cut.values() if w])
-    return {n: _parse(n, cut[n], ends, len(words[n]) - len(cut[n])) for n in names}
+    areas = _areas(list(cut.values()))
+    return {n: _parse(n, cut[n], ends, len(words[n]) - len(cut[n]), areas) for n in names}
 
 
-def _parse(name: str, words: Words, ends: bool, dropped: int) -> NameParts:
+def _areas(names: Sequence[Words]) -> frozenset[str]:
+    """First words that stand before at least three different nouns: areas of the server, not part of a noun."""
+    after: dict[str, set[str]] = {}
+    for n in names:
+        if len(n) > 2 and n[0] not in lx.PLAIN:
+            after.setdefault(n[0], set()).add(n[1])
+    return frozenset(w for w, seconds in after.items() if len(seconds - lx.VERBS) >= 3)
+
+
+def _parse(name: str, words: Words, ends: bool, dropped: int, areas: frozenset[str]) -> NameParts:
     if not words:
         return NameParts((), "", (), guessed=True)
     words = tuple(re.sub(r"(?<=[a-z])[0-9]{1,2}$", "", w) if len(w) > 5 else w for w in words)
@@ -122,11 +135,9 @@ def _parse(name: str, words: Words, ends: bool, dropped: int) -> NameParts:
     if at == len(words) - 1 and at > 0:  # noun first
         noun = words[:at]
         namespace: Words = ()
-        if len(segments) > 2 and len(noun) > 1 and len(segments[0]) < len(noun):
-            namespace, noun = segments[0], noun[len(segments[0]) :]
-        elif len(noun) > 1 and len(segments) == 2 and len(segments[0]) < len(noun) and segments[0] != noun:
-            namespace, noun = segments[0], noun[len(segments[0]) :]
-        return _with_parents(namespace, verb, noun)
+        if len(noun) > 1 and noun[0] in areas:
+            namespace, noun = noun[:1], noun[1:]
+        return replace(_with_parents(namespace, verb, noun), last=True)
     namespace, rest, second = words[:at], words[at + 1 :], ""
     if len(rest) > 1 and rest[0] in ("or", "and") and rest[1] in lx.VERBS:
         second, rest = rest[1], rest[2:]

@@ -17,7 +17,7 @@ from synth.worlds.lift.words import split
 
 MAX_ARGUMENTS = 60
 _KEEP = ("type", "enum", "const", "format", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems")
-_PAYLOAD_TAIL = frozenset("data fields input body payload params request attributes properties details spec updates changes settings config json object record options resource item".split())  # noqa: E501
+_PAYLOAD_TAIL = frozenset("data fields input body payload params request attributes properties details spec updates changes settings config json object record options resource item update create dto patch model definition".split())  # noqa: E501
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +185,7 @@ class Opener:
                 props[name] = self.reduce(inner, depth + 1)
             out["type"] = "object"
             out["properties"] = props
-            needed = [n for n in node.get("required") or [] if n in props]
+            needed = list(dict.fromkeys(n for n in node.get("required") or [] if n in props))
             if needed:
                 out["required"] = needed
         return out

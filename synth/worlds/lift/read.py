@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol
 from synth.worlds.lift import lexicon as lx
 from synth.worlds.lift.naming import NameParts, Words, parse_names
 from synth.worlds.lift.opening import Arg, open_arguments
-from synth.worlds.lift.roles import KeyArg, Nouns, key_of, matches
+from synth.worlds.lift.roles import KeyArg, Nouns, is_person, key_of, matches
 from synth.worlds.lift.words import is_plural, singular_phrase
 
 Reason = Literal[
@@ -26,7 +26,7 @@ READ_KINDS = frozenset({"get", "list", "search", "aggregate", "exists", "singlet
 # data sources and machines: there a noun counts as a record only where some tool of the server writes it
 SOURCES = frozenset(
     """finance-markets weather science-gov data-science web-search maps browser science-research translation sports finance-crypto
-    dev-mobile math search reference news healthcare-bio observability security""".split()
+    dev-mobile math search reference news""".split()
 )
 THRESHOLD = 0.6
 
@@ -147,6 +147,8 @@ def _context(server: str, category: str, drafts: list[Draft]) -> Context:
             continue
         if d.parts.verb in _SEEN and noun[-1] not in lx.FACETS | lx.SERIES_HEADS and len(noun) <= 4:
             known.append(noun)
+        if category in SOURCES and d.parts.verb not in lx.PLAIN:
+            continue
         if d.parts.verb in _WRITES and d.tool.annotations.get("readOnlyHint") is not True:
             written.add(noun)
     nouns = Nouns(known)
@@ -169,6 +171,10 @@ def _learn_aliases(drafts: list[Draft], nouns: Nouns) -> None:
         if len(keys) != 1 or keys[0].bare or keys[0].tail == "name":
             continue
         said = keys[0].noun
+        if len(said) > 1 and "".join(w[0] for w in said) == noun[-1] and len(noun) == 1:
+            if said in nouns.known:
+                nouns.alias.setdefault(noun, said)  # tgw: the transit gateway
+            continue
         if said not in nouns.known and not matches(said, noun, nouns) and not (set(said) & {"user", "account", "project", "team", "organization", "workspace"}):
             nouns.alias.setdefault(said, noun)
 
@@ -176,8 +182,10 @@ def _learn_aliases(drafts: list[Draft], nouns: Nouns) -> None:
 def _with_keys(d: Draft, context: Context) -> Draft:
     """Entity and keys of a draft: own key, keys of other rows."""
     noun = noun_of(d.parts)
-    d.plural = bool(d.parts.noun) and is_plural(d.parts.noun[-1])
+    d.plural = bool(d.parts.noun) and is_plural(d.parts.noun[-1]) and not (d.parts.last and d.parts.verb not in lx.LIST and any(a.required for a in d.args))
     nouns = context.nouns
+    noun = _plain(noun, d.parts, context)
+    noun = _without_parent(noun, d, nouns)
     d.keys = [k for a in d.args if (k := key_of(a, nouns)) is not None]
     if not noun:  # get(note_id): the key says what
         said = [k for k in d.keys if k.arg.required and not k.bare]
@@ -196,14 +204,56 @@ def _with_keys(d: Draft, context: Context) -> Draft:
         d.own = own[0]
     elif bare and not (d.parts.particle in ("of", "for", "in") and d.plural) and not (d.plural and prefixed):
         d.own = bare[0]
-    if d.own is None and d.parts.verb in _NAMED:
-        names = [a for a in d.args if a.required and a.type == "string" and a.flat in _NAMES and not a.enum]
+    if d.own is None and d.parts.verb in _NAMED and not (d.parts.verb in lx.UPDATE and any(k.arg.required for k in d.keys)):
+        persons = is_person(d.entity) or bool(d.entity) and d.entity[-1] in ("account", "domain", "host", "site", "website", "zone", "customer", "contact", "subscriber")
+        names = [
+            a for a in d.args
+            if a.required and a.type == "string" and a.flat in _NAMES and not a.enum and (persons or a.flat not in ("username", "email", "login", "hostname", "domain"))
+        ]  # fmt: skip
         if len(names) == 1 and names[0].flat not in [k.arg.flat for k in d.keys]:
             d.own = KeyArg(names[0], (), names[0].flat.split("_")[-1])
             d.keys.append(d.own)
     d.others = [k for k in d.keys if k is not d.own and not k.bare]
+    if d.own is None and d.parts.verb in _NAMED and not d.plural:
+        strange = [k for k in d.others if k.arg.required and not k.many and k.tail in lx.KEY_TAILS and nouns.resolve(k.noun) is None and not set(k.noun) & _OUTER]
+        rest = [k for k in d.others if k.arg.required and not k.many and k not in strange]
+        if len(strange) == 1 and (rest or (d.entity in nouns.known and d.entity[: len(strange[0].noun)] != strange[0].noun)):
+            d.own = strange[0]
+            d.others = [k for k in d.others if k is not d.own]
+            d.doubt(0.1, "the key of no other noun")
     return d
 
 
-_NAMES = frozenset("name path slug email domain username hostname login symbol code address file_path filename key tag title".split())
+_ADJECTIVES = frozenset({("external",), ("primary",), ("one",), ("single",), ("detail",), ("new",), ("current",)})
+_OUTER = frozenset("organization org account tenant workspace team user customer site company project drive enterprise subscription resource".split())
+_VIEWS = frozenset("upcoming recent active latest favorite archived pending deleted trashed assigned open closed new public private published popular unread".split())
+
+
+def _plain(noun: Words, parts: NameParts, context: Context) -> Words:
+    """Without the server's own name and without a view (`upcoming events` are events)."""
+    if noun in _ADJECTIVES and parts.namespace:
+        return singular_phrase(parts.namespace[-1:])
+    while len(noun) > 1 and (noun[0] in context.server.split("-") or (noun[0] in _VIEWS and (noun[1:] in context.nouns.known or noun[0] == "new"))):
+        noun = noun[1:]
+    return noun
+
+
+def _without_parent(noun: Words, d: Draft, nouns: Nouns) -> Words:
+    """`group milestone issue` with keys of group and milestone is an issue: the parents stand in front."""
+    if len(noun) < 2 or noun[-1] in lx.FACETS:
+        return noun
+    said = {k.noun for a in d.args if a.required and (k := key_of(a, nouns)) is not None and not k.bare}
+    out = noun
+    grown = True
+    while grown:
+        grown = False
+        for front in sorted(said, key=lambda n: (-len(n), n)):
+            rest = out[len(front) :]
+            if out[: len(front)] == front and rest and rest in nouns.known and rest != front:
+                out, grown = rest, True
+                break
+    return out
+
+
+_NAMES = frozenset("name path slug email domain username hostname login symbol code address file_path filename key tag title mac mac_address ip ip_address".split())
 _NAMED = lx.GET | lx.DELETE | frozenset(lx.TRANSITIONS) | (lx.UPDATE - {"set", "move", "configure"}) | lx.EXISTS | {"check"}

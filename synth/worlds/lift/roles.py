@@ -91,11 +91,13 @@ def key_of(arg: Arg, nouns: Nouns) -> KeyArg | None:
     last = words[-1]
     if last in ("ids", "uuids"):
         return KeyArg(arg, _noun(words[:-1]), "id", many=True)
-    if last in lx.KEY_TAILS and not (last in ("number", "code", "ref", "handle") and len(words) == 1):
+    if last in lx.KEY_TAILS and not (last in ("number", "code", "ref", "handle") and len(words) == 1 and not (last == "number" and arg.required and arg.type == "integer")):
         if last == "number" and words[:-1] and nouns.resolve(_noun(words[:-1])) is None:
             return None
         if last in ("key", "identity", "ref", "handle") and len(words) > 1 and nouns.resolve(_noun(words[:-1])) is None and not arg.required:
             return None
+        if arg.required and last == "id" and words[:-1] in (("request",), ("session",)):
+            return KeyArg(arg, _noun(words[:-1]), last)
         if words[0] in ("api", "access", "secret", "private", "public", "session", "request", "idempotency", "correlation") and last in ("key", "id"):
             return None if nouns.resolve(_noun(words[:-1])) is None else KeyArg(arg, _noun(words[:-1]), last)
         return KeyArg(arg, _noun(words[:-1]), last)

@@ -34,7 +34,7 @@ class ToolBuilder:
                     params[name] = p
                 continue
             p = self.param(own, r, b, params)
-            if b.arg.required:
+            if b.arg.required or (b.role == "key" and p["role"] == "key"):
                 p["required"] = True
             if list(b.arg.at) != [b.arg.name]:
                 p["at"] = list(b.arg.at)
@@ -45,6 +45,8 @@ class ToolBuilder:
             spec = own.spec(p["field"]) if p.get("field") else None
             if spec is not None and spec["type"] == "ref":
                 touched.add(spec["to"])
+            elif spec is not None and str(spec.get("of", "")).startswith("ref "):
+                touched.add(str(spec["of"])[4:])
         tool: dict[str, Any] = {"op": self.op(r, own), "of": own.name, "params": params, "source": r.tool}
         self.details(tool, r, own, params)
         return own, tool, touched
@@ -53,6 +55,8 @@ class ToolBuilder:
         if r.kind == "singleton":
             return "setting"
         if r.kind == "flag" or (r.kind == "move" and is_flag(r, own)):
+            return "update"
+        if r.kind == "move" and own.lifecycle is None:
             return "update"
         if own.singleton and r.kind in ("get", "update", "list"):
             return "setting"
@@ -234,8 +238,19 @@ class ToolBuilder:
             name, value = flag_of(r)
             column = own.add((name,), {"type": "bool", "p": 0.5, "set_by": "system"}, self.style)
             tool["init"] = {column: value}
+        elif r.kind == "move" and own.free_state is not None:
+            goal = member(transition(r)[0], list(own.moves))
+            sources = [s for s, targets in own.moves.items() if goal in targets]
+            tool["init"] = {own.free_state: f"'{goal}'"}
+            tool["require"] = [{"that": f"it['{own.free_state}'] in [" + ", ".join(f"'{s}'" for s in sources) + "]", "else": "wrong_state"}]
         if tool["op"] in ("list", "search"):
             self.listing(tool, own, params)
+        if r.kind == "get" and r.facet and not own.singleton:
+            part = own.column(r.facet)
+            if part is None and len(r.facet) <= 2 and r.facet[-1] not in ("settings", "setting", "details", "config", "configuration", "profile", "info"):
+                part = own.add(r.facet, {"type": "text", "null": 0.2}, self.style)
+            if part is not None:
+                tool["shows"] = [own.key, part]
         if tool["op"] in ("relate", "unrelate"):
             sides = [p["field"] for b, p in ((b, params[b.arg.name]) for b in r.roles if b.role in ("left", "right"))]
             tool["left"], tool["right"] = sides
