@@ -1,0 +1,216 @@
+"""One evolved world per ordinal: which parent, which domain, which operators, and the guards at the end.
+
+Everything is decided by (seed, ordinal) and the list of parents. Parents, domains and operators are taken in turn from
+shuffled rounds, so that each is used about as often as any other (drawing by inverse use, without shared state).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from synth.errors import SpecError
+from synth.records import Split, WorldRow, make_id, rng_for
+from synth.worlds.evolve import grow, reshape
+from synth.worlds.evolve.describe import draw_habits
+from synth.worlds.evolve.draft import Draft, read_world
+from synth.worlds.evolve.render import Renderer
+from synth.worlds.evolve.repair import repair
+from synth.worlds.evolve.style import case_of, draw_style
+from synth.worlds.evolve.transplant import transplant
+from synth.worlds.spec import World
+from tools_catalog.taxonomy import Domain, Taxonomy
+
+MAX_DEPTH = 4  # generations from a lifted world
+MIN_TOOLS = 4
+MAX_TOOLS = 16
+_GRAFT_EVERY = 7
+
+Operator = Callable[[Draft, random.Random], bool]
+OPERATORS: dict[str, Operator] = {
+    "extend_lifecycle": grow.extend_lifecycle,
+    "enrich_parameters": reshape.enrich,
+    "restructure_payload": reshape.restructure,
+    "split": reshape.split,
+    "merge": reshape.merge,
+    "change_keying": reshape.change_keying,
+    "add_rule": reshape.add_rule,
+}
+TURN = (*OPERATORS, "add_entity", "restyle", "add_rule", "enrich_parameters")  # one round
+
+
+@dataclass(frozen=True)
+class Evolved:
+    """A grown world with where it came from. `parents` are world ids."""
+
+    world: World
+    split: Split
+    parents: list[str]
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """Why an ordinal gave no world."""
+
+    reason: str
+    detail: str = ""
+    parent_id: str = ""
+
+
+def evolve(
+    ordinal: int, seed: int, parents: Sequence[WorldRow], taxonomy: Taxonomy, split_of_domain: Callable[[str], Split]
+) -> Evolved | Rejected:
+    """The `ordinal`-th evolved world. Same arguments, same world."""
+    rows = pick_parents(ordinal, seed, parents)
+    if not rows:
+        return Rejected("no_parent", f"none of {len(parents)} worlds has {MIN_TOOLS} tools and depth to spare")
+    first = rows[0]
+    domain = _domain(ordinal, seed, first, taxonomy, split_of_domain)
+    if domain is None:
+        return Rejected("no_domain", f"the taxonomy has no domain in the {first.split} split", first.world_id)
+    rng = rng_for("evolve", seed, ordinal)
+    draft = read_world(_load(first))
+    names = list(_load(first).tools)
+    draft.roots = list(dict.fromkeys(first.roots))
+    if not transplant(draft, domain, taxonomy, rng) or not draft.tools:
+        return Rejected("nothing_to_transplant", f"{first.domain} into {domain.name}", first.world_id)
+    draft.operators = [*first.operators, "transplant"]
+    _prepare(draft, rng)
+    styled = _apply(draft, _operators(ordinal, seed, rng), rows, domain, taxonomy, rng)
+    for _ in range(4):
+        if grow.enough(draft) or not grow.add_entity(draft, domain, taxonomy, rng):
+            break
+        draft.operators.append("add_entity")
+        repair(draft, rng)
+    draft.tools = draft.tools[:MAX_TOOLS]
+    repair(draft, rng)
+    refusal = _refused(draft)
+    if refusal:
+        return Rejected(refusal, domain.name, first.world_id)
+    habit = f"{seed}/{ordinal}" if styled else f"{first.server}"
+    style = draw_style(habit, domain.name, None if styled else case_of(names))
+    world_id = make_id("evolved", seed, ordinal, first.world_id, domain.name)
+    try:
+        world = Renderer(draft, style, draw_habits(habit, domain.name), world_id, world_id).world()
+    except SpecError as error:
+        return Rejected("does_not_render", str(error), first.world_id)
+    return Evolved(world, first.split, [r.world_id for r in rows[: 2 if "graft" in draft.operators else 1]])
+
+
+def _prepare(draft: Draft, rng: random.Random) -> None:
+    repair(draft, rng)
+    if rng.random() < 0.75:
+        grow.use_lifecycle(draft, rng)
+    repair(draft, rng)
+
+
+def _apply(
+    draft: Draft, wanted: list[str], rows: list[WorldRow], domain: Domain, taxonomy: Taxonomy, rng: random.Random
+) -> bool:
+    """Apply operators, recording those that changed something. True where the world takes a style of its own."""
+    styled = False
+    for name in wanted:
+        if name == "restyle":
+            done = styled = True
+        elif name == "add_entity":
+            done = grow.add_entity(draft, domain, taxonomy, rng)
+        elif name == "graft":
+            if len(rows) < 2:
+                continue
+            other = read_world(_load(rows[1]))
+            done = grow.graft(draft, other, domain, taxonomy, rng)
+            if done:
+                draft.roots = list(dict.fromkeys([*draft.roots, *rows[1].roots]))
+        else:
+            done = OPERATORS[name](draft, rng)
+        if done:
+            draft.operators.append(name)
+            if name != "restyle":
+                repair(draft, rng)
+    return styled
+
+
+def _operators(ordinal: int, seed: int, rng: random.Random) -> list[str]:
+    """One to four operators besides the transplant, taken in turn; structure first, form after, rules last."""
+    count = rng.choice((1, 2, 2, 3, 3, 4))
+    start = sum(rng_for("count", seed, ordinal - k).randrange(4) for k in range(3)) + ordinal * 3
+    turn = list(TURN)
+    rng_for("turn", seed, start // len(turn)).shuffle(turn)
+    chosen = list(dict.fromkeys(turn[(start + i) % len(turn)] for i in range(count + 2)))[:count]
+    if ordinal % _GRAFT_EVERY == 3:
+        chosen.append("graft")
+    order = [
+        "graft", "add_entity", "extend_lifecycle", "change_keying", "split", "restructure_payload", "enrich_parameters",
+        "add_rule", "merge", "restyle",
+    ]  # fmt: skip
+    return sorted(chosen, key=order.index)
+
+
+def _refused(draft: Draft) -> str:
+    if len(draft.tools) < MIN_TOOLS:
+        return "too_few_tools"
+    if not any(t.op not in ("get", "exists", "list", "search", "aggregate") for t in draft.tools):
+        return "nothing_to_do"
+    return ""
+
+
+def pick_parents(ordinal: int, seed: int, parents: Sequence[WorldRow]) -> list[WorldRow]:
+    """The parents of an ordinal: one, and a second of the same split where one is grafted."""
+    rounds = _eligible(seed, tuple(p.world_id for p in parents), _Rows(parents))
+    if not rounds:
+        return []
+    first = rounds[ordinal % len(rounds)]
+    mates = [p for p in rounds if p.split == first.split and p.world_id != first.world_id]
+    if ordinal % _GRAFT_EVERY != 3 or not mates:
+        return [first]
+    return [first, mates[rng_for("mate", seed, ordinal).randrange(len(mates))]]
+
+
+class _Rows:
+    """Carries the rows past the cache key: equal to any other, because the ids beside it tell them apart."""
+
+    def __init__(self, rows: Sequence[WorldRow]) -> None:
+        self.rows = rows
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Rows)
+
+    def __hash__(self) -> int:
+        return 0
+
+
+@lru_cache(maxsize=8)
+def _eligible(seed: int, ids: tuple[str, ...], rows: _Rows) -> list[WorldRow]:
+    fit = [
+        r for r in rows.rows
+        if r.operators.count("transplant") < MAX_DEPTH and len((r.spec or {}).get("tools", {})) >= MIN_TOOLS
+    ]  # fmt: skip
+    return sorted(fit, key=lambda r: make_id("turn", seed, r.world_id))
+
+
+@lru_cache(maxsize=256)
+def _by_split(seed: int, taxonomy: Taxonomy, split_of: Callable[[str], Split], split: str) -> list[Domain]:
+    fit = [d for d in taxonomy.domains if split_of(d.name) == split]
+    return sorted(fit, key=lambda d: make_id("domain", seed, d.name))
+
+
+def _domain(
+    ordinal: int, seed: int, parent: WorldRow, taxonomy: Taxonomy, split_of: Callable[[str], Split]
+) -> Domain | None:
+    fit = _by_split(seed, taxonomy, split_of, parent.split)
+    others = [d for d in fit if d.name != parent.domain]
+    return others[(ordinal * 7 + ordinal // len(others)) % len(others)] if others else None
+
+
+_loaded: dict[str, World] = {}
+
+
+def _load(row: WorldRow) -> World:
+    found = _loaded.get(row.world_id)
+    if found is None:
+        if len(_loaded) > 512:
+            _loaded.clear()
+        found = _loaded[row.world_id] = World.load(row.spec, row.world_id)
+    return found

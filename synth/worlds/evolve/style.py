@@ -1,0 +1,115 @@
+"""Surface habits of one world: how tools, parameters and results are named. One style per world, never mixed."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Literal
+
+from synth.records import rng_for
+from synth.worlds.infer import words
+
+Case = Literal["snake", "camel", "kebab", "pascal"]
+
+VERBS: dict[str, tuple[str, ...]] = {
+    "get": ("get", "get", "fetch", "retrieve", "show", "read", "describe"),
+    "list": ("list", "list", "get", "fetch", "browse", "query"),
+    "search": ("search", "search", "find", "lookup", "query"),
+    "create": ("create", "create", "add", "new", "register", "make"),
+    "update": ("update", "update", "edit", "modify", "change", "patch"),
+    "delete": ("delete", "delete", "remove", "discard"),
+    "aggregate": ("count", "count", "tally"),
+    "total": ("sum", "total"),
+    "copy": ("duplicate", "copy", "clone"),
+    "exists": ("check", "has", "verify"),
+    "set": ("set", "set", "change", "update"),
+    "assign": ("assign", "set", "change"),
+    "relate": ("link", "add", "attach", "connect"),
+    "unrelate": ("unlink", "remove", "detach", "disconnect"),
+    "send": ("send", "post", "submit"),
+    "choose": ("manage", "handle", "administer"),
+    "by": ("find", "get", "lookup", "resolve"),
+}
+
+
+@dataclass(frozen=True)
+class Style:
+    tools: Case
+    noun_first: bool
+    prefix: str
+    fields: Case  # snake or camel
+    key: str  # "id" or "noun_id"
+    ref_suffix: str  # "" or "_id"
+    item: str  # bare, noun, data
+    items: str  # bare, plural, items, results, data
+    total: str | None
+    next: str
+    span: tuple[str, str]  # names of range bounds, with {f}
+    error_style: Literal["plain", "http", "coded"]
+    seed: int
+
+    def verb(self, kind: str) -> str:
+        options = VERBS[kind]
+        return options[rng_for("verb", self.seed, kind).randrange(len(options))]
+
+    def tool(self, verb: str, noun: str) -> str:
+        parts = f"{noun} {verb}" if self.noun_first else f"{verb} {noun}"
+        return cased(f"{self.prefix} {parts}", self.tools)
+
+    def field(self, name: str, ref: bool = False) -> str:
+        suffix = self.ref_suffix if ref and not name.endswith("_id") else ""
+        return cased(name + suffix, self.fields)
+
+    def key_name(self, noun: str) -> str:
+        return cased("id" if self.key == "id" else f"{noun} id", self.fields)
+
+
+def cased(text: str, case: Case) -> str:
+    parts = [w.lower() for w in words(text.replace("_", " "))] or ["x"]
+    if case == "snake":
+        return "_".join(parts)
+    if case == "kebab":
+        return "-".join(parts)
+    if case == "camel":
+        return parts[0] + "".join(p.capitalize() for p in parts[1:])
+    return "".join(p.capitalize() for p in parts)
+
+
+def case_of(names: list[str]) -> Case:
+    """The naming style most of `names` are written in."""
+    votes = {"kebab": sum("-" in n for n in names), "snake": sum("_" in n for n in names)}
+    votes["camel"] = sum(n[:1].islower() and n != n.lower() and "_" not in n for n in names)
+    votes["pascal"] = sum(n[:1].isupper() for n in names)
+    best = max(("snake", "camel", "kebab", "pascal"), key=lambda c: votes[c])
+    return best  # type: ignore[return-value]
+
+
+def draw_style(key: str, domain: str, tools: Case | None = None) -> Style:
+    """The habits that belong to `key` (a server or world name). `tools` keeps the parent's naming."""
+    rng = rng_for("style", key)
+    case: Case = tools or rng.choices(("snake", "camel", "kebab", "pascal"), (62, 20, 12, 6))[0]
+    fields: Case = "camel" if (case in ("camel", "pascal") and rng.random() < 0.8) or rng.random() < 0.12 else "snake"
+    return Style(
+        tools=case,
+        noun_first=rng.random() < 0.14,
+        prefix=_prefix(domain, rng) if rng.random() < 0.22 else "",
+        fields=fields,
+        key=rng.choice(("id", "noun_id", "noun_id")),
+        ref_suffix=rng.choice(("", "_id", "_id")),
+        item=rng.choice(("bare", "bare", "noun", "data")),
+        items=rng.choice(("bare", "plural", "plural", "items", "results", "data")),
+        total=rng.choice(("total", "count", "total_count", None)),
+        next=rng.choice(("next", "next_page", "next_cursor")),
+        span=rng.choice(
+            (("min_{f}", "max_{f}"), ("{f}_from", "{f}_to"), ("{f}_after", "{f}_before"), ("{f}_gte", "{f}_lte"))
+        ),
+        error_style=rng.choice(("plain", "http", "coded")),
+        seed=rng.getrandbits(32),
+    )
+
+
+def _prefix(domain: str, rng: random.Random) -> str:
+    parts = words(domain)
+    if rng.random() < 0.4 and len(parts) > 1:
+        return "".join(p[0] for p in parts)
+    return parts[0]
