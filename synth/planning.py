@@ -90,7 +90,7 @@ def _slots(
     wanted, tasks = pipeline.stages.shards, pipeline.stages.tasks
     rows_per_task = max(0.05, math.prod(rates[s]["rows_per_slot"] for s in ("tasks", "rollouts", "shards")))
     first = Plan(tasks.part_size, tasks.oversample, wanted.target)
-    opened = sum(part.stop - part.start for part in first.parts(first.next({}, {})))
+    opened = sum(part.stop - part.start for part in first.further([], first.next({}, {})))
     slots = max(opened, math.ceil(sum(wanted.target.values()) / rows_per_task))
     played = round(slots * rates["tasks"]["rows_per_slot"]) * pipeline.stages.rollouts.attempts
     judged = round(played * rates["rollouts"]["rows_per_slot"])

@@ -59,9 +59,11 @@ class PlainLines(Silent):
             return "  " + "  ".join(f"{STAGE_WORDS.get(s, s)} {n:,}" for s, n in self._rows.items())
         if kind == "stage":
             return f"{event['stage']}: {event['kept']} parts kept, {event['to_make']} to make"
+        if kind == "opening":
+            return f"round {event['round']}: {event['slots']:,} task slots in {event['parts']:,} parts"
         if kind == "round":
             accepted = f"{event['accepted']:,} of {event['asked']:,} rows accepted"
-            return f"round {event['round']}: {event['slots']:,} task slots open, {accepted}"
+            return f"round {event['round']}: {accepted}"
         return str(event.get("text", ""))
 
 
@@ -84,19 +86,21 @@ class Rich(Silent):
         if kind == "stage":
             total = event["kept"] + event["to_make"]
             task = self._task(event["stage"])
-            self._bars.update(task, total=total, completed=event["kept"])
+            self._bars.update(task, total=total, completed=event["kept"], rows=event["rows"])
         elif kind == "part":
             task = self._task(event["stage"])
             self._bars.update(task, completed=event["parts"], rows=event["rows_total"])
-        elif kind == "round":
+        elif kind == "opening":
             for stage in ("tasks", "rollouts", "judge"):
-                self._bars.update(self._task(stage), total=event["parts"])
+                self._bars.update(self._task(stage), total=event["parts_open"])
         elif event.get("text"):
             self._bars.console.print(event["text"], markup=False, highlight=False)
 
     def _task(self, stage: str) -> Any:
         if stage not in self._tasks:
-            self._tasks[stage] = self._bars.add_task(STAGE_WORDS.get(stage, stage), total=None, rows=0)
+            self._tasks[stage] = self._bars.add_task(
+                STAGE_WORDS.get(stage, stage), total=1 if stage == "shards" else None, rows=0
+            )
         return self._tasks[stage]
 
     def close(self) -> None:

@@ -41,21 +41,19 @@ class Plan:
     target: Mapping[Kind, int]
     limit: int | None = None  # task slots in all
 
-    def parts(self, opened: Mapping[str, int]) -> list[Part]:
-        """All parts of the kinds opened that far, lowest index first, cut off at the limit."""
-        whole = sorted(
-            (task_part(kind, k, self.part_size) for kind, count in opened.items() for k in range(count)),
-            key=lambda part: part.index,
-        )
+    def further(self, have: list[Part], opened: Mapping[str, int]) -> list[Part]:
+        """The parts of kinds opened that far which are not there yet, lowest index first, cut off at the limit."""
+        there = {part.index for part in have}
+        whole = [task_part(kind, k, self.part_size) for kind, count in opened.items() for k in range(count)]
+        new = sorted((part for part in whole if part.index not in there), key=lambda part: part.index)
         if self.limit is None:
-            return whole
-        left, cut = self.limit, []
-        for part in whole:
-            take = min(left, self.part_size)
+            return new
+        left, cut = self.limit - sum(part.stop - part.start for part in have), []
+        for part in new:
+            take = max(0, min(left, self.part_size))
             if take:
-                cut.append(
-                    Part("tasks", part.index, part.start, part.start + take, {"kinds": part.payload["kinds"][:take]})
-                )
+                kinds = part.payload["kinds"][:take]
+                cut.append(Part("tasks", part.index, part.start, part.start + take, {"kinds": kinds}))
             left -= take
         return cut
 

@@ -99,6 +99,7 @@ class _Run:
             self._waves(stage)
         self.driver.sweep()
         opened: dict[str, int] = {}
+        parts: list[Part] = []
         plan = Plan(
             self.pipeline.stages.tasks.part_size,
             self.pipeline.stages.tasks.oversample,
@@ -106,13 +107,15 @@ class _Run:
             self.options.limit,
         )
         for number in range(1, self.wanted.max_rounds + 1):
-            further = plan.next(opened, self._accepted(plan.parts(opened)))
-            if further == opened or (number > 1 and len(plan.parts(further)) == len(plan.parts(opened))):
+            opened = plan.next(opened, self._accepted(parts))
+            new = plan.further(parts, opened)
+            if not new:
                 break
-            opened = further
-            self.driver.work(plan.parts(opened), then=self._next_part)
-            self._say_round(number, plan.parts(opened))
-        self._settle_extras({part.index for part in plan.parts(opened)})
+            parts += new
+            self._say_opening(number, new, parts)
+            self.driver.work(new, then=self._next_part)
+            self._say_round(number, parts)
+        self._settle_extras({part.index for part in parts})
         self._refuse_if_broken()
         self.driver.work([Part("shards", 0, 0, 1)])
         return self._ended("done")
@@ -175,7 +178,7 @@ class _Run:
         driver, state = self.driver, self.driver.state(stage)
         inputs = driver.base(*SLOW[: SLOW.index(stage)])
         if state.complete and state.extra.get("inputs") == inputs:
-            self.report.event("stage", stage=stage, kept=len(state.parts), to_make=0)
+            self.report.event("stage", stage=stage, kept=len(state.parts), to_make=0, rows=state.count("rows"))
             return
         driver.visible = set()
         waves: list[list[Part]] = driver.modules[stage].waves(driver.context(stage))
@@ -185,7 +188,9 @@ class _Run:
             own = [state.parts[part.index].digest() for part in earlier]
             made_from = {part.index: content_hash([driver.digest(part), own]) for part in wave}
             kept = sum(driver.counts(part, made_from[part.index]) for part in wave)
-            self.report.event("stage", stage=stage, kept=kept + len(earlier), to_make=len(wave) - kept)
+            self.report.event(
+                "stage", stage=stage, kept=kept + len(earlier), to_make=len(wave) - kept, rows=state.count("rows")
+            )
             driver.visible = {part.index for part in earlier}
             self.store.retire(stage, [p.index for p in wave if not driver.counts(p, made_from[p.index])])
             driver.work(wave, digest=lambda part, made_from=made_from: made_from[part.index])  # type: ignore[misc]
@@ -212,6 +217,10 @@ class _Run:
                     self._candidates[key] = shards.candidates(inputs, part.index)
                 found += self._candidates[key]
         return dict(shards.choose(found, self.wanted.target, self.wanted.dedup).accepted())
+
+    def _say_opening(self, number: int, new: list[Part], parts: list[Part]) -> None:
+        slots = sum(part.stop - part.start for part in new)
+        self.report.event("opening", round=number, parts=len(new), slots=slots, parts_open=len(parts))
 
     def _say_round(self, number: int, parts: list[Part]) -> None:
         accepted = self._accepted(parts)

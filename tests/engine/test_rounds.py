@@ -34,11 +34,21 @@ def test_a_later_round_follows_the_yield() -> None:
     assert plan.next({"single": 10}, {}) == {"single": 10}  # given up
 
 
-@given(st.integers(1, 40), st.integers(0, 400), st.dictionaries(st.sampled_from(KINDS), st.integers(0, 6)))
-def test_a_limit_cuts_the_same_slots_short(size: int, limit: int, opened: dict[str, int]) -> None:
-    whole = Plan(size, 1.0, {}).parts(opened)
-    cut = Plan(size, 1.0, {}, limit).parts(opened)
+counts = st.dictionaries(st.sampled_from(KINDS), st.integers(0, 6))
+
+
+@given(st.integers(1, 40), st.integers(0, 400), counts, counts)
+def test_a_limit_bounds_the_slots_of_all_rounds(
+    size: int, limit: int, first: dict[str, int], more: dict[str, int]
+) -> None:
+    second = {kind: max(first.get(kind, 0), more.get(kind, 0)) for kind in first | more}
+    free, capped = Plan(size, 1.0, {}), Plan(size, 1.0, {}, limit)
+    whole = free.further([], first)
+    whole += free.further(whole, second)
+    cut = capped.further([], first)
+    cut += capped.further(cut, second)
     slots = [n for part in whole for n in range(part.start, part.stop)]
+    assert len(set(slots)) == len(slots) == size * sum(second.values())
     assert [n for part in cut for n in range(part.start, part.stop)] == slots[:limit]
     assert all(len(part.payload["kinds"]) == part.stop - part.start for part in cut)
 
