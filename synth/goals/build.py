@@ -1,0 +1,144 @@
+"""One task from one desk: draw, derive, say, check; what comes out are the JSON columns of a task row."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import dataclass
+
+from synth.goals.check import check, leaked_ids, minimal
+from synth.goals.desk import Desk
+from synth.goals.draw import goal_changes
+from synth.goals.kinds import BUILDERS, Draft
+from synth.goals.rubric import make_rubric
+from synth.goals.speech import Speaker
+from synth.goals.story import DeadEnd, Known
+from synth.goals.words import split_words
+from synth.records import Kind
+from synth.taskspec import Ask, Fact, Goal, GoalChange, Plan, Rubric, Start, UserProfile, WorldStart
+from synth.worlds.draw import values_for
+
+ATTEMPTS = 10  # whole tries per task
+_SHOWN_REASONS = 3
+
+
+class BuildFailed(Exception):
+    """No try gave a task; the text counts the reasons."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """The JSON columns of a task."""
+
+    user: UserProfile
+    goal: Goal
+    start: Start
+    plan: Plan
+    rubric: Rubric
+    difficulty: int
+
+
+def build(desk: Desk, kind: Kind, rng: random.Random, attempts: int = ATTEMPTS) -> Built:
+    """A checked task of `kind`. Raises BuildFailed where `attempts` tries give none."""
+    builder = BUILDERS.get(kind)
+    if builder is None:
+        raise BuildFailed(f"no builder for kind {kind}")
+    reasons: Counter[str] = Counter()
+    for _ in range(attempts):
+        try:
+            return finish(desk, kind, builder(desk, rng), rng)
+        except DeadEnd as end:
+            reasons[str(end)] += 1
+    raise BuildFailed("; ".join(f"{reason} ({n}x)" for reason, n in reasons.most_common(_SHOWN_REASONS)))
+
+
+def finish(desk: Desk, kind: Kind, draft: Draft, rng: random.Random) -> Built:
+    """Words, goal, checks, rubric of a draft. Raises DeadEnd where a check fails."""
+    story = draft.story
+    speaker = Speaker(rng)
+    turns = [speaker.opening(c) if n == 0 else speaker.follow(c) for n, c in enumerate(story.turns)]
+    facts = [fact_of(k, speaker) for k in story.facts.values()]
+    user = UserProfile(
+        name=str(values_for(desk.split).gen("person", rng)), style=speaker.persona, turns=turns, facts=facts,
+        thanks=speaker.of("thanks"), unknown=speaker.of("unknown"),
+    )  # fmt: skip
+    volatile = frozenset(v for a in story.aims for v in a.volatile)
+    changes = goal_changes(desk, desk.start, story.state, volatile)
+    if changes is None:
+        raise DeadEnd("new keys depend on the order of calls")
+    if draft.refuse:
+        goal = Goal(
+            changes=[],
+            tell=[],
+            refuse=True,
+            text=f"Nothing offered can do this: {spoken(story.turns)}. Say so and change nothing.",
+        )
+        steps, asks = [], []
+    else:
+        goal = Goal(changes=[GoalChange(**c) for c in changes], tell=story.tells, text=goal_text(changes, story.tells))
+        steps, asks = story.steps, [ask_for(ids, question, draft) for ids, question in draft.hidden]
+    problem = check(desk, steps, goal, turns, facts, volatile)
+    if (
+        problem is None
+        and kind in ("chain", "recover", "multi_turn")
+        and not story.ids
+        and leaked_ids(steps, desk, turns)
+    ):
+        problem = "an id stands in the user's words"
+    least = minimal(desk, steps, facts) if problem is None else "unknown"
+    if problem is not None or least == "no":
+        raise DeadEnd(problem or "a shorter plan exists")
+    plan = Plan(steps=steps, asks=asks, minimal=least)
+    start = Start(worlds={desk.world_id: WorldStart(seed=desk.seed)}, faults=draft.faults)
+    return Built(
+        user, goal, start, plan, make_rubric(kind, goal, plan, draft.faults), difficulty(desk, draft, plan, goal)
+    )
+
+
+def fact_of(known: Known, speaker: Speaker) -> Fact:
+    """A fact as the user profile has it. `about` holds words specific enough that a question hits no other fact."""
+    told = known.told
+    about = [told.name]
+    if told.identity:
+        about.append(f"which {told.noun}")
+        if told.name == "id":
+            about.append("ID")
+    say = speaker.answer(told.clause, told.said) if known.turn is None else told.clause
+    return Fact(id=known.id, say=say, value=told.value, about=list(dict.fromkeys(about)), told=known.turn)
+
+
+def ask_for(ids: list[str], question: str, draft: Draft) -> Ask:
+    """The question, before the first step that needs its answer."""
+    step = next((s for s in draft.story.steps if any(src.fact in ids for src in s.sources.values())), None)
+    if step is None:  # it only tells records apart: an assistant could go on without asking
+        raise DeadEnd("no argument is the hidden fact")
+    return Ask(turn=step.turn, before=step.id, facts=ids, question=question)
+
+
+def spoken(turns: list[list[object]]) -> str:
+    return "; ".join(str(getattr(c, "vp", "") or getattr(c, "q", "")) for turn in turns for c in turn)
+
+
+def goal_text(changes: list[dict[str, object]], tells: list[object]) -> str:
+    """One paragraph for a person."""
+    parts = []
+    for c in changes:
+        name = " ".join(split_words(str(c["entity"])))
+        fields = c["fields"] if isinstance(c["fields"], dict) else {}
+        values = ", ".join(f"{f} = {v}" for f, v in fields.items())
+        what = f"a new {name}" if c["kind"] == "insert" else f"{name} {c['key']}"
+        parts.append(f"{what} is deleted" if c["kind"] == "delete" else f"{what} has {values}")
+    parts += [f"the user is told that {getattr(t, 'say', '')}" for t in tells]
+    return "; ".join(parts) + ". Nothing else changes."
+
+
+def difficulty(desk: Desk, draft: Draft, plan: Plan, goal: Goal) -> int:
+    """1 to 5 from what was measured: calls, looked-up keys, turns, hidden facts, faults, offered tools."""
+    story = draft.story
+    score = 0.5 * len(plan.steps) + 0.6 * story.hops + 0.5 * (len(story.turns) - 1) + 1.2 * len(draft.hidden)
+    score += (
+        1.0 * sum(f.times for f in draft.faults)
+        + max(desk.tools_in_all, len(desk.offered)) / 24
+        + (1.0 if goal.refuse else 0.0)
+    )
+    return 1 + sum(score >= bound for bound in (1.2, 2.4, 4.0, 6.0))

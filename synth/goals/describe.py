@@ -1,0 +1,144 @@
+"""Naming a row by the smallest set of natural fields that singles it out in the result the assistant will see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import combinations
+from typing import Any
+
+from rubrics.normal import same
+from synth.goals.desk import NATURAL_TYPES, Desk
+from synth.goals.ground import Description, Told
+from synth.goals.words import a, field_words, joined, noun, plural, say, split_words
+from synth.worlds.spec import FieldSpec
+from synth.worlds.state import State
+
+LONGEST = 140  # characters a person would quote
+_ID_WORDS = frozenset(
+    {"id", "uuid", "guid", "iid", "gid", "key", "token", "hash", "sha", "cursor", "etag", "secret", "password"}
+)
+_NAME_WORDS = frozenset(
+    {"name", "title", "subject", "label", "email", "username", "login", "slug", "path", "topic", "summary", "headline"}
+)
+_PLACES = frozenset({"project", "folder", "board", "list", "workspace", "repository", "repo", "channel", "database", "collection",
+                     "directory", "bucket", "space", "team", "group", "organization", "organisation", "company", "playlist", "album"})  # fmt: skip
+_ON = frozenset(
+    {"ticket", "issue", "task", "post", "document", "card", "page", "pull", "request", "article", "video", "item"}
+)
+
+
+def natural_fields(desk: Desk, entity: str) -> list[str]:
+    """Fields a person may name a row by, the best first. No ids, no references, no structures."""
+    e = desk.entity(entity)
+
+    def rank(name: str, spec: FieldSpec) -> int:
+        words = set(split_words(name))
+        if name == e.label:
+            return 0
+        if words & _NAME_WORDS and spec.type == "text":
+            return 1
+        if spec.type == "code" or (spec.unique and spec.type == "text"):
+            return 2
+        return {"text": 3, "date": 4, "enum": 5, "int": 6, "money": 6, "number": 6, "time": 7}[spec.type]
+
+    fields = [(rank(n, f), i, n) for i, (n, f) in enumerate(e.fields.items())
+              if f.type in NATURAL_TYPES and not set(split_words(n)) & _ID_WORDS]  # fmt: skip
+    return [n for _, _, n in sorted(fields)]
+
+
+def told_field(desk: Desk, entity: str, name: str, value: Any) -> Told:
+    """The fact that a row's field has a value, as something that names the row."""
+    spec = desk.field(entity, name)
+    what, words = noun(desk.world, entity), field_words(name, entity)
+    said = say(value, spec)
+    return Told(value, words, what, f"The {words} is {said}.", said, identity=True)
+
+
+def single_out(
+    desk: Desk,
+    state: State,
+    entity: str,
+    record: Mapping[str, Any],
+    others: list[Mapping[str, Any]],
+    given: Mapping[str, Any],
+) -> tuple[str, ...] | None:
+    """The smallest set of natural fields by which `record` differs from `others` (the result's other records) and, with
+    `given` (what is known of it besides), from all other rows of the state. None where nothing does."""
+    fields = [n for n in natural_fields(desk, entity) if sayable(record.get(n))]
+    rows = [r for r in state.rows(entity).values() if all(same(r.get(f), v) for f, v in given.items())]
+    top = fields[:6]
+    for size in (1, 2, 3):
+        for names in combinations(top, size):
+            if any(all(same(o.get(n), record[n]) for n in names) for o in others):
+                continue
+            if sum(all(same(r.get(n), record[n]) for n in names) for r in rows) == 1:
+                return names
+    return None
+
+
+def sayable(value: Any) -> bool:
+    """Whether a person would quote it to name a thing."""
+    if isinstance(value, bool) or value is None:
+        return False
+    if isinstance(value, str):
+        return 0 < len(value.strip()) <= LONGEST and "\n" not in value
+    return isinstance(value, int | float)
+
+
+def describe(
+    desk: Desk, entity: str, told: tuple[Told, ...], fields: tuple[str, ...], parents: list[tuple[str, Description]]
+) -> Description:
+    """Words for a row: its noun, the told fields, and the rows it belongs to (field name, their description)."""
+    e = desk.entity(entity)
+    what = noun(desk.world, entity)
+    own = [t for t in told if t.identity][: len(fields)]
+    named = [(f, t) for f, t in zip(fields, own, strict=True)]
+    phrase, rest, named_already = f"the {what}", [], False
+    for f, t in [x for x in named if is_state(desk, entity, x[0])][:1]:
+        phrase = f"the {t.said} {what}"
+        named.remove((f, t))
+    for f, t in named:
+        is_name = f == e.label or (set(split_words(f)) & _NAME_WORDS and desk.field(entity, f) is not None)
+        if is_name and not named_already:
+            phrase += f" {t.said}" if t.name not in ("email", "path") else f" with the {t.name} {t.said}"
+            named_already = True
+        else:
+            rest.append(f"{t.name} {t.said}")
+    if rest:
+        phrase += f" with {joined(rest)}"
+    for f, d in parents:
+        phrase += f" {preposition(f)} {d.phrase}"
+    every = tuple(told) + tuple(t for _, d in parents for t in d.told)
+    return Description(phrase, f"that {what}", every, vague_words(desk, entity))
+
+
+def is_state(desk: Desk, entity: str, field: str) -> bool:
+    """Whether a field's value goes before the noun: "the resolved ticket"."""
+    spec = desk.field(entity, field)
+    return spec is not None and spec.type == "enum" and split_words(field)[-1] in ("status", "state", "stage")
+
+
+def vague_words(desk: Desk, entity: str) -> str:
+    what = noun(desk.world, entity)
+    return f"one of the {plural(desk.world, entity)}" if len(what) > 3 else a(what)
+
+
+def preposition(field: str) -> str:
+    words = set(split_words(field))
+    if words & _PLACES:
+        return "in"
+    return "on" if words & _ON else "of"
+
+
+def by_id(desk: Desk, entity: str, key: Any, name: str) -> tuple[Description, Told]:
+    """A row named by its id, as a person who has it at hand would."""
+    what = noun(desk.world, entity)
+    said = say(key)
+    words = " ".join("ID" if w in _ID_WORDS else w for w in split_words(name)[-1:]) or "ID"
+    told = Told(key, "id", what, f"The {what} ID is {said}.", said, identity=True)
+    return Description(
+        f"{what} {said}" if words == "ID" else f"the {what} with {words} {said}",
+        f"that {what}",
+        (told,),
+        vague_words(desk, entity),
+    ), told

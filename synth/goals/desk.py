@@ -1,0 +1,167 @@
+"""The desk a task is built on: one world, its start state, and what the agent is offered, as acts.
+
+An act is one thing a tool can do. A plain tool is one act; a multiplexer (`choose`) is one act per case, with the
+action argument fixed.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from synth.errors import SpecError
+from synth.worlds.draw import draw_arguments
+from synth.worlds.lower import explicit
+from synth.worlds.simulate import CompiledWorld, Result, compile_world, start_state
+from synth.worlds.spec import Entity, FieldSpec, Param, ToolSpec, World
+from synth.worlds.state import RowData, State
+
+FREE_ROLES = frozenset(
+    {"limit", "offset", "page", "cursor", "sort", "order", "projection", "confirm", "dry_run", "ignored", "action"}
+)
+NATURAL_TYPES = frozenset({"text", "code", "date", "time", "int", "money", "number", "enum"})
+
+
+@dataclass(frozen=True)
+class Act:
+    """One thing that can be done by a call. `effect` is the tool's, `writes` the act's own."""
+
+    offered: str
+    tool: str
+    op: str
+    of: str | None
+    spec: ToolSpec
+    params: Mapping[str, Param]
+    fixed: Mapping[str, Any]
+    writes: bool
+    effect: str
+    fixed_at: tuple[str, ...] = ()  # JSON pointers of the fixed arguments
+
+
+@dataclass(eq=False)
+class Desk:
+    """`offered` maps offered names to tool names of the world. `prompt` is the agent's system prompt."""
+
+    world_id: str
+    world: World
+    offered: Mapping[str, str]
+    seed: int
+    split: str = "train"
+    prompt: str = ""
+    tools_in_all: int = 0  # offered tools, those of other worlds included
+    foreign: tuple[str, ...] = field(default=())  # offered names that do not belong to this world
+
+    @cached_property
+    def cw(self) -> CompiledWorld:
+        return compile_world(self.world)
+
+    @cached_property
+    def start(self) -> State:
+        return start_state(self.world, self.seed, self.split)
+
+    @cached_property
+    def acts(self) -> list[Act]:
+        return [act for name, tool in self.offered.items() for act in acts_of(self.cw, name, tool)]
+
+    @cached_property
+    def missing(self) -> list[Act]:
+        """What the world could do, but the agent is not offered."""
+        there = set(self.offered.values())
+        return [act for tool in self.world.tools if tool not in there for act in acts_of(self.cw, tool, tool)]
+
+    @cached_property
+    def writes(self) -> list[Act]:
+        return [act for act in self.acts if act.writes]
+
+    @cached_property
+    def reads(self) -> list[Act]:
+        return [act for act in self.acts if not act.writes]
+
+    def reads_of(self, entity: str, *ops: str) -> list[Act]:
+        return [act for act in self.reads if act.of == entity and act.op in ops]
+
+    def entity(self, name: str) -> Entity:
+        return self.world.entities[name]
+
+    def field(self, entity: str, name: str | None) -> FieldSpec | None:
+        return self.entity(entity).fields.get(name or "")
+
+    def row(self, state: State, entity: str, key: Any) -> RowData | None:
+        return state.rows(entity).get(tuple(key) if isinstance(key, list) else key)
+
+    def arguments(self, act: Act, values: Mapping[str, Any]) -> dict[str, Any]:
+        return self.cw.tool(act.tool).arguments({**act.fixed, **values})
+
+    def execute(self, state: State, act: Act, values: Mapping[str, Any]) -> tuple[Result, State]:
+        return self.cw.execute(state, act.tool, self.arguments(act, values))
+
+    def draw(self, act: Act, state: State, rng: random.Random, given: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Canonical values of a call that is likely to succeed, the fixed ones left out."""
+        drawn = draw_arguments(self.cw, act.tool, state, rng, self.split, {**act.fixed, **given})
+        return None if drawn is None else present(act.params, drawn)
+
+
+def acts_of(cw: CompiledWorld, offered: str, tool: str) -> list[Act]:
+    """The acts of a tool; none where it does not compile."""
+    try:
+        compiled = cw.tool(tool)
+    except (SpecError, KeyError):
+        return []
+    if compiled.op != "choose":
+        spec = compiled.spec
+        return [Act(offered, tool, compiled.op, compiled.of, spec, compiled.params, {}, spec.writes, compiled.effect)]
+    action = next((n for n, p in compiled.params.items() if p.role == "action"), str(compiled.spec.by))
+    out = []
+    for name, case in (compiled.spec.cases or {}).items():
+        params = {
+            n: p.model_copy(update={"at": compiled.params[n].at})
+            for n, p in explicit(cw.world, case).items()
+            if n in compiled.params
+        }
+        at = (pointer(action, compiled.params[action]),) if action in compiled.params else ()
+        out.append(Act(offered, tool, case.op, case.of, case, params, {action: name}, case.writes, compiled.effect, at))
+    return out
+
+
+def present(params: Mapping[str, Param], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Canonical values of the parameters that stand in `arguments`; defaults are not filled in."""
+    out: dict[str, Any] = {}
+    for name, p in params.items():
+        node: Any = arguments
+        for step in p.at or [name]:
+            node = node.get(step) if isinstance(node, Mapping) else None
+            if node is None:
+                break
+        if node is not None:
+            out[name] = node
+    return out
+
+
+def pointer(name: str, p: Param) -> str:
+    """JSON pointer of a parameter in the arguments object."""
+    return "".join("/" + str(s).replace("~", "~0").replace("/", "~1") for s in (p.at or [name]))
+
+
+def names_row_of(desk: Desk, act: Act, p: Param) -> str | None:
+    """The entity whose key a parameter takes, None for a plain value."""
+    owner = p.entity or act.of
+    if owner is None:
+        return None
+    entity = desk.entity(owner)
+    if p.role == "key":
+        name = p.field or entity.keys[0]
+    elif p.role in ("field", "filter") and p.field:
+        name = p.field
+    else:
+        return None
+    spec = entity.fields.get(name)
+    if spec is None:
+        return owner if name in entity.keys else None
+    if spec.type == "ref":
+        return spec.to
+    if spec.type == "list" and isinstance(spec.of, str) and spec.of.startswith("ref "):
+        return spec.of[4:]
+    return None

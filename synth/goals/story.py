@@ -1,0 +1,434 @@
+"""A task under construction: the state, the plan so far, what was shown, what the user says and in which turn."""
+
+from __future__ import annotations
+
+import random
+from copy import copy
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from rubrics.normal import Text, mentions
+from synth.goals.clauses import Piece, count_question, field_question, spoken_field, write_clause
+from synth.goals.derive import Finder, free_rest, own_key
+from synth.goals.describe import by_id, natural_fields, sayable, told_field
+from synth.goals.desk import FREE_ROLES, Act, Desk, names_row_of, pointer
+from synth.goals.draw import Aim, Question
+from synth.goals.ground import Chosen, Description, Found, Look, Origin, Seen, Told, at_path, records
+from synth.goals.speech import Clause
+from synth.goals.words import field_words, noun, say
+from synth.taskspec import Source, Step, Tell
+from synth.worlds.state import State, thaw
+
+
+class DeadEnd(Exception):
+    """This try leads nowhere; the text says why."""
+
+
+@dataclass
+class Known:
+    """A fact of the user in the making. `turn` None: only when asked."""
+
+    id: str
+    told: Told
+    turn: int | None
+
+
+_FEWEST = 4  # a smaller count is easily guessed
+_GROWS = ("steps", "looks", "facts", "tells", "aims", "hot", "cells", "asked", "_last")
+
+
+@dataclass
+class Story:
+    desk: Desk
+    rng: random.Random
+    ids: bool = False  # the user names rows by id
+    avoid: frozenset[str] = frozenset()
+    state: State = field(init=False)
+    finder: Finder = field(init=False)
+    steps: list[Step] = field(default_factory=list)
+    looks: list[Look] = field(default_factory=list)
+    facts: dict[str, Known] = field(default_factory=dict)
+    turns: list[list[Clause]] = field(default_factory=list)
+    tells: list[Tell] = field(default_factory=list)
+    aims: list[Aim] = field(default_factory=list)
+    hot: list[tuple[str, Any]] = field(default_factory=list)
+    cells: set[tuple[str, Any, str]] = field(default_factory=set)
+    asked: set[tuple[str, str]] = field(default_factory=set)
+    hops: int = 0
+    _last: dict[str, Any] = field(default_factory=dict)  # entity -> key spoken of last
+
+    def __post_init__(self) -> None:
+        self.state = self.desk.start
+        self.finder = Finder(self.desk, self.state, self.rng, avoid=self.avoid, ids=self.ids)
+
+    @property
+    def turn(self) -> int:
+        return max(0, len(self.turns) - 1)
+
+    def new_turn(self) -> None:
+        self.turns.append([])
+
+    def mark(self) -> dict[str, Any]:
+        """What has to be restored when the next part of the story leads nowhere."""
+        kept: dict[str, Any] = {n: copy(getattr(self, n)) for n in _GROWS} | {"state": self.state, "hops": self.hops}
+        kept["turns"] = [list(t) for t in self.turns]
+        return kept | {"known": list(self.finder.known), "mentioned": dict(self.finder.mentioned)}
+
+    def back_to(self, mark: dict[str, Any]) -> None:
+        """Forget everything since `mark`."""
+        for name in (*_GROWS, "turns", "state", "hops"):
+            setattr(self, name, mark[name])
+        self.finder.known, self.finder.mentioned, self.finder.state = mark["known"], mark["mentioned"], mark["state"]
+        self.finder.forget()
+
+    # --- finding ------------------------------------------------------------------------------------------------------
+
+    def find(self, entity: str, key: Any) -> tuple[Found, str]:
+        """Make a key known and put its looks into the plan; returns it and the words for it here."""
+        key = tuple(key) if isinstance(key, list) else key
+        before = (entity, key) in self.finder.mentioned
+        found = self.finder.find(entity, key)
+        if found is None:
+            raise DeadEnd(f"no way to a {noun(self.desk.world, entity)}")
+        for look in found.looks:
+            self.commit(look)
+        self.hops += len(found.looks)
+        for t in found.words.told:
+            self.hear(t)
+        short = before and self._last.get(entity) == key
+        self._last[entity] = key
+        self.finder.mentioned[entity, key] = (found.origin, found.words)
+        return found, found.words.short if short else found.words.phrase
+
+    def hear(self, told: Told, hidden: bool = False) -> Known:
+        """A fact the user says in this turn, unless it was said before."""
+        known = self.facts.get(told.at)
+        if known is None:
+            known = self.facts[told.at] = Known(f"f{len(self.facts)}", told, None if hidden else self.turn)
+        return known
+
+    # --- steps --------------------------------------------------------------------------------------------------------
+
+    def commit(self, look: Look) -> Look:
+        """Make a call part of the plan; a read that was made before and still shows the same is not repeated."""
+        for old in self.looks:
+            if (
+                old.act.offered == look.act.offered
+                and old.arguments == look.arguments
+                and not look.act.writes
+                and old.result == look.result
+            ):
+                look.step = old.step
+                return old
+        look.step = len(self.steps)
+        sources = {at: self.source(origin) for at, origin in look.origins.items()}
+        after = {s.step for s in sources.values() if s.step is not None}
+        self.steps.append(
+            Step(id=look.step, turn=self.turn, tool=look.act.offered, world_id=self.desk.world_id, arguments=look.arguments,
+                 sources=sources, after=sorted(after | self.must_follow(look)), effect="write" if look.act.effect == "write" else "read")
+        )  # fmt: skip
+        self.looks.append(look)
+        if not look.act.writes:
+            self.finder.known.append(look)
+        return look
+
+    def must_follow(self, look: Look) -> set[int]:
+        """Earlier writes that a call cannot overtake: where doing it first would fail or show something else."""
+        writes = [w for w in self.looks if w.act.writes]
+        if not writes:
+            return set()
+        result, _ = self.desk.execute(self.desk.start, look.act, look.values)
+        mine = {(c.entity, c.key) for c in look.changes}
+        if not result.ok or (not look.act.writes and result.value != look.result):
+            return {int(w.step or 0) for w in writes}
+        return {int(w.step or 0) for w in writes if mine & {(c.entity, c.key) for c in w.changes}}
+
+    def source(self, origin: Origin) -> Source:
+        if isinstance(origin, Told):
+            return Source(kind="user", fact=self.hear(origin).id)
+        if isinstance(origin, Seen):
+            step = origin.call.step
+            if step is None:
+                step = self.commit(origin.call).step
+            return Source(kind="result", step=step, path=list(origin.path))
+        return Source(kind="free", why=origin.why)
+
+    # --- writes -------------------------------------------------------------------------------------------------------
+
+    def write(self, aim: Aim, hide: str | None = None) -> Clause:
+        """Add a write: derive its references, tell its payload, execute it. `hide`: parameter whose value is told only
+        when asked."""
+        act = aim.act
+        origins: dict[str, Origin] = {}
+        pieces: list[Piece] = []
+        obj: str | None = None
+        for name, value in aim.values.items():
+            p = act.params[name]
+            at = pointer(name, p)
+            label = spoken_field(act, name, p.field)
+            if p.role in FREE_ROLES:
+                origins[at] = Chosen("a choice of the caller")
+                continue
+            target = names_row_of(self.desk, act, p)
+            if target is None:
+                piece, told = self.payload(act, name, value, label)
+                self.hear(told, hidden=name == hide)
+                origins[at] = told
+                if (
+                    p.role == "key"
+                    and p.entity in (None, act.of)
+                    and act.op not in ("create", "send", "relate", "unrelate")
+                ):
+                    obj = self.natural_object(act, name, value, obj)
+                elif name != hide:
+                    pieces.append(piece)
+                continue
+            values, texts = value if isinstance(value, list) else [value], []
+            for i, v in enumerate(values):
+                found, text = self.find(target, v)
+                origins[f"{at}/{i}" if isinstance(value, list) else at] = found.origin
+                texts.append(text)
+            if p.role == "key" and target == act.of and p.entity in (None, act.of):
+                obj = " and ".join(texts)
+            else:
+                pieces.append(Piece(label, " and ".join(texts), row=True))
+        arguments = self.desk.arguments(act, aim.values)
+        result, after = self.desk.cw.execute(self.state, act.tool, arguments)
+        if not result.ok:
+            raise DeadEnd(f"{act.offered} fails after what was done before: {result.message}")
+        look = Look(act, aim.values, arguments, free_rest(act, aim.values, origins), result.value, result.changes)
+        self.commit(look)
+        self.advance(after)
+        self.aims.append(aim)
+        self.cells |= aim.cells()
+        self.remember(look)
+        hidden_field = spoken_field(act, hide, act.params[hide].field) if hide else None
+        clause = write_clause(self.desk, act, obj, pieces, self.rng, hidden_field)
+        self.turns[-1].append(clause)
+        return clause
+
+    def payload(self, act: Act, name: str, value: Any, label: str) -> tuple[Piece, Told]:
+        p = act.params[name]
+        spec = self.desk.field(p.entity or act.of or "", p.field) if (p.entity or act.of) else None
+        text = say(value, spec)
+        what = noun(self.desk.world, act.of) if act.of else "request"
+        if isinstance(value, bool):
+            return Piece(label, text, boolean=value), Told(
+                value, label, what, f"The {label} should be {'on' if value else 'off'}.", text
+            )
+        if isinstance(value, dict) and not value:
+            raise DeadEnd(f"{name} is an empty object")
+        if not mentions(value, Text(text)):
+            raise DeadEnd(f"{name} cannot be said: {text[:60]}")
+        return Piece(label, text), Told(value, label, what, f"The {label} should be {text}.", text)
+
+    def natural_object(self, act: Act, name: str, value: Any, obj: str | None) -> str:
+        what, words = noun(self.desk.world, str(act.of)), spoken_field(act, name, act.params[name].field)
+        if obj is not None:
+            return f"{obj}, {words} {say(value)}"
+        return (
+            f"the {what} {say(value)}"
+            if words in ("name", "title", "path", "slug", "key")
+            else f"the {what} with {words} {say(value)}"
+        )
+
+    def advance(self, after: State) -> None:
+        self.state = after
+        self.finder.state = after
+        self.finder.forget()
+        gone = [at for at in self.finder.mentioned if self.desk.row(after, *at) is None]
+        for at in gone:
+            del self.finder.mentioned[at]
+
+    def remember(self, look: Look) -> None:
+        """Rows a write touched are hot; a new row whose key the result shows may be spoken of."""
+        for c in look.changes:
+            if c.after is None:
+                self.hot = [h for h in self.hot if h != (c.entity, c.key)]
+                continue
+            if (c.entity, c.key) not in self.hot:
+                self.hot.append((c.entity, c.key))
+            if c.before is None and self.desk.entity(c.entity).generated_key:
+                name = self.desk.entity(c.entity).keys[0]
+                for path, record in records(look.result):
+                    if record.get(name) == c.key:
+                        what = f"that new {noun(self.desk.world, c.entity)}"
+                        self.finder.mentioned[c.entity, c.key] = (
+                            Seen(look, (*path, name)),
+                            Description(what, what, ()),
+                        )
+                        break
+
+    # --- questions ----------------------------------------------------------------------------------------------------
+
+    def question(self, q: Question) -> Clause:
+        """Add a question for a field of a row; the answer is what the last call shows."""
+        found, text, look = None, "", None
+        row = self.desk.row(self.state, q.entity, q.key)
+        if row is None:
+            raise DeadEnd("the row is gone")
+        value = thaw(row[q.field])
+        keyed = self.desk.entity(q.entity).generated_key
+        if keyed or not isinstance(q.key, tuple):
+            found, text = self.find(q.entity, q.key)
+            look = self.showing(found, q)
+        if look is None:
+            look, text = self.fetch(q, found, text)
+        if any(same_cell(t, value) for t in self.facts.values()) and not any(t.value == value for t in self.tells):
+            raise DeadEnd("the answer stands in the user's words")
+        label = field_words(q.field, q.entity)
+        tell = Tell(id=f"t{len(self.tells)}", turn=self.turn, say=f"the {label} of {text} is {say(value)}", value=value,
+                    why=f"{q.entity}.{q.field}, shown by {look.act.offered}")  # fmt: skip
+        self.tells.append(tell)
+        self.asked.add((q.entity, q.field))
+        self.touch(q.entity, q.key)
+        clause = field_question(label, text, self.rng)
+        self.turns[-1].append(clause)
+        return clause
+
+    def showing(self, found: Found, q: Question) -> Look | None:
+        """The look that made the key known, where it shows the asked field of that row too."""
+        origin = found.origin
+        if isinstance(origin, Seen) and not origin.call.act.writes:
+            record = at_path(origin.call.result, origin.path[:-1])
+            own = self.desk.entity(q.entity).keys[0]
+            row = self.desk.row(self.state, q.entity, q.key)
+            if (
+                row is not None
+                and record.get(own) == q.key
+                and q.field in record
+                and record[q.field] == thaw(row[q.field])
+            ):
+                return origin.call
+        return None
+
+    def fetch(self, q: Question, found: Found | None, text: str) -> tuple[Look, str]:
+        """Get the row: by its one key, or by the parts of a composite one."""
+        row = self.desk.row(self.state, q.entity, q.key)
+        acts = [
+            a
+            for a in self.desk.reads_of(q.entity, "get")
+            if q.field in (a.spec.shows or [q.field]) and a.offered not in self.avoid
+        ]
+        self.rng.shuffle(acts)
+        for act in acts:
+            if found is not None and row is not None and own_key(act, self.desk) is not None:
+                look = self.finder.get(act, q.entity, row, found.origin)
+                if look is not None and any(r.get(q.field) == thaw(row[q.field]) for _, r in records(look.result)):
+                    self.commit(look)
+                    return look, text
+            elif row is not None:
+                got = self.by_parts(act, q, row)
+                if got is not None:
+                    return got
+        raise DeadEnd(f"nothing offered shows {q.field} of {q.entity}")
+
+    def by_parts(self, act: Act, q: Question, row: Any) -> tuple[Look, str] | None:
+        origins: dict[str, Origin] = {}
+        values: dict[str, Any] = {}
+        words: list[str] = []
+        what = noun(self.desk.world, q.entity)
+        for name, p in act.params.items():
+            if not p.required:
+                continue
+            if p.role not in ("key", "filter") or p.entity not in (None, act.of) or p.compare != "eq":
+                return None
+            column = p.field or self.desk.entity(q.entity).keys[0]
+            value = thaw(row.get(column))
+            target = names_row_of(self.desk, act, p)
+            if value is None:
+                return None
+            if target is not None and target != q.entity:
+                found, text = self.find(target, value)
+                origins[pointer(name, p)] = found.origin
+                words.append(f"of {text}")
+            elif sayable(value) and (target is None or self.ids):
+                told = told_field(self.desk, q.entity, column, value)
+                self.hear(told)
+                origins[pointer(name, p)] = told
+                words.insert(0, f"{field_words(column, q.entity)} {told.said}")
+            else:
+                return None
+            values[name] = value
+        look = self.finder.look(act, values, origins)
+        if look is None or not any(r.get(q.field) == thaw(row[q.field]) for _, r in records(look.result)):
+            return None
+        self.commit(look)
+        named = [w for w in words if not w.startswith("of ")]
+        rest = [w for w in words if w.startswith("of ")]
+        return look, " ".join([f"the {what}", *(["with " + " and ".join(named)] if named else []), *rest])
+
+    def count(self, act: Act) -> Clause:
+        """Ask how many rows there are (an aggregate, or the total of a list) under one or two conditions."""
+        values = self.desk.draw(act, self.state, self.rng, {})
+        if values is None or act.of is None:
+            raise DeadEnd("no arguments for a count")
+        names = [n for n in values if act.params[n].required or act.params[n].role == "filter"]
+        optional = [n for n in names if not act.params[n].required]
+        self.rng.shuffle(optional)
+        kept = [n for n in names if act.params[n].required or n in optional[:2]]
+        if not kept and act.params:
+            kept = optional[:1]
+        origins: dict[str, Origin] = {}
+        pieces: list[Piece] = []
+        for name in kept:
+            p = act.params[name]
+            if p.role not in ("filter", "key") or p.compare != "eq":
+                raise DeadEnd(f"{name} is no plain condition")
+            target = names_row_of(self.desk, act, p)
+            label = spoken_field(act, name, p.field)
+            if target is not None:
+                found, text = self.find(target, values[name])
+                origins[pointer(name, p)] = found.origin
+                pieces.append(Piece(label, text, row=True))
+            else:
+                piece, told = self.payload(act, name, values[name], label)
+                self.hear(replace(told, identity=True, clause=f"The {label} is {told.said}."))
+                origins[pointer(name, p)] = told
+                pieces.append(
+                    piece if piece.boolean is None else replace(piece, text="true" if piece.boolean else "false")
+                )
+        look = self.finder.look(act, {n: values[n] for n in kept}, origins)
+        if look is None:
+            raise DeadEnd("the count fails")
+        value, path = counted(look)
+        if value is None or abs(value) < _FEWEST:
+            raise DeadEnd("the number is easily guessed")
+        self.commit(look)
+        measure = None if path in ("count", "total") else path
+        clause = count_question(self.desk, act.of, pieces, self.rng, None if measure == "value" else measure)
+        if measure is not None and act.spec.measure not in (None, "size(found)"):
+            raise DeadEnd("the measure has no plain words")
+        self.tells.append(Tell(id=f"t{len(self.tells)}", turn=self.turn, say=f"the number is {say(value)}", value=value,
+                               why=f"{path} of {act.offered}"))  # fmt: skip
+        self.turns[-1].append(clause)
+        return clause
+
+    def touch(self, entity: str, key: Any) -> None:
+        if (entity, key) not in self.hot:
+            self.hot.append((entity, key))
+
+    def id_told(self, entity: str, key: Any) -> tuple[Description, Told]:
+        return by_id(self.desk, entity, key, self.desk.entity(entity).keys[0])
+
+    def label_of(self, entity: str) -> str | None:
+        return next(iter(natural_fields(self.desk, entity)), None)
+
+
+def same_cell(known: Known, value: Any) -> bool:
+    return known.told.value == value
+
+
+def counted(look: Look) -> tuple[Any, str]:
+    """The number a counting call gave, and the name it stands under."""
+    if isinstance(look.result, dict):
+        for name in (
+            "count",
+            "value",
+            "total",
+            str((look.act.spec.envelope.total if look.act.spec.envelope else None) or "total"),
+        ):
+            found = look.result.get(name)
+            if isinstance(found, int | float) and not isinstance(found, bool):
+                return found, "total" if name not in ("count", "value") else name
+    return None, ""
