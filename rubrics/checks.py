@@ -131,7 +131,8 @@ def verdict(results: Iterable[Result], min_score: float = 0.0) -> Verdict:
     unknown = [r for r in found if r.required and r.passed is None]
     if unknown:
         return Verdict(None, None, tuple(f"{r.id}: {r.evidence}" for r in unknown))
-    if not any(r.required and r.part == "success" for r in found):
+    own = {c["id"] for c in standing()}
+    if not any(r.required and r.part == "success" and r.id not in own for r in found):  # else any task would pass
         return Verdict(None, None, ("the rubric has no required success criterion",))
     if mean < min_score:
         return Verdict(False, mean, (f"score {mean} is under {min_score}",))

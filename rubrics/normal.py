@@ -161,13 +161,21 @@ def _has_text(value: str, text: Text, claimed: bool) -> bool:
         return bool(_NONE_WORDS.search(text.norm))
     spots = list(occurrences(form, text.norm)) or list(occurrences(phrase(_CAMEL.sub(" ", value)), text.norm))
     if spots:
-        return not claimed or any(not _DENIED.search(text.norm[max(0, at - 40) : at]) for at in spots)
+        return not claimed or any(_affirmed(form, at, text.norm) for at in spots)
     when = _ISO_WHOLE.match(value)
     if when is not None:
         year, month, day, hour, minute = when.groups()
         dated = f"{year}-{month}-{day}" in text.dates or f"{month}-{day}" in text.dates
         return dated and (hour is None or f"{hour}:{minute}" in ("00:00", *text.times))
     return False
+
+
+def _affirmed(form: str, at: int, norm: str) -> bool:
+    """Whether the words at this place are claimed: not denied, and where they open a quotation, all of it."""
+    end = at + len(form)
+    if norm[at - 1 : at] == '"' and not norm[end:].lstrip(".,!?;: ").startswith('"'):
+        return False
+    return not _DENIED.search(norm[max(0, at - 40) : at])
 
 
 def same(a: Any, b: Any) -> bool:

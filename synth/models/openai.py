@@ -160,8 +160,8 @@ def request_body(
     if sampling.stop:
         body["stop"] = list(sampling.stop)
     if response_schema is not None:
-        body["response_format"] = {"type": "json_schema",
-                                   "json_schema": {"name": "reply", "schema": response_schema, "strict": True}}  # fmt: skip
+        named = {"name": "reply", "schema": response_schema, "strict": True}
+        body["response_format"] = {"type": "json_schema", "json_schema": named}
     return body
 
 

@@ -34,7 +34,8 @@ _REQUEST = re.compile(
 )
 _CONFIRM = re.compile(
     r"^(?:so |just to confirm,? |ok(?:ay)?,? )*(?:shall|should|do you want|would you like|can i|may i"
-    r"|is (?:that|this|it)|are you|do i|did you mean|ready|ok(?:ay)? to|correct|right|does that|do you mean|want me to|you want)\b"
+    r"|is (?:that|this|it)|are you|do i|did you mean|ready|ok(?:ay)? to|correct|right|does that|do you mean"
+    r"|want me to|you want)\b"
 )
 _PROMISE = re.compile(
     r"^(?:sure|certainly|of course|okay|ok|all right|alright|got it|great|thanks|thank you)?[\s,.!:-]*"
