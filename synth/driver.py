@@ -54,6 +54,7 @@ class Driver:
         self.seconds: dict[str, float] = {}
         self.visible: set[int] = set()  # parts of a slow stage's own table that its running wave may read
         self.shards_fingerprint = ""
+        self._bases: dict[tuple[tuple[StageName, int], ...], str] = {}
         self._attempts: dict[tuple[StageName, int], int] = {}
 
     # -- what a part is made from -------------------------------------------------------------------------------
@@ -63,7 +64,12 @@ class Driver:
 
     def base(self, *stages: StageName) -> str:
         """The digest of whole committed stages."""
-        return content_hash([[stage, self.state(stage).digest()] for stage in stages])
+        at = tuple((stage, self.state(stage).generation) for stage in stages)
+        if at not in self._bases:
+            if len(self._bases) > 64:
+                self._bases.clear()
+            self._bases[at] = content_hash([[stage, self.state(stage).digest()] for stage in stages])
+        return self._bases[at]
 
     def context(self, stage: StageName) -> Context:
         """The context for questions the driver itself asks a stage (`waves`, `candidates`)."""
@@ -118,8 +124,11 @@ class Driver:
         """Make and commit the parts, and after each what `then` says; parts that count already are passed over.
         Raises Interrupted after a Ctrl-C, once everything in flight is committed."""
         digest_of = digest or self.digest
-        waiting, flying = deque(parts), 0
+        waiting, flying, told = deque(parts), 0, False
         while waiting or flying:
+            if self.draining and flying and not told:
+                told = True
+                self.report.note(f"stopping: {flying} parts in flight are being finished (Ctrl-C again stops at once)")
             while waiting and flying < self.executor.slots and not self.draining:
                 part = waiting.popleft()
                 made_from = digest_of(part)
@@ -212,8 +221,7 @@ class Driver:
         def on_signal(number: int, frame: FrameType | None) -> None:
             if self.draining:
                 raise KeyboardInterrupt
-            self.draining = True
-            self.report.note("stopping: parts in flight are being finished (Ctrl-C again stops at once)")
+            self.draining = True  # told in `work`: a handler may have come in the middle of a write
 
         try:
             before = signal.signal(signal.SIGINT, on_signal)

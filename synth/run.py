@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -123,9 +122,8 @@ class _Run:
     def go(self) -> RunResult:
         """The loop, with its end written to run.json whatever it is."""
         self._write_run_json("running")
-        interruptible = self.driver.interruptible() if self.driver.executor else nullcontext()
         try:
-            with interruptible:
+            with self.driver.interruptible():
                 result = self._loop()
         except (Interrupted, KeyboardInterrupt):
             text = "stopped; what is finished is committed, the same command goes on from here"

@@ -10,7 +10,7 @@ import pytest
 import toys
 from conftest import ALL, Runner, files, pipeline
 
-from synth.errors import RefusedError
+from synth.errors import RefusedError, SpecError, UsageError
 from synth.pipeline import Pipeline
 from synth.planning import plan, status
 from synth.stage import Context, Output, Part
@@ -80,6 +80,27 @@ def test_a_changed_version_remakes_everything_after_it(run: Runner) -> None:
     told = run(stages=toys.modules(agents=toys.altered(toys.Agents, VERSION="2")))
     stages = status(told.run_dir)["stages"]
     assert told.made == sum(stages[s]["parts"] for s in ("agents", "tasks", "rollouts", "judge", "shards"))
+
+
+def test_a_changed_prompt_remakes_its_stage_and_a_missing_one_is_said(run: Runner, tmp_path: Path) -> None:
+    prompt = tmp_path / "prompt.txt"
+    stages = toys.modules(judge=toys.altered(toys.Judge, ASSETS=[str(prompt)]))
+    with pytest.raises(UsageError, match=r"prompt\.txt"):
+        run(stages=stages)
+    prompt.write_text("Judge.")
+    first = run(stages=stages)
+    assert run(stages=stages).made == 0
+    prompt.write_text("Judge well.")
+    assert run(stages=stages).made == len(list((first.run_dir / "verdicts").glob("part-*"))) + 1
+
+
+def test_a_users_error_in_a_stage_stops_the_run(run: Runner) -> None:
+    def refuses(ctx: Context, part: Part) -> Output:
+        raise SpecError("entities.x", "has no fields")
+
+    with pytest.raises(UsageError, match=r"entities\.x: has no fields"):
+        run(stages=toys.modules(tools=toys.altered(toys.Tools, run=refuses)))
+    assert run().exit_code == 0
 
 
 def test_interrupted_rounds_resume_to_the_same_bytes(run: Runner, tmp_path: Path) -> None:
