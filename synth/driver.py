@@ -160,7 +160,8 @@ class Driver:
         assert done.entry is not None
         stage, index = done.job.part.stage, done.entry.index
         if done.trouble:
-            self.report.note(f"{stage} part {index} broke; its slots are infra failures", trouble=done.trouble)
+            cause = done.trouble.strip().splitlines()[-1][:300]
+            self.report.note(f"{stage} part {index} broke, its slots are infra failures: {cause}", trouble=done.trouble)
         if stage == "shards":
             self.on_shards(done)
         else:

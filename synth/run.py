@@ -96,6 +96,7 @@ class _Run:
             return self._ended("nothing to do: everything is made")
         for stage in SLOW:
             self._waves(stage)
+            self._refuse_if_broken(stage)
         self.driver.sweep()
         opened: dict[str, int] = {}
         parts: list[Part] = []
@@ -115,7 +116,7 @@ class _Run:
             self.driver.work(new, then=self._next_part)
             self._say_round(number, parts)
         self._settle_extras({part.index for part in parts})
-        self._refuse_if_broken()
+        self._refuse_if_broken(*STREAM)
         self.driver.work([Part("shards", 0, 0, 1)])
         return self._ended("done")
 
@@ -241,9 +242,9 @@ class _Run:
 
     # -- the end -----------------------------------------------------------------------------------------------
 
-    def _refuse_if_broken(self) -> None:
+    def _refuse_if_broken(self, *stages: StageName) -> None:
         """Too many infra failures mean that the rows left are a biased sample: no export unless told to."""
-        for stage in (*SLOW, *STREAM):
+        for stage in stages:
             state = self.driver.state(stage)
             broken = sum(entry.failed.get("infra", 0) for entry in state.parts.values())
             opened = state.count("opened")

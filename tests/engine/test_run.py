@@ -206,6 +206,17 @@ def test_infra_failures_refuse_the_export_and_retry_reopens_them(run: Runner, tm
     assert files(mended.run_dir, "sft") == files(run(out=tmp_path / "never_broken").run_dir, "sft")
 
 
+def test_a_broken_early_stage_stops_before_later_ones(run: Runner, tmp_path: Path) -> None:
+    def breaks(ctx: Context, part: Part) -> Output:
+        raise KeyError("gone")
+
+    with pytest.raises(RefusedError, match="30 of 30 slots of agents"):
+        run(stages=toys.modules(agents=toys.altered(toys.Agents, run=breaks)))
+    assert status(tmp_path / "run")["stages"]["tasks"]["opened"] == 0
+    notes = [json.loads(line) for line in (tmp_path / "run" / "events.jsonl").read_text().splitlines()]
+    assert any("KeyError: 'gone'" in note.get("text", "") for note in notes)
+
+
 def test_retry_counts_attempts(run: Runner) -> None:
     run()
     again = run(retry="model")
