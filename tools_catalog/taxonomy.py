@@ -1,10 +1,10 @@
 """The hierarchy that synthetic tools grow into: categories, application domains, and the nouns of each domain.
 
 `data/taxonomy.json` is written by hand in a compact notation. A noun is one line: its name, a slot letter, an optional
-`@lifecycle`, then fields. A field is a name with a mark for its type: none text, `#` whole number, `%` number, `$` money,
-`!` date, `^` time, `?` yes/no, `*` list, `=a|b|c` one of these; `~gen` names a value generator. A lifecycle is a list of
-`from>to:verb`. The categories are the sixteen that the K2 report names for synthetic tools and the labels under which
-public MCP directories file servers; domains and words are our own.
+`@lifecycle`, then fields. A field is a name with a mark for its type (none text, `#` whole number, `%` number, `$`
+money, `!` date, `^` time, `?` yes/no, `*` list, `=a|b|c` one of these) and perhaps `~gen`, a value generator. A
+lifecycle is a list of `from>to:verb`. The categories are the sixteen that the K2 report names for synthetic tools and
+the labels under which public MCP directories file servers; domains and words are our own.
 """
 
 from __future__ import annotations
@@ -157,6 +157,8 @@ def pluralise(noun: str) -> str:
         many = irregular[last]
     elif last.endswith(("s", "x", "z", "ch", "sh")):
         many = last if last in ("minutes", "goods", "premises", "news") else last + "es"
+    elif last in ("shelf", "leaf", "half", "loaf", "calf"):
+        many = last[:-1] + "ves"
     elif last.endswith("y") and last[-2:-1] not in "aeiou":
         many = last[:-1] + "ies"
     else:

@@ -139,10 +139,8 @@ def _more(draft: Draft, entity: DEntity, tool: DTool, habits: Habits) -> list[st
     if tool.op == "move" and entity.state:
         sources = [s for s, ts in entity.moves.items() if tool.to in ts]
         if habits.tail in ("errors", "both") and sources:
-            out.append(
-                f"only {article(entity.noun)} {entity.noun} that is {enumerate_words([human(s) for s in sources], 'or')} can be"
-            )
-            out[-1] = out[-1].removesuffix(" can be") + " qualifies"
+            states = enumerate_words([human(s) for s in sources], "or")
+            out.append(f"only {article(entity.noun)} {entity.noun} that is {states} qualifies")
     if habits.tail in ("errors", "both"):
         out += [f"fails when {r.say}" if r.kind != "quota" else f"fails if {r.say}" for r in tool.rules]
     if habits.tail in ("returns", "both"):
@@ -165,7 +163,8 @@ def describe_param(draft: Draft, entity: DEntity, param: Param, field: str | Non
         return None
     noun, many = entity.noun, plural(entity)
     fixed = {
-        "key": f"Id of the {noun}", "query": f"Words to look for in the {many}", "limit": f"How many {many} to return at most",
+        "key": f"Id of the {noun}", "query": f"Words to look for in the {many}",
+        "limit": f"How many {many} to return at most",
         "offset": "How many results to skip", "page": "Page number, from 1", "cursor": "Marker from the previous page",
         "sort": "Field to sort by", "order": "Sort direction", "projection": "Fields to include in each result",
         "confirm": "Must be true for the change to happen", "dry_run": "Only check, change nothing",

@@ -1,8 +1,8 @@
-"""A world in the middle of its evolution: entities and tools without surface names, so that operators can move them about.
+"""A world in the middle of its evolution: entities and tools without surface names, so that operators can move them.
 
 `read_world` takes a parent apart into this form (canonical snake names, roles instead of parameters), operators change
-it, `render.to_world` puts it together again in a style of its own. What has no abstract form (bodies of core statements,
-computed results, a parent's own conditions) is left behind; operators add conditions of their own.
+it, `render.Renderer` puts it together again in a style of its own. What has no abstract form (bodies of core
+statements, computed results, a parent's own conditions) is left behind; operators add conditions of their own.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CHANGED = "updated_at"
 
 @dataclass
 class Rule:
-    """A condition a tool checks, kept symbolic until names are known. `kind` is one of render.RULES."""
+    """A condition a tool checks, kept symbolic until names are known; `Renderer.condition` knows the kinds."""
 
     kind: str
     code: str
@@ -133,7 +133,7 @@ _HINTS: dict[str, frozenset[str]] = {
     slot: frozenset(text.split())
     for slot, text in {
         "place": "room location site branch warehouse zone region area building address venue store office floor",
-        "event": "event meeting booking appointment session reservation visit call match game trip flight schedule shift",
+        "event": "event meeting booking appointment session reservation visit call match game trip flight shift",
         "money": "invoice payment transaction order subscription charge refund payout expense quote transfer bill",
         "message": "message comment note notification email mail reply announcement alert post tweet thread",
         "record": "log entry record metric reading result sample event_log measurement usage statistic report",

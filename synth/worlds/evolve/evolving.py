@@ -17,7 +17,7 @@ from synth.worlds.evolve import grow, reshape
 from synth.worlds.evolve.describe import draw_habits
 from synth.worlds.evolve.draft import Draft, read_world
 from synth.worlds.evolve.render import Renderer
-from synth.worlds.evolve.repair import repair
+from synth.worlds.evolve.repair import make_room, repair
 from synth.worlds.evolve.style import case_of, draw_style
 from synth.worlds.evolve.transplant import transplant
 from synth.worlds.spec import World
@@ -31,6 +31,7 @@ _GRAFT_EVERY = 7
 Operator = Callable[[Draft, random.Random], bool]
 OPERATORS: dict[str, Operator] = {
     "extend_lifecycle": grow.extend_lifecycle,
+    "add_report": grow.add_report,
     "enrich_parameters": reshape.enrich,
     "restructure_payload": reshape.restructure,
     "split": reshape.split,
@@ -77,7 +78,12 @@ def evolve(
     if not transplant(draft, domain, taxonomy, rng) or not draft.tools:
         return Rejected("nothing_to_transplant", f"{first.domain} into {domain.name}", first.world_id)
     draft.operators = [*first.operators, "transplant"]
-    _prepare(draft, rng)
+    repair(draft, rng)
+    if not draft.tools:
+        return Rejected("nothing_to_transplant", f"{first.domain} into {domain.name}", first.world_id)
+    if rng.random() < 0.75 and grow.use_lifecycle(draft, rng):
+        repair(draft, rng)
+    reshape.furnish(draft, rng)
     styled = _apply(draft, _operators(ordinal, seed, rng), rows, domain, taxonomy, rng)
     for _ in range(4):
         if grow.enough(draft) or not grow.add_entity(draft, domain, taxonomy, rng):
@@ -86,6 +92,7 @@ def evolve(
         repair(draft, rng)
     draft.tools = draft.tools[:MAX_TOOLS]
     repair(draft, rng)
+    make_room(draft)
     refusal = _refused(draft)
     if refusal:
         return Rejected(refusal, domain.name, first.world_id)
@@ -97,13 +104,6 @@ def evolve(
     except SpecError as error:
         return Rejected("does_not_render", str(error), first.world_id)
     return Evolved(world, first.split, [r.world_id for r in rows[: 2 if "graft" in draft.operators else 1]])
-
-
-def _prepare(draft: Draft, rng: random.Random) -> None:
-    repair(draft, rng)
-    if rng.random() < 0.75:
-        grow.use_lifecycle(draft, rng)
-    repair(draft, rng)
 
 
 def _apply(
@@ -142,7 +142,7 @@ def _operators(ordinal: int, seed: int, rng: random.Random) -> list[str]:
     if ordinal % _GRAFT_EVERY == 3:
         chosen.append("graft")
     order = [
-        "graft", "add_entity", "extend_lifecycle", "change_keying", "split", "restructure_payload", "enrich_parameters",
+        "graft", "add_entity", "add_report", "extend_lifecycle", "change_keying", "split", "restructure_payload", "enrich_parameters",
         "add_rule", "merge", "restyle",
     ]  # fmt: skip
     return sorted(chosen, key=order.index)

@@ -142,9 +142,31 @@ def _hang(draft: Draft, main: str, noun: Noun, rng: random.Random, ops: list[str
             added(draft, like, op, name, filters=filters[:3], paging=rng.choice(("none", "offset", "page")))
         elif op in ("get", "create", "update", "delete", "copy"):
             added(draft, like, op, name)
-    if person and not any(t.op == "update" and t.needs == [name] for t in draft.of(main)):
-        if name in draft.entities[main].fields:
-            added(draft, likes[0], "update", main, needs=[name])
+    assigned = any(t.op == "update" and t.needs == [name] for t in draft.of(main))
+    if person and not assigned and name in draft.entities[main].fields:
+        added(draft, likes[0], "update", main, needs=[name])
+    return True
+
+
+def add_report(draft: Draft, rng: random.Random) -> bool:
+    """A question over many rows: a count, a count per group, or a total."""
+    main = draft.main()
+    options = [n for n, e in draft.entities.items() if len(e.fields) >= 3 and not e.link]
+    if not options:
+        return False
+    name = main if main in options and rng.random() < 0.6 else rng.choice(options)
+    entity = draft.entities[name]
+    enums = [f for f, s in entity.fields.items() if s.type == "enum"]
+    numbers = [f for f, s in entity.fields.items() if s.type in ("int", "number", "money")]
+    filters = [(f, "eq", False) for f, s in entity.fields.items() if s.type in ("enum", "bool", "ref")][:3]
+    form = rng.choice(("count", "count", "group", "total"))
+    if form == "total" and numbers:
+        added(draft, near(draft, name), "aggregate", name, filters=filters, measure=rng.choice(numbers))
+    elif form == "group" and enums:
+        group = rng.choice(enums)
+        added(draft, near(draft, name), "aggregate", name, filters=[f for f in filters if f[0] != group], group=group)
+    else:
+        added(draft, near(draft, name), "aggregate", name, filters=filters)
     return True
 
 

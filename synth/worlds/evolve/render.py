@@ -12,7 +12,7 @@ from synth.worlds.evolve.repair import required_refs
 from synth.worlds.evolve.style import Style, cased
 from synth.worlds.infer import INT_RANGES, words
 from synth.worlds.lower import quote
-from synth.worlds.spec import FieldSpec, World
+from synth.worlds.spec import FieldSpec, Param, World
 
 Json = dict[str, Any]
 _MONEY_CEILING = 6000  # generated amounts run from 50 to 100,000 minor units, most below 10,000
@@ -39,7 +39,8 @@ class Renderer:
             {
                 "world": self.world_id, "title": self.draft.domain.title(), "category": self.draft.category,
                 "domain": self.draft.domain, "server": self.draft.roots[0] if self.draft.roots else None,
-                "clock": self.clock(), "entities": {entity_name(k): self.entity(k, e) for k, e in self.draft.entities.items()},
+                "clock": self.clock(),
+                "entities": {entity_name(k): self.entity(k, e) for k, e in self.draft.entities.items()},
                 "tools": tools, "errors": self.errors, "error_style": self.style.error_style, "roots": self.draft.roots,
                 "operators": self.draft.operators,
             },
@@ -84,8 +85,9 @@ class Renderer:
     def tool(self, tool: DTool, ordinal: int) -> Json:
         entity, names = self.draft.entities[tool.of], self.fields[tool.of]
         out: Json = {
-            "op": tool.op, "of": entity_name(tool.of), "description": describe_tool(self.draft, tool, self.habits, ordinal),
-            "parents": tool.parents, "source": tool.source,
+            "op": tool.op, "of": entity_name(tool.of), "source": tool.source,
+            "description": describe_tool(self.draft, tool, self.habits, ordinal),
+            "parents": tool.parents,
         }  # fmt: skip
         if tool.op == "choose":
             out["by"] = "action"
@@ -173,8 +175,6 @@ class Renderer:
     def param(self, out: Json, tool: DTool, entity: DEntity, name: str, body: Json, field: str | None) -> None:
         if name in out:
             return
-        from synth.worlds.spec import Param
-
         probe = Param.model_validate({k: v for k, v in body.items() if k != "field"})
         known = field if field in entity.fields else None
         body["description"] = describe_param(self.draft, entity, probe, known, self.habits)
@@ -261,7 +261,9 @@ class Renderer:
             state = self.fields[rule.other][str(target.state)]
             return f"{entity_name(rule.other)}[{given}][{quote(state)}] in {_texts(rule.value)}"
         if rule.kind == "quota":
-            return f"size(by({entity_name(tool.of)}, {quote(field)}, {given})) < {rule.value}"
+            rows = entity.rows * (1 - entity.fields[rule.field].null)  # a few owners have far more than the mean
+            most = max(2, round(1.6 * rows / max(1, self.draft.entities[rule.other].rows)))
+            return f"size(by({entity_name(tool.of)}, {quote(field)}, {given})) < {most}"
         if rule.kind == "ceiling":
             return f"{given} <= {ceiling(rule.field, entity.fields[rule.field])}"
         if rule.kind == "period" and rule.other in tool.needs:

@@ -133,6 +133,22 @@ def _move(entity: DEntity, tool: DTool, rng: random.Random) -> bool:
     return tool.to is not None and any(tool.to in ts for ts in entity.moves.values())
 
 
+def make_room(draft: Draft) -> None:
+    """Where rows may only be deleted while nothing refers to them, there must be some that nothing refers to."""
+    for name, entity in draft.entities.items():
+        if not any(t.op == "delete" or any(c.op == "delete" for c in t.cases) for t in draft.of(name)):
+            continue
+        rows = 0
+        for child, field in draft.children(name):
+            other = draft.entities[child]
+            spec = other.fields[field]
+            if spec.on_delete == "restrict" and spec.nullable and child != name:
+                other.fields[field] = spec.model_copy(update={"on_delete": "clear"})
+            elif spec.on_delete == "restrict" or any(r.kind == "no_children" for t in draft.of(name) for r in t.rules):
+                rows += other.rows
+        entity.rows = min(150, max(entity.rows, rows))
+
+
 def _producers(draft: Draft, rng: random.Random) -> None:
     """Ids must come from somewhere: each entity gets a list or search tool, and a lone read gets company."""
     for name, entity in draft.entities.items():

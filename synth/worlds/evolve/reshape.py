@@ -30,6 +30,21 @@ def enrich(draft: Draft, rng: random.Random) -> bool:
     return changed
 
 
+def furnish(draft: Draft, rng: random.Random) -> None:
+    """Bring bare reads and payloads up to what is usual: real tools have three parameters in the median."""
+    for tool in draft.tools:
+        entity = draft.entities[tool.of]
+        if tool.op in ("list", "search", "aggregate") and len(tool.filters) < 2 and rng.random() < 0.75:
+            exact = [(f, "eq", False) for f, s in entity.fields.items() if s.type in ("enum", "bool", "ref")]
+            have = {f for f, _, _ in tool.filters}
+            tool.filters += [e for e in exact if e[0] not in have][: rng.choice((1, 2, 3))]
+            if tool.paging == "none" and rng.random() < 0.6:
+                tool.paging = rng.choice(("offset", "offset", "page", "cursor"))
+        elif tool.op in ("create", "send") and rng.random() < 0.6:
+            spare = [f for f in entity.payload() if f not in tool.needs and f not in tool.may]
+            tool.may += spare[: rng.choice((1, 2, 4))]
+
+
 def _richer_read(entity: DEntity, tool: DTool, rng: random.Random) -> bool:
     have = {(f, c) for f, c, _ in tool.filters}
     exact = [(f, "eq", False) for f, s in entity.fields.items() if s.type in ("enum", "bool", "ref")]
@@ -267,7 +282,7 @@ def _rules_for(draft: Draft, tool: DTool) -> list[Rule]:
                 )
             if spec.type == "ref" and tool.op == "create" and target is not None:
                 out.append(Rule("quota", "limit_reached", f"this {target.noun} already has the most {_many(entity)} allowed",
-                                f, str(spec.to), max(2, round(entity.rows * 2.2 / max(1, target.rows)))))  # fmt: skip
+                                f, str(spec.to)))  # fmt: skip
             if spec.type in ("int", "money") and spec.range is None and not tool.envelope:
                 out.append(
                     Rule("ceiling", f"{f}_too_high", f"{f.replace('_', ' ')} is above what a {noun} may have", f)

@@ -80,8 +80,8 @@ def case_of(names: list[str]) -> Case:
     votes = {"kebab": sum("-" in n for n in names), "snake": sum("_" in n for n in names)}
     votes["camel"] = sum(n[:1].islower() and n != n.lower() and "_" not in n for n in names)
     votes["pascal"] = sum(n[:1].isupper() for n in names)
-    best = max(("snake", "camel", "kebab", "pascal"), key=lambda c: votes[c])
-    return best  # type: ignore[return-value]
+    cases: tuple[Case, ...] = ("snake", "camel", "kebab", "pascal")
+    return max(cases, key=lambda c: votes[c])
 
 
 def draw_style(key: str, domain: str, tools: Case | None = None) -> Style:

@@ -167,7 +167,8 @@ def _thin(entity: DEntity, states: int) -> None:
     keep = list(entity.moves)[: max(3, states)]
     moves = {s: [t for t in entity.moves[s] if t in keep] for s in keep}
     reached = {t for ts in moves.values() for t in ts} | {keep[0]}
-    if all(s in reached for s in keep) and entity.state:
+    ends = any(not ts for ts in moves.values()) or all(ts for ts in entity.moves.values())
+    if ends and all(s in reached for s in keep) and entity.state:
         entity.moves = moves
         entity.verbs = {t: v for t, v in entity.verbs.items() if t in keep}
         entity.fields[entity.state] = FieldSpec(type="enum", of=keep)
