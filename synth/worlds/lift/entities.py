@@ -85,7 +85,7 @@ class Tables:
     def __init__(self, server: str, style: str, readings: Sequence[Reading], tools: dict[str, ToolLike]) -> None:
         self.server, self.style, self.tools = server, style, tools
         self.by_noun: dict[Words, Table] = {}
-        self.readings = _apart([r for r in readings if r.kind != "none"])
+        self.readings = _settle(_apart([r for r in readings if r.kind != "none"]))
         self.links: dict[tuple[Words, Words], Table] = {}
         for r in self.readings:
             if r.kind not in ("relate", "unrelate"):
@@ -319,7 +319,7 @@ class Tables:
                     if made is None or norm(words) in t.fields or words[-1] in ID_TAILS or words[0] in ("success", "error", "message", "total", "count", "result", "ok", "has", "next", "prev", "page"):
                         continue
                     if len(t.fields) < 12 and made["type"] != "map":
-                        if made["type"] == "time" and words[0] in ("created", "updated", "modified"):
+                        if made["type"] == "time":
                             made["set_by"] = "system"
                         t.add(words, {**made, "null": 0.0}, self.style)
 
@@ -401,13 +401,36 @@ class Tables:
         if t.free_state:
             t.moves = table
             return
-        t.lifecycle = {"field": state, "moves": {s: table[s] for s in order}, "start": order[0]}
+        t.lifecycle = {"field": state, "moves": {s: table[s] for s in order}, "start": _start(order)}
 
 
 def _apart(readings: list[Reading]) -> list[Reading]:
     """One-row readings of a noun that also has rows with keys get a table of their own: the current one."""
     keyed = {r.entity for r in readings if r.kind not in ("singleton", "setting")}
     return [replace(r, entity=("current", *r.entity)) if r.kind in ("singleton", "setting") and r.entity in keyed else r for r in readings]
+
+
+def _settle(readings: list[Reading]) -> list[Reading]:
+    """A key that is the noun itself (`bucket`, `dispute`) is a name where some tool makes rows under it, else an id."""
+    made = {r.entity for r in readings if r.kind == "create" for b in r.roles if b.role == "natural" and b.tail == "self"}
+    out = []
+    for r in readings:
+        if any(b.tail == "self" for b in r.roles):
+            roles = tuple(
+                replace(b, tail="name" if made and (r.entity if b.role in ("key", "natural") else b.noun) in made else "id") if b.tail == "self" else b for b in r.roles
+            )
+            r = replace(r, roles=roles)
+        out.append(r)
+    return out
+
+
+_STARTS = "draft new pending open todo to_do planned unstarted queued scheduled created triggered unread active running enabled".split()
+
+
+def _start(states: list[str]) -> str:
+    """The state of a new row."""
+    low = {s.lower().replace(" ", "_"): s for s in reversed(states)}
+    return next((low[s] for s in _STARTS if s in low), states[0])
 
 
 def norm_of(t: Table, name: str) -> str:
@@ -473,7 +496,7 @@ def _filterable(arg: Arg, words: Words) -> bool:
     if arg.type == "boolean":
         return words[0] in ("is", "has") or words[-1] in _ALLOWED_BOOL
     if arg.type in ("integer", "number"):
-        return words[-1] not in ("timeout", "depth", "days", "hours", "minutes", "window", "level", "start", "end", "index", "offset")
+        return not set(words) & {"max", "min", "length", "ahead", "preview", "limit", "chars", "per", "lookback", "last"} and words[-1] not in ("timeout", "depth", "days", "hours", "minutes", "window", "level", "start", "end", "index", "offset")
     return arg.type in ("string", "array")
 
 

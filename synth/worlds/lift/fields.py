@@ -9,15 +9,21 @@ from synth.worlds.lift.words import join, singular
 
 Words = tuple[str, ...]
 MAX_ENUM = 40
+ANY = frozenset({"all", "any", "both", "*", "every"})  # members of a filter that mean no filter
 _DATES = frozenset("date day birthday dob".split())
 _TIMES = frozenset("at time timestamp datetime deadline".split())
+_MOMENTS = frozenset("start end created updated due publish send event scheduled begin finish arrival departure modified deadline expiry expiration".split())
+_FLOATS = frozenset(
+    """price amount latitude longitude lat lng lon rate score weight ratio opacity temperature value x y z width height total cost fee discount balance
+    distance speed percentage percent threshold factor scale zoom radius angle tax volume tempo gain probability confidence""".split()
+)
 _MONEY = frozenset("amount price total cost fee salary budget subtotal".split())
 
 
 def base_words(words: Words, entity: Words, facet: Words = ()) -> Words:
     """The words of a field without the entity's noun and without `new`: `customer_name` of a customer is `name`."""
     out = words
-    if len(out) > 1 and out[0] in ("new", "updated") and out[1:] != ("id",):
+    if len(out) > 1 and out[0] == "new" and out[1:] != ("id",):
         out = out[1:]
     for size in range(min(len(entity), len(out) - 1), 0, -1):
         if out[:size] == entity[-size:]:
@@ -38,7 +44,9 @@ def spec_of(arg: Arg, words: Words) -> dict[str, Any] | None:
     schema = arg.schema
     if arg.enum:
         members = [str(m) for m in schema["enum"] if isinstance(m, str)]
-        if len(members) == len(arg.enum) and all(members):
+        if len(members) == len(arg.enum):
+            members = [m for m in members if m.lower() not in ANY] or members
+        if len(members) >= len(arg.enum) - 2 and all(members):
             return {"type": "enum", "of": list(dict.fromkeys(members))[:MAX_ENUM]}
         if arg.type in ("integer", "number"):
             return None
@@ -67,11 +75,11 @@ def _text(schema: Any, words: Words) -> dict[str, Any] | None:
         return {"type": "time"}
     if fmt in ("email", "uri", "url", "uuid"):
         return {"type": "text", "gen": {"email": "email", "uuid": "uuid"}.get(fmt, "url")}
-    if last in _DATES:
+    if last in _DATES or last in ("duedate", "startdate", "enddate"):
         return {"type": "date"}
-    if last in _TIMES and len(words) > 1 and words[-2] not in ("start", "end", "run", "wait", "execution") or (last == "on" and len(words) > 1):
-        return {"type": "time"}
-    if words[0] in ("start", "end") and last in ("time", "datetime"):
+    if last == "time" and not set(words[:-1]) & _MOMENTS:  # a length or a time of day, no moment
+        return {"type": "code", "pattern": "1[0-8]:[0-5]0" if len(words) == 1 else "PT[1-5][05]M"}
+    if last in _TIMES and (len(words) > 1 or last in ("timestamp", "datetime", "deadline")):
         return {"type": "time"}
     if last in ("id", "uuid", "gid", "sid"):
         return {"type": "text", "gen": "uuid" if last == "uuid" else "hex"}
@@ -92,7 +100,7 @@ def _number(arg: Arg, words: Words) -> dict[str, Any]:
     kind = "int" if arg.type == "integer" or arg.default.__class__ is int else "number"
     if kind == "int" and words[-1] in _MONEY and high is None:
         return {"type": "money"}
-    if kind == "number" and words[-1] in ("id", "count", "number", "days", "hours", "minutes", "port", "size", "ttl", "position", "order", "index", "seconds", "quantity"):
+    if kind == "number" and words[-1] not in _FLOATS and not isinstance(low, float) and not isinstance(high, float):
         kind = "int"
     out: dict[str, Any] = {"type": kind}
     if words[-1] in ("id", "sid", "uid") and low is None and high is None:

@@ -93,6 +93,9 @@ def _kind(d: Draft, context: Context) -> tuple[str, list[Bound], Words]:
         link = _link(d, context)
         if link is not None:
             return link
+        if verb in ("attach", "link", "connect", "associate") and d.own is None and _payload(d) and [k for k in d.others if k.arg.required]:
+            d.doubt(0.2, f"{verb} read as create")
+            return _create(d, context)
     if verb in lx.TRANSITIONS or (verb in lx.SEND and d.own is not None and not _payload(d)):
         return _move(d, context)
     if verb in lx.UPSERT and d.own is not None and d.own.arg.required and _payload(d):
@@ -107,7 +110,7 @@ def _kind(d: Draft, context: Context) -> tuple[str, list[Bound], Words]:
         return _update(d, context)
     if verb in lx.CREATE:
         return _create(d, context)
-    raise NotLifted("no_verb", verb)
+    raise NotLifted("no_key" if verb in lx.RELATE | lx.UNRELATE else "no_verb", verb)
 
 
 def _required_many(d: Draft) -> bool:
@@ -131,8 +134,8 @@ def _read(d: Draft, context: Context) -> tuple[str, list[Bound], Words]:
         d.doubt(0.05, "search without text")
         return "list", _bind(d, context, "list"), ()
     listing = verb in lx.LIST or d.plural
-    if d.own is not None and d.own.arg.required and not (verb in lx.LIST and d.own.tail == "name"):
-        if listing and not d.own.bare and d.plural and d.own.tail == "name" and verb in lx.LIST:
+    if d.own is not None and d.own.arg.required and not (verb in lx.LIST and d.own.tail in ("name", "self")):
+        if listing and not d.own.bare and d.plural and d.own.tail in ("name", "self") and verb in lx.LIST:
             raise NotLifted("unsure", "list with an own key")
         if verb in lx.LIST or (d.plural and d.own.bare and len(d.entity) > 1 and d.entity[:-1] in context.nouns.known):
             return _child_list(d, context, required_query)
@@ -211,6 +214,14 @@ def _facet(d: Draft, context: Context) -> bool:
             d.others = [o for o in d.others if o is not k]
             d.doubt(0.05, "facet")
             return True
+    if d.parts.verb in lx.GET and not d.plural and d.parts.namespace and d.entity not in context.nouns.known:
+        area = singular_phrase(d.parts.namespace)
+        for k in d.others:
+            if k.arg.required and not k.many and (context.nouns.alias.get(k.noun) == area or k.noun == area or context.nouns.resolve(k.noun) == area):
+                d.facet, d.entity, d.own = d.entity, context.nouns.resolve(k.noun) or k.noun, k
+                d.others = [o for o in d.others if o is not k]
+                d.doubt(0.15, "part of the row of its area")
+                return True
     if d.parts.verb in lx.GET and not d.plural and _owner_by_prefix(d, context):
         d.doubt(0.15, "part of the row that the key names")
         return True
@@ -455,7 +466,7 @@ def _bind(d: Draft, context: Context, mode: str, skip: set[str] | None = None) -
             if key.bare:
                 out.append(Bound(a, "ignored" if not a.required else "parent", noun, key.tail))
             elif key.many:
-                out.append(Bound(a, "filter" if many_rows else "field" if mode in ("create", "update", "copy") else "ignored", noun, key.tail, "in", a.words))
+                out.append(Bound(a, "filter" if many_rows else "field" if mode in ("create", "update", "copy") else "ignored", noun, key.tail, "in" if many_rows else "eq", a.words))
             elif mode in ("create", "update", "copy") and not (mode != "create" and a.required and _scopes(d, a)):
                 out.append(Bound(a, "field", noun, key.tail, field=a.words))
             else:
@@ -471,7 +482,8 @@ def _scopes(d: Draft, a: Arg) -> bool:
         return False
     order = [x.name for x in d.args]
     after = order.index(a.name) > order.index(d.own.arg.name)
-    return not (after and (d.parts.verb in ("move", "assign", "transfer", "reassign", "set", "change") or a.words[0] in ("new", "target", "to", "destination")))
+    tail = next((k.tail for k in d.keys if k.arg.name == a.name), "id")
+    return not (after and (tail in ("self", "name") or d.parts.verb in ("move", "assign", "transfer", "reassign", "set", "change") or a.words[0] in ("new", "target", "to", "destination")))
 
 
 def _bind_value(a: Arg, mode: str, many_rows: bool) -> Bound:

@@ -81,7 +81,7 @@ _FAMILIES: tuple[tuple[str, dict[str, Any]], ...] = (
      "sale credit debit adjustment balance_transaction shipment contribution", MONEY),
     ("product variant item_variant sku listing service good article part offer price coupon discount promotion bundle voucher giftcard addon", PRODUCT),
     ("server instance droplet node vm machine host container pod cluster deployment app application function worker site website endpoint service_instance balancer "
-     "loadbalancer gateway router firewall_instance environment nodepool pool workload installation stack registry vpc network subnet", MACHINE),
+     "loadbalancer gateway router firewall_instance environment nodepool pool workload installation stack registry vpc network subnet wlan ssid vlan vpn", MACHINE),
     ("database volume bucket snapshot backup storage disk table collection index cache queue topic stream dataset warehouse catalog filesystem share container_image image_version "
      "keyspace schema_object partition replica vault", STORE),
     ("project workspace team group board space folder list channel category section portfolio program area room lab notebook directory department sprint milestone "

@@ -61,7 +61,7 @@ def _is_verb(word: str, strict: bool) -> bool:
 
 def _find_verb(words: Words, ends: bool, segments: Sequence[Words]) -> int | None:
     last = len(words) - 1
-    if ends and _is_verb(words[last], strict=False) and last > 0:
+    if ends and _is_verb(words[last], strict=words[last] not in lx.PLAIN and any(w in lx.PLAIN for w in words[:last])) and last > 0:
         return last
     if _is_verb(words[0], strict=False) and not (last > 0 and words[0] in lx.NOUNISH and _plain_inside(words)):
         return 0

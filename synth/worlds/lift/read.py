@@ -154,6 +154,11 @@ def _context(server: str, category: str, drafts: list[Draft]) -> Context:
     nouns = Nouns(known)
     _learn_aliases(drafts, nouns)
     counts = Counter(known)
+    verbs: dict[Words, set[str]] = {}
+    for d in drafts:
+        if not d.parts.guessed:
+            verbs.setdefault(_plain(noun_of(d.parts), d.parts, Context(server, category, nouns, frozenset(), ())), set()).add(d.parts.verb)
+    written |= {n for n, vs in verbs.items() if n and vs & (lx.LIST | lx.SEARCH) and vs & lx.GET and category in SOURCES}  # a corpus: found, then looked up
     main = min(counts, key=lambda n: (-counts[n], n)) if counts else ()
     return Context(server, category, nouns, frozenset(written), main)
 
@@ -162,21 +167,29 @@ _ALIAS_VERBS = frozenset("get delete update read fetch remove edit modify patch 
 
 
 def _learn_aliases(drafts: list[Draft], nouns: Nouns) -> None:
-    """Other names of a noun: `lb_get(load_balancer_id)` says that a load balancer is an lb."""
+    """Other names of a noun: `lb_get(load_balancer_id)` says that a load balancer is an lb. What names rows of several
+    nouns (`record_id`) names none."""
+    claims: dict[Words, list[Words]] = {}
     for d in drafts:
         noun = noun_of(d.parts)
-        if d.parts.verb not in _ALIAS_VERBS or not noun or noun not in nouns.known or is_plural(d.parts.noun[-1]):
+        if d.parts.verb not in _ALIAS_VERBS or not noun or noun not in nouns.known or (is_plural(d.parts.noun[-1]) and not d.parts.last):
             continue
         keys = [k for a in d.args if a.required and (k := key_of(a, nouns)) is not None and not k.many]
-        if len(keys) != 1 or keys[0].bare or keys[0].tail == "name":
+        if not keys or keys[-1].bare or keys[-1].tail in ("name", "self"):
             continue
-        said = keys[0].noun
-        if len(said) > 1 and "".join(w[0] for w in said) == noun[-1] and len(noun) == 1:
-            if said in nouns.known:
-                nouns.alias.setdefault(noun, said)  # tgw: the transit gateway
+        said = keys[-1].noun
+        if len(keys) == 1 and len(said) > 1 and len(noun) == 1 and "".join(w[0] for w in said) == noun[0] and said in nouns.known:
+            nouns.alias.setdefault(noun, said)  # tgw: the transit gateway
             continue
-        if said not in nouns.known and not matches(said, noun, nouns) and not (set(said) & {"user", "account", "project", "team", "organization", "workspace"}):
-            nouns.alias.setdefault(said, noun)
+        if said in nouns.known or matches(said, noun, nouns) or set(said) & _OUTER - {"resource"} or noun[: len(said)] == said:
+            continue
+        if len(keys) == 1 or len(said) <= 2:
+            claims.setdefault(said, []).append(noun)
+    for said, owners in claims.items():
+        if len(set(owners)) == 1:
+            nouns.alias.setdefault(said, owners[0])
+        else:
+            nouns.generic.add(said)
 
 
 def _with_keys(d: Draft, context: Context) -> Draft:
@@ -186,6 +199,8 @@ def _with_keys(d: Draft, context: Context) -> Draft:
     nouns = context.nouns
     noun = _plain(noun, d.parts, context)
     noun = _without_parent(noun, d, nouns)
+    if len(noun) > 1 and noun[-1] == "list" and d.parts.verb in lx.GET and noun not in nouns.known:
+        noun, d.plural = noun[:-1], True
     d.keys = [k for a in d.args if (k := key_of(a, nouns)) is not None]
     if not noun:  # get(note_id): the key says what
         said = [k for k in d.keys if k.arg.required and not k.bare]
@@ -196,7 +211,7 @@ def _with_keys(d: Draft, context: Context) -> Draft:
             noun = singular_phrase(d.parts.namespace)
     d.entity = nouns.alias.get(noun, noun)
     own = [k for k in d.keys if not k.many and not k.bare and matches(k.noun, d.entity, nouns)]
-    own.sort(key=lambda k: (not k.arg.required, k.tail == "name", -len(k.noun)))
+    own.sort(key=lambda k: (not k.arg.required, k.tail in ("name", "self"), -len(k.noun)))
     bare = [k for k in d.keys if not k.many and k.bare]
     bare.sort(key=lambda k: not k.arg.required)
     prefixed = [k for k in d.keys if not k.many and k.arg.required and len(k.noun) < len(d.entity) and k.noun and d.entity[: len(k.noun)] == k.noun]
@@ -208,7 +223,7 @@ def _with_keys(d: Draft, context: Context) -> Draft:
         persons = is_person(d.entity) or bool(d.entity) and d.entity[-1] in ("account", "domain", "host", "site", "website", "zone", "customer", "contact", "subscriber")
         names = [
             a for a in d.args
-            if a.required and a.type == "string" and a.flat in _NAMES and not a.enum and (persons or a.flat not in ("username", "email", "login", "hostname", "domain"))
+            if a.required and a.type == "string" and a.flat in _NAMES and not a.enum and not (d.parts.verb in lx.UPDATE and a.flat in _RENAMED) and (persons or a.flat not in ("username", "email", "login", "hostname", "domain"))
         ]  # fmt: skip
         if len(names) == 1 and names[0].flat not in [k.arg.flat for k in d.keys]:
             d.own = KeyArg(names[0], (), names[0].flat.split("_")[-1])
@@ -221,6 +236,14 @@ def _with_keys(d: Draft, context: Context) -> Draft:
             d.own = strange[0]
             d.others = [k for k in d.others if k is not d.own]
             d.doubt(0.1, "the key of no other noun")
+        elif nouns.known.get(d.entity, 0) > 1:
+            keys = [k for k in d.others if k.arg.required and not k.many]
+            area = d.parts.namespace + d.entity
+            full = [k for k in keys if k.noun == area or k.noun == area[-len(k.noun) :] and len(k.noun) > len(d.entity)]
+            if full or (len(keys) > 1 and d.entity[: len(keys[-1].noun)] != keys[-1].noun and not set(keys[-1].noun) & _OUTER):
+                d.own = full[0] if full else keys[-1]
+                d.others = [k for k in d.others if k is not d.own]
+                d.doubt(0.1 if full else 0.2, "the last key is taken as the own")
     return d
 
 
@@ -256,4 +279,5 @@ def _without_parent(noun: Words, d: Draft, nouns: Nouns) -> Words:
 
 
 _NAMES = frozenset("name path slug email domain username hostname login symbol code address file_path filename key tag title mac mac_address ip ip_address".split())
+_RENAMED = frozenset("name title tag key code".split())  # what an update changes rather than finds by
 _NAMED = lx.GET | lx.DELETE | frozenset(lx.TRANSITIONS) | (lx.UPDATE - {"set", "move", "configure"}) | lx.EXISTS | {"check"}

@@ -16,7 +16,8 @@ _PERSONS = frozenset("user assignee agent owner member person author reporter re
 
 @dataclass(frozen=True, slots=True)
 class KeyArg:
-    """A parameter that names a row. `noun` is what its own name says (empty for a bare `id`), `tail` how (`id`, `name`)."""
+    """A parameter that names a row. `noun` is what its own name says (empty for a bare `id`), `tail` how (`id`, `name`, or
+    `self` where the parameter is the noun itself)."""
 
     arg: Arg
     noun: Words
@@ -36,6 +37,7 @@ class Nouns:
         for noun in known:
             self.known[noun] = self.known.get(noun, 0) + 1
         self.alias: dict[Words, Words] = {}
+        self.generic: set[Words] = set()  # key nouns that stand for rows of several nouns: record, item
         self._tails: dict[Words, list[Words]] = {}
         for noun in self.known:
             for i in range(1, len(noun)):
@@ -68,6 +70,8 @@ def matches(noun: Words, entity: Words, nouns: Nouns) -> bool:
         return True
     if noun[-len(entity) :] == entity:
         return noun not in nouns.known and noun not in nouns.alias
+    if len(noun) == 1 and len(entity) > 1 and noun[0] == "".join(w[0] for w in entity):
+        return True
     return "".join(noun) == "".join(entity)
 
 
@@ -89,6 +93,10 @@ def key_of(arg: Arg, nouns: Nouns) -> KeyArg | None:
     if "or" in words[1:]:  # idOrKey, id_or_slug
         words = words[: words.index("or", 1)]
     last = words[-1]
+    if len(last) > 4 and last.endswith("id") and _noun((*words[:-1], last[:-2])) in nouns.known:
+        return KeyArg(arg, _noun((*words[:-1], last[:-2])), "id")
+    if words[:-1] in nouns.generic and last in lx.KEY_TAILS and arg.required:
+        return KeyArg(arg, (), last)
     if last in ("ids", "uuids"):
         return KeyArg(arg, _noun(words[:-1]), "id", many=True)
     if last in lx.KEY_TAILS and not (last in ("number", "code", "ref", "handle") and len(words) == 1 and not (last == "number" and arg.required and arg.type == "integer")):
@@ -109,9 +117,9 @@ def key_of(arg: Arg, nouns: Nouns) -> KeyArg | None:
         return None
     whole = _noun(words)
     if arg.type in ("string", "integer") and whole in nouns.known:
-        return KeyArg(arg, whole, "name" if arg.type == "string" else "id")
+        return KeyArg(arg, whole, "self" if arg.type == "string" else "id")
     if whole in nouns.alias and arg.required:
-        return KeyArg(arg, whole, "name" if arg.type == "string" else "id")
+        return KeyArg(arg, whole, "self" if arg.type == "string" else "id")
     return None
 
 

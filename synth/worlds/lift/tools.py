@@ -6,7 +6,7 @@ from typing import Any
 
 from synth.worlds.infer import infer_gen
 from synth.worlds.lift.entities import ID_TAILS, Table, Tables, draw, flag_of, is_flag, member, transition
-from synth.worlds.lift.fields import base_words, fits, json_class
+from synth.worlds.lift.fields import ANY, fits, json_class
 from synth.worlds.lift.opening import Arg
 from synth.worlds.lift.read import Bound, Reading, Words
 from synth.worlds.lift.words import join, plural, singular
@@ -183,6 +183,8 @@ class ToolBuilder:
         if b.compare in ("ge", "le") and spec["type"] not in ("int", "number", "money", "date", "time"):
             return self.ignored(b.arg)
         want = "integer" if spec["type"] == "ref" and self.ref_int(spec) else "string" if spec["type"] == "ref" else json_class(spec)
+        if b.arg.enum and any(m.lower() in ANY for m in b.arg.enum):
+            return {"role": "filter", "field": name, "schema": {"type": "string", "enum": [m for m in b.arg.enum if m.lower() not in ANY and m in spec.get("of", ())] or ["all"]}}
         p: Param = {"role": "filter", "field": name}
         if b.compare != "eq":
             p["compare"] = b.compare
