@@ -1,0 +1,104 @@
+"""The expert: every argument from its source, never an ungrounded one; it retries, goes round, and asks."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import desk
+import pytest
+
+from rubrics.normal import Text, flat_text, leaves, mentions
+from synth.errors import TaskFailure
+from synth.pipeline import RolloutsSettings
+from synth.records import TaskRow, TrajectoryRow, make_id
+from synth.stages import rollouts
+
+SETTINGS = RolloutsSettings(policy="expert", fault_rate=0.3)
+
+
+def play(task: TaskRow, attempt: int = 0) -> TrajectoryRow:
+    name = make_id("traj", 7, task.task_id, attempt)
+    cast = rollouts.casting(SETTINGS, None)
+    return asyncio.run(rollouts.play(name, desk.catalog(), cast, task, attempt, SETTINGS))
+
+
+@pytest.mark.parametrize("name", desk.MAKERS)
+def test_every_argument_was_said_or_shown_before(name: str) -> None:
+    for attempt in range(5):
+        known = ""
+        for message in play(desk.tasks()[name], attempt).messages:
+            for call in message.get("tool_calls") or ():
+                for _, value in leaves(json.loads(call["function"]["arguments"])):
+                    assert mentions(value, Text(known)), (value, known)
+            if message["role"] == "tool":
+                known += "\n" + flat_text(json.loads(message["content"]))
+            elif message["role"] != "assistant":
+                known += "\n" + message["content"]
+
+
+def changed(task: TaskRow, **plan: Any) -> TaskRow:
+    return task.model_copy(update={"plan": task.plan | plan})
+
+
+def edited(task: TaskRow, step: int, **fields: Any) -> TaskRow:
+    steps = [s | fields if s["id"] == step else s for s in task.plan["steps"]]
+    return changed(task, steps=steps)
+
+
+@pytest.mark.parametrize(
+    ("task", "why"),
+    [
+        (edited(desk.chain(), 2, sources={}), "has no source"),
+        (edited(desk.chain(), 2, arguments={"id": "TCK-AAAAAA", "priority": "low"}), "is not what the user said"),
+        (edited(desk.chain(), 1, sources={"/requester": desk.shown(0, "items", 7, "id").model_dump()}), "is not at"),
+        (edited(desk.chain(), 0, sources={"/query": desk.told("nobody").model_dump()}), "unknown fact"),
+        (edited(desk.single(), 0, sources={"/id": {"kind": "prompt"}}), "does not stand in the system prompt"),
+        (edited(desk.single(), 0, sources={"/id": desk.shown(3, "id").model_dump()}), "can never start"),
+        (changed(desk.clarify(), asks=[]), "can never start"),
+    ],
+    ids=["no source", "another value", "no such path", "no such fact", "not in the prompt", "no such step", "never asked"],
+)
+def test_a_value_without_ground_is_a_failure_of_the_task(task: TaskRow, why: str) -> None:
+    with pytest.raises(TaskFailure) as failure:
+        play(task)
+    assert failure.value.class_ == "task"
+    assert why in failure.value.detail
+
+
+def test_the_expert_sends_what_the_results_really_showed() -> None:
+    task = edited(desk.chain(), 1, arguments={"requester": "WRONG1"})
+    assert "WRONG1" not in json.dumps(play(task).messages)
+
+
+def test_independent_steps_go_out_together() -> None:
+    calls = [m["tool_calls"] for m in play(desk.parallel()).messages if m.get("tool_calls")]
+    assert [c["id"] for c in calls[0]] == ["functions.get_ticket:0", "functions.get_ticket:1"]
+
+
+def test_a_passing_fault_is_retried_and_a_lasting_one_is_gone_round() -> None:
+    again = play(desk.recover()).calls
+    assert [(c.name, c.ok, c.fault) for c in again] == [("resolve_ticket", False, "timeout"), ("resolve_ticket", True, None)]
+    around = play(desk.around()).calls
+    assert [(c.name, c.ok) for c in around] == [("get_ticket", False), ("list_tickets", True)]
+
+
+def test_a_needed_step_that_fails_for_good_is_a_failure_of_the_task() -> None:
+    task = desk.chain()
+    fault = {"tool": "search_contacts", "kind": "unavailable", "nth": 0, "times": 99, "recover": "other_way"}
+    with pytest.raises(TaskFailure, match="needs step 0"):
+        play(task.model_copy(update={"start": task.start | {"faults": [fault]}}))
+
+
+def test_what_is_to_be_told_must_have_been_shown() -> None:
+    task = desk.around()
+    tell = task.goal["tell"][0] | {"value": "another subject"}
+    with pytest.raises(TaskFailure, match="never shown"):
+        play(task.model_copy(update={"goal": task.goal | {"tell": [tell]}}))
+
+
+def test_words_vary_and_the_same_id_gives_the_same_bytes() -> None:
+    runs = [play(desk.single(), attempt) for attempt in range(12)]
+    assert len({r.messages[-1]["content"] for r in runs}) >= 5
+    assert [r.model_dump_json() for r in runs] == [play(desk.single(), a).model_dump_json() for a in range(12)]

@@ -1,0 +1,117 @@
+"""The rollout stage: one slot per task and attempt, failures classified, the same bytes each time."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import desk
+import pytest
+
+from synth.errors import UsageError
+from synth.pipeline import OpenAIModel, RolloutsSettings, ScriptedModel
+from synth.records import TrajectoryRow
+from synth.stage import Context, Output, Part
+from synth.stages import rollouts
+
+TASKS = list(desk.tasks().values())
+
+
+def run(tasks: list[Any] = TASKS, seed: int = 7, **settings: Any) -> Output:
+    backend = settings.pop("backend", None)
+    made = RolloutsSettings(**settings).model_copy(update={"backend": backend})
+    out = rollouts.run(Context(seed, made, desk.Inputs(tasks=tasks)), Part("rollouts", 0, 0, len(tasks)))
+    out.check("rollouts")
+    return out
+
+
+def scripted(tmp_path: Path, *replies: dict[str, Any]) -> ScriptedModel:
+    path = tmp_path / "script.json"
+    path.write_text(json.dumps({"replies": list(replies)}))
+    return ScriptedModel(kind="scripted", script=str(path))
+
+
+def test_rows_point_to_their_task_and_are_the_same_twice() -> None:
+    first, second = run(attempts=2), run(attempts=2)
+    assert first.opened == 2 * len(TASKS) == len(first.rows)
+    assert [r.model_dump_json() for r in first.rows] == [r.model_dump_json() for r in second.rows]
+    assert len({r.trajectory_id for r in first.rows}) == len(first.rows)  # type: ignore[attr-defined]
+    assert {r.task_id for r in first.rows} == {t.task_id for t in TASKS}  # type: ignore[attr-defined]
+    assert {r.policy for r in first.rows} == {"expert"}  # type: ignore[attr-defined]
+    assert [r.model_dump_json() for r in run(attempts=2, seed=8).rows] != [r.model_dump_json() for r in first.rows]
+
+
+def test_messages_are_openai_style_with_ids_counted_over_the_conversation() -> None:
+    for row in run(fault_rate=0.5).rows:
+        assert isinstance(row, TrajectoryRow)
+        ids = [c["id"] for m in row.messages for c in m.get("tool_calls") or ()]
+        assert ids == [f"functions.{c.name}:{i}" for i, c in enumerate(row.calls)]
+        assert [m["tool_call_id"] for m in row.messages if m["role"] == "tool"] == ids
+        assert [m["role"] for m in row.messages[:2]] == ["system", "user"]
+        assert row.messages[-1]["role"] == "assistant"
+        assert all(isinstance(m["content"], str) for m in row.messages)
+        assert row.stop_reason == "done"
+        assert row.turns == sum(m["role"] == "assistant" for m in row.messages)
+
+
+def test_a_broken_task_fails_alone() -> None:
+    broken = TASKS[0].model_copy(update={"task_id": "task_broken", "plan": {"steps": [{"id": 0}]}})
+    lost = TASKS[0].model_copy(update={"task_id": "task_lost", "agent_id": "agent_gone"})
+    out = run([broken, lost, *TASKS])
+    assert len(out.rows) == len(TASKS)
+    assert {f.parent_id for f in out.failed} == {"task_broken", "task_lost"}
+    assert {f.parent_id: f.class_ for f in out.failed}["task_lost"] == "task"
+
+
+def test_a_scripted_model_plays(tmp_path: Path) -> None:
+    key = desk.tasks()["single"].plan["steps"][0]["arguments"]["id"]
+    call = {"content": "", "tool_calls": [{"name": "resolve_ticket", "arguments": {"id": key}}]}
+    backend = scripted(tmp_path, call, {"content": "Ticket resolved."}, {"content": "Bye."})
+    (row,) = run([desk.tasks()["single"]], policy="fake", backend=backend, fault_rate=0.0).rows
+    assert isinstance(row, TrajectoryRow)
+    assert row.policy == "scripted:fake"
+    assert row.usage.requests == row.turns
+    assert row.usage.completion_tokens > 0
+    assert row.state_diff[0]["after"]["status"] == "resolved"
+
+
+@pytest.mark.parametrize(("error", "class_"), [("unavailable", "infra"), ("refused", "model"), ("malformed", "model")])
+def test_model_errors_are_failed_rows_of_their_class(tmp_path: Path, error: str, class_: str) -> None:
+    out = run(TASKS[:2], policy="fake", backend=scripted(tmp_path, {"error": error}))
+    assert [f.class_ for f in out.failed] == [class_, class_]
+
+
+def test_a_model_that_never_ends_is_stopped(tmp_path: Path) -> None:
+    backend = scripted(tmp_path, {"tool_calls": [{"name": "list_agents"}]})
+    (row,) = run(TASKS[:1], policy="fake", backend=backend, max_turns=5).rows
+    assert isinstance(row, TrajectoryRow)
+    assert (row.stop_reason, row.turns, len(row.calls)) == ("max_turns", 5, 5)
+
+
+def test_an_empty_reply_stops_and_a_question_without_end_loses_the_user(tmp_path: Path) -> None:
+    (row,) = run(TASKS[:1], policy="fake", backend=scripted(tmp_path, {"content": " "})).rows
+    assert isinstance(row, TrajectoryRow)
+    assert (row.stop_reason, row.turns) == ("policy_stopped", 0)
+    (row,) = run(TASKS[:1], policy="fake", backend=scripted(tmp_path, {"content": "Why?"})).rows
+    assert isinstance(row, TrajectoryRow)
+    assert row.stop_reason == "user_left"
+
+
+def test_what_cannot_be_played_is_said_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("NO_SUCH_KEY", raising=False)
+    backend = OpenAIModel(kind="openai", base_url="http://127.0.0.1:1", model="m", api_key_env="NO_SUCH_KEY")
+    with pytest.raises(UsageError, match="NO_SUCH_KEY"):
+        run(TASKS[:1], policy="m", backend=backend)
+    with pytest.raises(UsageError, match="cannot be read"):
+        run(TASKS[:1], policy="m", backend=ScriptedModel(kind="scripted", script=str(tmp_path / "none.json")))
+    with pytest.raises(UsageError, match="no policy"):
+        run(TASKS[:1], policy="nobody")
+
+
+def test_an_episode_costs_little() -> None:
+    run()
+    began = time.process_time()
+    run(attempts=10)
+    assert (time.process_time() - began) / (10 * len(TASKS)) < 0.045  # 2 ms measured; room for a busy machine
