@@ -58,8 +58,10 @@ class Case:
 Way = Callable[[Case], list[Line] | None]  # None: this trajectory has nothing to break in this way
 
 
-def broken(name: str, trajectory: TrajectoryRow, task: TaskRow, catalog: Catalog, seed: int = 0) -> TrajectoryRow | None:
-    """The trajectory broken in the way `name`; None where it does not apply. Deterministic in `seed`."""
+def broken(
+    name: str, trajectory: TrajectoryRow, task: TaskRow, catalog: Catalog, seed: int = 0
+) -> TrajectoryRow | None:
+    """The trajectory broken in the way `name`; None where that does not apply. Deterministic in `seed`."""
     env = environment(catalog, task, trajectory.seed, 0.0)
     case = Case(task, lines_of(trajectory), env, random.Random(f"{seed}/{name}/{trajectory.trajectory_id}"))
     lines = WAYS[name](case)

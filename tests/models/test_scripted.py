@@ -30,8 +30,10 @@ def test_replies_follow_the_number_of_assistant_messages() -> None:
 
 
 def test_a_rule_goes_first_and_calls_are_openai_style() -> None:
-    script = {"replies": [{"content": "no"}], "rules": [{"when": "cancel", "reply": {"tool_calls": [{"name": "cancel",
-              "arguments": {"id": "é"}}]}}]}  # fmt: skip
+    script = {
+        "replies": [{"content": "no"}],
+        "rules": [{"when": "cancel", "reply": {"tool_calls": [{"name": "cancel", "arguments": {"id": "é"}}]}}],
+    }
     (call,) = said(script, USER)["tool_calls"]
     assert call["function"] == {"name": "cancel", "arguments": '{"id": "é"}'}
     assert said(script, {"role": "user", "content": "x"})["content"] == "no"
@@ -43,7 +45,8 @@ def test_no_rule_matches() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"replies": []}', '{"replies": [{"contnt": "x"}]}', '{"rules": [{"when": "(", "reply": {}}]}']
+    "text",
+    ["", "[]", "{}", '{"replies": []}', '{"replies": [{"contnt": "x"}]}', '{"rules": [{"when": "(", "reply": {}}]}'],
 )
 def test_a_wrong_script_is_one_sentence(tmp_path: Path, text: str) -> None:
     path = tmp_path / "script.json"

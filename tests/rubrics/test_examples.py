@@ -46,7 +46,9 @@ def test_lost_evidence_never_turns_a_failure_into_a_pass(path: Path, lost: str) 
 
 
 @pytest.mark.parametrize("check", sorted(rubrics.CHECKS))
-@pytest.mark.parametrize("evidence", [{}, {"messages": None}, {"messages": 3, "calls": "x", "state_diff": {}, "goal": []}])
+@pytest.mark.parametrize(
+    "evidence", [{}, {"messages": None}, {"messages": 3, "calls": "x", "state_diff": {}, "goal": []}]
+)
 def test_no_check_passes_on_no_evidence(check: str, evidence: dict[str, Any]) -> None:
     criterion = {"id": check, "part": "success", "check": check, "params": {}}
     (result,) = rubrics.score({"criteria": [criterion]}, evidence)

@@ -49,7 +49,7 @@ def test_claims(value: Any, text: str, stated: bool) -> None:
     assert mentions(value, Text(text), claimed=True) is stated
 
 
-@given(st.integers(-10**9, 10**9))
+@given(st.integers(-(10**9), 10**9))
 def test_a_number_is_found_in_a_sentence_and_its_neighbour_is_not(number: int) -> None:
     text = Text(f"the value is {number}.")
     assert mentions(number, text)

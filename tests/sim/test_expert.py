@@ -58,7 +58,15 @@ def edited(task: TaskRow, step: int, **fields: Any) -> TaskRow:
         (edited(desk.single(), 0, sources={"/id": desk.shown(3, "id").model_dump()}), "can never start"),
         (changed(desk.clarify(), asks=[]), "can never start"),
     ],
-    ids=["no source", "another value", "no such path", "no such fact", "not in the prompt", "no such step", "never asked"],
+    ids=[
+        "no source",
+        "another value",
+        "no such path",
+        "no such fact",
+        "not in the prompt",
+        "no such step",
+        "never asked",
+    ],
 )
 def test_a_value_without_ground_is_a_failure_of_the_task(task: TaskRow, why: str) -> None:
     with pytest.raises(TaskFailure) as failure:
@@ -79,7 +87,10 @@ def test_independent_steps_go_out_together() -> None:
 
 def test_a_passing_fault_is_retried_and_a_lasting_one_is_gone_round() -> None:
     again = play(desk.recover()).calls
-    assert [(c.name, c.ok, c.fault) for c in again] == [("resolve_ticket", False, "timeout"), ("resolve_ticket", True, None)]
+    assert [(c.name, c.ok, c.fault) for c in again] == [
+        ("resolve_ticket", False, "timeout"),
+        ("resolve_ticket", True, None),
+    ]
     around = play(desk.around()).calls
     assert [(c.name, c.ok) for c in around] == [("get_ticket", False), ("list_tickets", True)]
 

@@ -41,10 +41,13 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory, trajectories: list[Traject
     store = RunStore(folder)
     catalog = desk.catalog()
     tables: dict[StageName, list[Row]] = {
-        "worlds": list(catalog.worlds.values()), "tools": list(catalog.tools.values()),
-        "agents": list(catalog.agents.values()), "tasks": list(TASKS), "rollouts": list(trajectories),
+        "worlds": list(catalog.worlds.values()),
+        "tools": list(catalog.tools.values()),
+        "agents": list(catalog.agents.values()),
+        "tasks": list(TASKS),
+        "rollouts": list(trajectories),
         "judge": verdicts.rows,
-    }  # fmt: skip
+    }
     for stage, rows in tables.items():
         output = Output(opened=len(rows), rows=rows, closed_with_rows=len(rows))
         store.publish(stage, write_part(folder, Part(stage, 0, 0, len(rows)), output, "x", 1))
@@ -57,14 +60,27 @@ def shown(run_dir: Path, row_id: str, width: int = 160) -> str:
     return out.getvalue()
 
 
-def test_a_trajectory_is_a_conversation_with_verdict_and_lineage(run_dir: Path, trajectories: list[TrajectoryRow]) -> None:
+def test_a_trajectory_is_a_conversation_with_verdict_and_lineage(
+    run_dir: Path, trajectories: list[TrajectoryRow]
+) -> None:
     text = shown(run_dir, trajectories[0].trajectory_id)
     for part in (
-        "has one ticket with us", "→ functions.search_contacts:0", "← functions.update_ticket:2", "state changes",
-        'priority: "', '→ "urgent"', "pass", "standing.well_formed", "lineage", "agent agent_desk",
-        "lifted tool update_ticket", "real tool update_ticket", "package example-helpdesk-mcp, version 1.2.3",
-        "lifted world world_desk", "more tools offered, not called",
-    ):  # fmt: skip
+        "has one ticket with us",
+        "→ functions.search_contacts:0",
+        "← functions.update_ticket:2",
+        "state changes",
+        'priority: "',
+        '→ "urgent"',
+        "pass",
+        "standing.well_formed",
+        "lineage",
+        "agent agent_desk",
+        "lifted tool update_ticket",
+        "real tool update_ticket",
+        "package example-helpdesk-mcp, version 1.2.3",
+        "lifted world world_desk",
+        "more tools offered, not called",
+    ):
         assert part in text, part
 
 
@@ -104,8 +120,11 @@ def test_data_on_a_terminal_is_shown_and_not_obeyed(tmp_path: Path, trajectories
     row = first.model_copy(update={"messages": messages, "stop_reason": HOSTILE})
     tool = next(iter(catalog.tools.values())).model_copy(update={"description": HOSTILE, "tool_id": "tool_hostile"})
     tables: dict[StageName, list[Row]] = {
-        "tools": [tool], "agents": list(catalog.agents.values()), "tasks": [task], "rollouts": [row],
-    }  # fmt: skip
+        "tools": [tool],
+        "agents": list(catalog.agents.values()),
+        "tasks": [task],
+        "rollouts": [row],
+    }
     for stage, rows in tables.items():
         output = Output(opened=1, rows=rows, closed_with_rows=1)
         store.publish(stage, write_part(tmp_path, Part(stage, 0, 0, 1), output, "x", 1))

@@ -13,15 +13,27 @@ from synth.taskspec import Fact, UserProfile
 
 FACTS = [
     Fact(id="priority", say="the priority should be high", value="high", about=["priority", "urgency"], told=None),
-    Fact(id="customer", say="the customer name is Ida Holm", value="Ida Holm", about=["customer name", "customer"], told=None),
+    Fact(
+        id="customer",
+        say="the customer name is Ida Holm",
+        value="Ida Holm",
+        about=["customer name", "customer"],
+        told=None,
+    ),
     Fact(id="name", say="the file name is a.txt", value="a.txt", about=["name", "file name"], told=None),
     Fact(id="later", say="the colour is mauve", value="mauve", about=["colour"], told=1),
 ]
 
 
 def make(style: str = "plain", seed: int = 3) -> SimulatedUser:
-    profile = UserProfile(name="Kim", style=style, turns=["Please open a ticket.", "Now the colour: mauve."], facts=FACTS,
-                          thanks="Thank you!", unknown="I don't know that.")  # fmt: skip
+    profile = UserProfile(
+        name="Kim",
+        style=style,
+        turns=["Please open a ticket.", "Now the colour: mauve."],
+        facts=FACTS,
+        thanks="Thank you!",
+        unknown="I don't know that.",
+    )
     return SimulatedUser(profile, random.Random(seed))
 
 
@@ -62,9 +74,13 @@ def test_a_request_without_a_question_mark_is_a_question() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["Done. Is there anything else I can help with?", "All set!", "I've created it. Let me know if you need anything else.",
-     "The ticket is open. How else can I help?"],
-)  # fmt: skip
+    [
+        "Done. Is there anything else I can help with?",
+        "All set!",
+        "I've created it. Let me know if you need anything else.",
+        "The ticket is open. How else can I help?",
+    ],
+)
 def test_a_report_brings_the_next_turn_and_then_the_end(text: str) -> None:
     user = make()
     assert user.reply(text) == "Now the colour: mauve."
