@@ -98,4 +98,8 @@ def _pool(groups: list[list[str]]) -> list[list[str]]:
                 pool[-1] += g
             else:
                 pool.append(list(g))
+    if pool and len(pool[-1]) < SMALL and large:  # a lone profile belongs to the application it stands in
+        room = min(large, key=len)
+        if len(room) + len(pool[-1]) <= MAX_TOOLS:
+            room += pool.pop()
     return large + pool

@@ -29,9 +29,9 @@ class ToolBuilder:
         params: dict[str, Param] = {}
         touched = {own.name}
         for b in r.roles:
-            if b.role == "payload":
-                for name, p in self.inferred(own, r, b, params).items():
-                    params[name] = p
+            opened = self.inferred(own, r, b, params) if b.role == "payload" else {}
+            params |= opened
+            if opened:
                 continue
             p = self.param(own, r, b, params)
             if b.arg.required or (b.role == "key" and p["role"] == "key"):
