@@ -153,6 +153,7 @@ def pluralise(noun: str) -> str:
     """English plural of a noun phrase (its last word)."""
     head, space, last = noun.rpartition(" ")
     irregular = {"person": "people", "child": "children", "datum": "data", "staff": "staff", "series": "series"}
+    irregular |= {w: w for w in ("feedback", "mail", "equipment", "baggage", "software", "news", "media")}
     if last in irregular:
         many = irregular[last]
     elif last.endswith(("s", "x", "z", "ch", "sh")):

@@ -21,7 +21,8 @@ CLOCK = datetime(2026, 3, 2, 9)
 SHARED = {  # closed standard lists and values without words: nothing to keep apart
     "country_code", "airport", "iata", "currency", "language", "timezone", "mime", "unit", "emoji", "department",
     "ip",
-    "phone", "postcode", "iban", "mac", "version", "git_sha", "latitude", "longitude", "money", "percentage", "duration",
+    "phone", "postcode", "iban", "mac", "version", "git_sha", "latitude", "longitude", "money", "percentage",
+    "duration",
     "hex", "uuid", "md5", "isbn", "vin", "ticker",
 }  # fmt: skip
 

@@ -42,6 +42,12 @@ OPERATORS: dict[str, Operator] = {
 TURN = (*OPERATORS, "add_entity", "restyle", "add_rule", "enrich_parameters")  # one round
 
 
+ORDER = (  # structure first, form after, rules last
+    "graft", "add_entity", "add_report", "extend_lifecycle", "change_keying", "split", "restructure_payload",
+    "enrich_parameters", "add_rule", "merge", "restyle",
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Evolved:
     """A grown world with where it came from. `parents` are world ids."""
@@ -85,11 +91,7 @@ def evolve(
         repair(draft, rng)
     reshape.furnish(draft, rng)
     styled = _apply(draft, _operators(ordinal, seed, rng), rows, domain, taxonomy, rng)
-    for _ in range(4):
-        if grow.enough(draft) or not grow.add_entity(draft, domain, taxonomy, rng):
-            break
-        draft.operators.append("add_entity")
-        repair(draft, rng)
+    _fill(draft, rows, domain, taxonomy, rng)
     draft.tools = draft.tools[:MAX_TOOLS]
     repair(draft, rng)
     make_room(draft)
@@ -117,12 +119,7 @@ def _apply(
         elif name == "add_entity":
             done = grow.add_entity(draft, domain, taxonomy, rng)
         elif name == "graft":
-            if len(rows) < 2:
-                continue
-            other = read_world(_load(rows[1]))
-            done = grow.graft(draft, other, domain, taxonomy, rng)
-            if done:
-                draft.roots = list(dict.fromkeys([*draft.roots, *rows[1].roots]))
+            done = _graft(draft, rows, domain, taxonomy, rng)
         else:
             done = OPERATORS[name](draft, rng)
         if done:
@@ -130,6 +127,27 @@ def _apply(
             if name != "restyle":
                 repair(draft, rng)
     return styled
+
+
+def _graft(draft: Draft, rows: list[WorldRow], domain: Domain, taxonomy: Taxonomy, rng: random.Random) -> bool:
+    if len(rows) < 2 or not grow.graft(draft, read_world(_load(rows[1])), domain, taxonomy, rng):
+        return False
+    draft.roots = list(dict.fromkeys([*draft.roots, *rows[1].roots]))
+    return True
+
+
+def _fill(draft: Draft, rows: list[WorldRow], domain: Domain, taxonomy: Taxonomy, rng: random.Random) -> None:
+    """Small parents grow until there is something to connect: by a graft or by an entity of the domain."""
+    for _ in range(4):
+        if grow.enough(draft):
+            return
+        if "graft" not in draft.operators and rng.random() < 0.5 and _graft(draft, rows, domain, taxonomy, rng):
+            draft.operators.append("graft")
+        elif grow.add_entity(draft, domain, taxonomy, rng):
+            draft.operators.append("add_entity")
+        else:
+            return
+        repair(draft, rng)
 
 
 def _operators(ordinal: int, seed: int, rng: random.Random) -> list[str]:
@@ -141,11 +159,7 @@ def _operators(ordinal: int, seed: int, rng: random.Random) -> list[str]:
     chosen = list(dict.fromkeys(turn[(start + i) % len(turn)] for i in range(count + 2)))[:count]
     if ordinal % _GRAFT_EVERY == 3:
         chosen.append("graft")
-    order = [
-        "graft", "add_entity", "add_report", "extend_lifecycle", "change_keying", "split", "restructure_payload", "enrich_parameters",
-        "add_rule", "merge", "restyle",
-    ]  # fmt: skip
-    return sorted(chosen, key=order.index)
+    return sorted(chosen, key=ORDER.index)
 
 
 def _refused(draft: Draft) -> str:
@@ -157,37 +171,25 @@ def _refused(draft: Draft) -> str:
 
 
 def pick_parents(ordinal: int, seed: int, parents: Sequence[WorldRow]) -> list[WorldRow]:
-    """The parents of an ordinal: one, and a second of the same split where one is grafted."""
-    rounds = _eligible(seed, tuple(p.world_id for p in parents), _Rows(parents))
+    """The parent of an ordinal, and a second of the same split that an entity may be grafted from."""
+    rounds = [p for i in _order(seed, tuple(p.world_id for p in parents)) if _fit(p := parents[i])]
     if not rounds:
         return []
     first = rounds[ordinal % len(rounds)]
     mates = [p for p in rounds if p.split == first.split and p.world_id != first.world_id]
-    if ordinal % _GRAFT_EVERY != 3 or not mates:
+    if not mates:
         return [first]
     return [first, mates[rng_for("mate", seed, ordinal).randrange(len(mates))]]
 
 
-class _Rows:
-    """Carries the rows past the cache key: equal to any other, because the ids beside it tell them apart."""
-
-    def __init__(self, rows: Sequence[WorldRow]) -> None:
-        self.rows = rows
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Rows)
-
-    def __hash__(self) -> int:
-        return 0
-
-
 @lru_cache(maxsize=8)
-def _eligible(seed: int, ids: tuple[str, ...], rows: _Rows) -> list[WorldRow]:
-    fit = [
-        r for r in rows.rows
-        if r.operators.count("transplant") < MAX_DEPTH and len((r.spec or {}).get("tools", {})) >= MIN_TOOLS
-    ]  # fmt: skip
-    return sorted(fit, key=lambda r: make_id("turn", seed, r.world_id))
+def _order(seed: int, ids: tuple[str, ...]) -> list[int]:
+    """Places of the parents in the order they take turns."""
+    return sorted(range(len(ids)), key=lambda i: make_id("turn", seed, ids[i]))
+
+
+def _fit(row: WorldRow) -> bool:
+    return row.operators.count("transplant") < MAX_DEPTH and len((row.spec or {}).get("tools", {})) >= MIN_TOOLS
 
 
 @lru_cache(maxsize=256)
@@ -204,13 +206,13 @@ def _domain(
     return others[(ordinal * 7 + ordinal // len(others)) % len(others)] if others else None
 
 
-_loaded: dict[str, World] = {}
+_loaded: dict[str, tuple[object, World]] = {}
 
 
 def _load(row: WorldRow) -> World:
     found = _loaded.get(row.world_id)
-    if found is None:
+    if found is None or found[0] is not row.spec:  # ids are made before specs: another run may use the same
         if len(_loaded) > 512:
             _loaded.clear()
-        found = _loaded[row.world_id] = World.load(row.spec, row.world_id)
-    return found
+        found = _loaded[row.world_id] = (row.spec, World.load(row.spec, row.world_id))
+    return found[1]

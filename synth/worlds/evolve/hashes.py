@@ -32,8 +32,7 @@ _FIXED = word_set(
     row other in insert set delete load require else let find from where key return when do otherwise given to of as
     like with field compare value optional desc"""
 )
-_PRIME = (1 << 61) - 1
-_SEEDS = np.random.default_rng(20).integers(1, 1 << 31, size=(2, PERMUTATIONS), dtype=np.uint64)
+_SEEDS = np.random.default_rng(20).integers(1, 1 << 63, size=(2, PERMUTATIONS), dtype=np.uint64) | np.uint64(1)
 
 
 class Fingerprint(NamedTuple):
@@ -114,10 +113,11 @@ def shingles(world: World, name: str, tool: ToolSpec) -> frozenset[str]:
 
 def minhash(items: Iterable[str]) -> npt.NDArray[np.uint64]:
     """`PERMUTATIONS` minima; the share of equal places estimates the Jaccard similarity."""
-    raw = [int.from_bytes(hashlib.blake2b(t.encode(), digest_size=4).digest(), "big") for t in sorted(items)]
+    raw = [int.from_bytes(hashlib.blake2b(t.encode(), digest_size=8).digest(), "big") for t in sorted(items)]
     base = np.array(raw or [0], dtype=np.uint64)[:, None]
-    mixed: npt.NDArray[np.uint64] = ((base * _SEEDS[0][None, :] + _SEEDS[1][None, :]) % np.uint64(_PRIME)).min(axis=0)
-    return mixed
+    mixed = base * _SEEDS[0][None, :] + _SEEDS[1][None, :]  # modulo 2^64
+    least: npt.NDArray[np.uint64] = (mixed ^ (mixed >> np.uint64(29))).min(axis=0)
+    return least
 
 
 def _hash(value: Any) -> str:

@@ -217,7 +217,7 @@ def merge(draft: Draft, rng: random.Random) -> bool:
         if tool.op == "update" and len(tool.needs) == 1 and not tool.may:
             verb = f"set_{tool.needs[0]}"
         if verb not in cases and len(tool.extras) == 0:
-            cases[verb] = copy_tool(tool, verb=verb)
+            cases[verb] = copy_tool(tool, verb=verb, paging="none")
     if len(cases) < 3:
         return False
     gone = {
@@ -281,8 +281,8 @@ def _rules_for(draft: Draft, tool: DTool) -> list[Rule]:
                     Rule("ref_state", f"{f}_not_ready", f"the {target.noun} is not {_or(good)}", f, str(spec.to), good)
                 )
             if spec.type == "ref" and tool.op == "create" and target is not None:
-                out.append(Rule("quota", "limit_reached", f"this {target.noun} already has the most {_many(entity)} allowed",
-                                f, str(spec.to)))  # fmt: skip
+                say = f"this {target.noun} already has the most {_many(entity)} allowed"
+                out.append(Rule("quota", "limit_reached", say, f, str(spec.to)))
             if spec.type in ("int", "money") and spec.range is None and not tool.envelope:
                 out.append(
                     Rule("ceiling", f"{f}_too_high", f"{f.replace('_', ' ')} is above what a {noun} may have", f)
