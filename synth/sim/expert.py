@@ -34,7 +34,7 @@ class Expert:
         self._pending: list[tuple[Step, dict[str, Any]]] = []
         self._asked: set[int] = set()
         self._told: set[str] = set()
-        self._news: list[str] = []  # clauses about writes not reported yet
+        self._news: list[speech.Deed] = []  # writes not reported yet
         self._read = 0  # records read so far
         self._remark = ""  # what the next message opens with: a retry, a way round
 
@@ -134,7 +134,7 @@ class Expert:
             if call.ok:
                 self._results[step.id] = call.result
                 if step.effect == "write":
-                    self._news.append(self._clause(step, arguments, call.result))
+                    self._news.append(self._deed(step, arguments, call.result))
             elif _PASSING.search(flat_text(call.result)) and self._tries[step.id] < TRIES:
                 self._remark = speech.pick("retry", self._rng)
             else:
@@ -142,12 +142,11 @@ class Expert:
                 self._remark = self._remark or speech.pick("around", self._rng)
         self._pending = []
 
-    def _clause(self, step: Step, arguments: dict[str, Any], result: Any) -> str:
+    def _deed(self, step: Step, arguments: dict[str, Any], result: Any) -> speech.Deed:
         tool = self._env.offered[step.tool]
-        executor = tool.executor
-        if isinstance(executor, WorldExecutor):
-            return speech.done_clause(tool, executor.compiled, arguments, result, self._rng)
-        return f"I ran {step.tool}"
+        if isinstance(tool.executor, WorldExecutor):
+            return speech.deed(tool, tool.executor.compiled, arguments, result, self._rng)
+        return speech.Deed(f"I ran {step.tool}", ("bare", step.tool))
 
     # -- words --
 
@@ -159,7 +158,7 @@ class Expert:
             self._told.add(tell.id)
         out = []
         if self._news:
-            out.append(speech.report("done", "what", self._news, self._rng))
+            out.append(speech.report("done", "what", speech.gathered(self._news), self._rng))
         if tells:
             kind = "told" if not self._news else "nothing"
             clauses = [t.say for t in tells]

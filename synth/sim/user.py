@@ -101,6 +101,8 @@ class SimulatedUser:
             said = " ".join(sentence(f.say) for f in facts)
             if fresh:
                 self._stuck = 0
+                if not all(f.say[:1].islower() for f in facts):
+                    return said  # a whole sentence has the persona's own voice already
                 return self._pick("answer").replace("{facts}", said)
             return self._patiently(self._pick("again").replace("{facts}", said))
         if any(_CONFIRM.search(squash(q)) for q in questions):
