@@ -26,8 +26,10 @@ def chosen_servers(settings: Any) -> list[str]:
 def category_split(settings: Any) -> Callable[[str], Split]:
     """Split of a category of real servers. Categories of all servers count, chosen or not, so that a smaller run keeps
     every server where it was."""
-    categories = [s.category for s in catalog_of(settings.prefer_cache).servers]
-    return split_lookup(categories, settings.split.validation, settings.split.eval)
+    weights: dict[str, float] = {}
+    for server in catalog_of(settings.prefer_cache).servers:
+        weights[server.category] = weights.get(server.category, 0.0) + len(server.tool_names)
+    return split_lookup(weights, settings.split.validation, settings.split.eval)
 
 
 def real_tool_id(server: str, name: str) -> str:
