@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from synth.errors import SpecError
-from synth.worlds.lift.entities import Table, Tables, draw, spoken
+from synth.worlds.lift.entities import Tables, draw, spoken
 from synth.worlds.lift.read import Reading, Reason, ToolLike, read_server
 from synth.worlds.lift.split import components
+from synth.worlds.lift.table import Table
 from synth.worlds.lift.tools import ToolBuilder
 from synth.worlds.lift.words import style_of
 from synth.worlds.spec import World
-
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,19 +5,20 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from synth.worlds.lift import lexicon as lx
 from synth.worlds.lift.fields import base_words, fits, norm, spec_of, styled
 from synth.worlds.lift.library import LABELS, is_special, usual_fields
+from synth.worlds.lift.lifecycles import add_lifecycle
+from synth.worlds.lift.naming import Words
 from synth.worlds.lift.opening import Arg, open_output
-from synth.worlds.lift.read import Bound, Reading, ToolLike, Words
+from synth.worlds.lift.read import Bound, Reading, ToolLike
+from synth.worlds.lift.table import Table
 from synth.worlds.lift.words import entity_name, plural, singular
 
 ID_TAILS = lx.KEY_TAILS - {"slug", "handle", "ref"}
-FLAGS = {"star": "starred", "follow": "followed", "like": "liked", "subscribe": "subscribed", "join": "joined", "favorite": "favorite", "watch": "watched",
-         "leave": "joined", "enable": "enabled", "disable": "enabled", "mute": "muted", "lock": "locked", "pin": "pinned", "hide": "hidden"}  # fmt: skip
 THIN = 5  # an entity with fewer telling fields is filled from the library
 _ALLOWED_BOOL = frozenset("active archived public private default enabled disabled read unread starred favorite pinned locked hidden verified visible "
                           "featured published completed open closed deleted resolved billable internal draft paid admin".split())  # fmt: skip
@@ -31,52 +32,6 @@ _NO_FIELD = frozenset(
 def draw(server: str, what: str, count: int) -> int:
     """A choice in [0, count) that depends only on the server and what is chosen."""
     return hashlib.sha256(f"lift:{server}:{what}".encode()).digest()[0] % count
-
-
-@dataclass(slots=True)
-class Table:
-    """One entity while it grows. `fields`: identity of a field -> (its name, its spec)."""
-
-    noun: Words
-    name: str
-    key: str = "id"
-    natural: bool = False
-    id: dict[str, Any] = field(default_factory=dict)
-    fields: dict[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)
-    lifecycle: dict[str, Any] | None = None
-    label: str | None = None
-    singleton: bool = False
-    link: tuple[str, str] | None = None
-    readings: list[Reading] = field(default_factory=list)
-    children: int = 0
-    free_state: str | None = None  # a two-valued state that updates may set too: no lifecycle, moves check it themselves
-    moves: dict[str, list[str]] = field(default_factory=dict)
-
-    def column(self, words: Words) -> str | None:
-        """The name of the field with these words."""
-        found = self.fields.get(norm(words))
-        return found[0] if found else None
-
-    def spec(self, name: str) -> dict[str, Any] | None:
-        return next((s for n, s in self.fields.values() if n == name), None)
-
-    def add(self, words: Words, spec: dict[str, Any], style: str) -> str:
-        """The field of these words, made if it is not there; a stronger type (enum) replaces free text."""
-        at = norm(words)
-        if at in self.fields:
-            name, old = self.fields[at]
-            if old["type"] == "enum" and spec["type"] == "enum":
-                old["of"] = list(dict.fromkeys([*old["of"], *spec["of"]]))[:60]
-            elif old["type"] == "text" and spec["type"] == "enum" and name != self.key:
-                kept = {k: v for k, v in old.items() if k == "null"}
-                self.fields[at] = (name, {**spec, **kept})
-            return name
-        name = styled(words, style)
-        taken = {n for n, _ in self.fields.values()} | {self.key}
-        while name in taken:
-            name += "_"
-        self.fields[at] = (name, dict(spec))
-        return name
 
 
 class Tables:
@@ -100,7 +55,7 @@ class Tables:
                 self._fields(r, passing)
         for t in list(self.by_noun.values()):
             self._outputs(t)
-            self._lifecycle(t)
+            add_lifecycle(t, self.style)
             self._fill(t)
 
     # --- tables and keys ----------------------------------------------------------------------------------------------
@@ -194,7 +149,7 @@ class Tables:
                 self.ref(own, b.noun, self.ref_words(b), hard=b.arg.required)
 
     def ref_words(self, b: Bound) -> Words:
-        if not b.field or b.field == ("<key>",) or len(b.arg.words) == 1 and b.arg.words[0] in ID_TAILS:
+        if not b.field or b.field == ("<key>",) or (len(b.arg.words) == 1 and b.arg.words[0] in ID_TAILS):
             return (*b.noun, self.table(b.noun).key.lower())
         return b.arg.words
 
@@ -281,7 +236,7 @@ class Tables:
                 return own.column(words)
             arg = replace(arg, type=str(items["type"]), schema=items)
         made = spec_of(arg, words)
-        if made is None or words[-1] == own.key and len(words) == 1:
+        if made is None or (words[-1] == own.key and len(words) == 1):
             return None
         if not arg.required and r.kind in ("create", "update", "upsert", "send") and made["type"] not in ("bool", "list", "map", "record") and not set(words) & set(LABELS[:6]):
             made["null"] = 0.25
@@ -349,60 +304,6 @@ class Tables:
             if not is_special(t.noun) and "gen" not in spec and spec["type"] == "text" and t.label == "name":
                 spec["gen"] = "label"
 
-    # --- lifecycles ---------------------------------------------------------------------------------------------------
-
-    def _lifecycle(self, t: Table) -> None:
-        moves = [r for r in t.readings if r.kind == "move" and not is_flag(r, t)]
-        if not moves:
-            return
-        state = next((n for key in ("status", "state", "lifecycle_state", "lifecycle_status") if (n := t.column((*key.split("_"),))) is not None), None)
-        members: list[str] = []
-        if state is not None:
-            spec = t.spec(state)
-            assert spec is not None
-            if spec["type"] == "enum":
-                members = list(spec["of"])
-            elif spec["type"] not in ("text",):
-                state = None
-        table: dict[str, list[str]] = {}
-        states: list[str] = members[:]
-        for r in moves:
-            target, sources, _ = transition(r)
-            goal = member(target, states)
-            found = [m for s in sources if (m := match(s, states)) is not None]
-            if not found:
-                found = [s for s in states if s != goal][:3] if members else [sources[0]]
-            for s in [*found, goal]:
-                if s not in states:
-                    states.append(s)
-            for s in found:
-                if goal not in table.setdefault(s, []) and (s != goal or sources == (target,)):
-                    table[s].append(goal)
-        if len(states) < 2:
-            states.append("active" if states != ["active"] else "inactive")
-            table.setdefault(states[-1], []).append(states[0])
-        if state is None:
-            state = t.add(("status",) if "status" not in t.fields else ("lifecycle", "state"), {"type": "enum", "of": states}, self.style)
-        writable = any(b.role == "field" and t.column(base_words(b.field, r.entity, r.facet)) == state for r in t.readings if r.kind in ("update", "upsert") for b in r.roles)
-        for s in states:
-            table.setdefault(s, [])
-        if writable:
-            if len(states) < 3:
-                t.free_state = state
-            else:
-                last = states[-1]
-                for s in states:
-                    table[s] += [x for x in states if x != s and x not in table[s] and (s, x) != (last, states[-2])]
-                if states[-2] in table[last] and len({r.verb for r in moves}) < len(states):
-                    table[last].remove(states[-2])
-        order = [s for s in table if table[s]] + [s for s in table if not table[s]]
-        at = norm_of(t, state)
-        t.fields[at] = (state, {"type": "enum", "of": states})
-        if t.free_state:
-            t.moves = table
-            return
-        t.lifecycle = {"field": state, "moves": {s: table[s] for s in order}, "start": _start(order)}
-
 
 def _apart(readings: list[Reading]) -> list[Reading]:
     """One-row readings of a noun that also has rows with keys get a table of their own: the current one."""
@@ -422,62 +323,6 @@ def _settle(readings: list[Reading]) -> list[Reading]:
             r = replace(r, roles=roles)
         out.append(r)
     return out
-
-
-_STARTS = "draft new pending open todo to_do planned unstarted queued scheduled created triggered unread active running enabled".split()
-
-
-def _start(states: list[str]) -> str:
-    """The state of a new row."""
-    low = {s.lower().replace(" ", "_"): s for s in reversed(states)}
-    return next((low[s] for s in _STARTS if s in low), states[0])
-
-
-def norm_of(t: Table, name: str) -> str:
-    return next(k for k, (n, _) in t.fields.items() if n == name)
-
-
-def transition(r: Reading) -> tuple[str, tuple[str, ...], str]:
-    """Target, sources and group of a move."""
-    if r.verb in lx.TRANSITIONS:
-        return lx.TRANSITIONS[r.verb]
-    if r.verb in lx.SEND:
-        return "sent", ("draft",), "draft"
-    if r.verb in ("submit",):
-        return "submitted", ("draft",), "draft"
-    return {"schedule": "scheduled", "release": "released", "issue": "issued"}.get(r.verb, "completed"), ("draft",), "draft"
-
-
-def is_flag(r: Reading, t: Table) -> bool:
-    """Whether a transition flips a flag rather than the state: enable, lock, pin."""
-    return r.kind == "flag" or (r.kind == "move" and transition(r)[2] in ("enabled", "muted", "locked", "pinned", "visible"))
-
-
-def flag_of(r: Reading) -> tuple[str, str]:
-    """(field, expression) that a flag verb sets."""
-    verb = r.verb
-    for prefix in ("un",):
-        if verb.startswith(prefix) and verb[len(prefix) :] in FLAGS:
-            return FLAGS[verb[len(prefix) :]], "false"
-    return FLAGS.get(verb, verb + "ed"), "false" if verb in ("leave", "disable") else "true"
-
-
-def match(state: str, states: Sequence[str]) -> str | None:
-    """The member of `states` that means `state`: same beginning, whatever the case."""
-    low = state.lower()
-    for s in states:
-        if s.lower() == low:
-            return s
-    stem = low[: max(4, len(low) - 3)]
-    return next((s for s in states if s.lower().startswith(stem)), None)
-
-
-def member(state: str, states: Sequence[str]) -> str:
-    """`match`, or the state in the case of the others."""
-    found = match(state, states)
-    if found is not None:
-        return found
-    return state.upper() if states and all(s.isupper() for s in states) else state.capitalize() if states and all(s[:1].isupper() for s in states) else state
 
 
 def _label(t: Table) -> str | None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from synth.worlds.lift import lexicon as lx
+from synth.worlds.lift.binding import bind
+from synth.worlds.lift.naming import Words
 from synth.worlds.lift.opening import Arg
-from synth.worlds.lift.read import READ_KINDS, SOURCES, THRESHOLD, Bound, Context, Draft, NotLifted, Reading, Words
+from synth.worlds.lift.read import READ_KINDS, SOURCES, THRESHOLD, Bound, Context, Draft, NotLifted, Reading
 from synth.worlds.lift.roles import KeyArg, is_context, is_person, is_query, matches, paging_role, time_bound
 from synth.worlds.lift.words import is_plural, singular_phrase, split
 
@@ -70,7 +72,7 @@ def _screen(d: Draft, context: Context) -> None:
 
 
 def _parent_written(d: Draft, context: Context) -> bool:
-    return any(k.noun in context.written or (r := context.nouns.resolve(k.noun)) is not None and r in context.written for k in d.others if k.arg.required)
+    return any(k.noun in context.written or ((r := context.nouns.resolve(k.noun)) is not None and r in context.written) for k in d.others if k.arg.required)
 
 
 # --- kind -------------------------------------------------------------------------------------------------------------
@@ -88,7 +90,7 @@ def _kind(d: Draft, context: Context) -> tuple[str, list[Bound], Words]:
         return _read(d, context)
     _facet(d, context)
     if verb in _FLAG_VERBS and d.own is not None and not [k for k in d.others if k.arg.required]:
-        return "flag", _bind(d, context, "update"), ()
+        return "flag", bind(d, context, "update"), ()
     if verb in lx.RELATE | lx.UNRELATE:
         link = _link(d, context)
         if link is not None:
@@ -126,13 +128,13 @@ def _read(d: Draft, context: Context) -> tuple[str, list[Bound], Words]:
         raise NotLifted("batch")
     if verb in lx.SEARCH:
         if d.own is not None and d.own.arg.required and not d.plural and not query:
-            return "get", _bind(d, context, "get"), ()
+            return "get", bind(d, context, "get"), ()
         if query:
-            return "search", _bind(d, context, "search"), ()
+            return "search", bind(d, context, "search"), ()
         if not [a for a in d.args if a.required] and not d.args:
             raise NotLifted("no_query")
         d.doubt(0.05, "search without text")
-        return "list", _bind(d, context, "list"), ()
+        return "list", bind(d, context, "list"), ()
     listing = verb in lx.LIST or d.plural
     if d.own is not None and d.own.arg.required and not (verb in lx.LIST and d.own.tail in ("name", "self")):
         if listing and not d.own.bare and d.plural and d.own.tail in ("name", "self") and verb in lx.LIST:
@@ -142,27 +144,27 @@ def _read(d: Draft, context: Context) -> tuple[str, list[Bound], Words]:
         if d.plural:
             d.doubt(0.15, "plural get with a key")
         _facet_of_own(d, context)
-        return "get", _bind(d, context, "get"), ()
+        return "get", bind(d, context, "get"), ()
     if listing:
         kind = "search" if required_query else "list"
-        return kind, _bind(d, context, kind), ()
+        return kind, bind(d, context, kind), ()
     if foreign:
         if _facet(d, context):
-            return "get", _bind(d, context, "get"), ()
+            return "get", bind(d, context, "get"), ()
         if any(paging_role(a) in ("limit", "offset", "page", "cursor") for a in d.args):
             d.doubt(0.1, "singular get with paging")
-            return "list", _bind(d, context, "list"), ()
+            return "list", bind(d, context, "list"), ()
         raise NotLifted("no_key", "get with a foreign key only")
     if d.own is not None:  # optional own key: one row when given, all otherwise
         d.doubt(0.1, "optional key")
-        return "list", _bind(d, context, "list"), ()
+        return "list", bind(d, context, "list"), ()
     if any(paging_role(a) in ("limit", "offset", "page", "cursor") for a in d.args):
         d.doubt(0.1, "singular get with paging")
-        return ("search" if required_query else "list"), _bind(d, context, "list"), ()
+        return ("search" if required_query else "list"), bind(d, context, "list"), ()
     if any(a.required and not is_context(a, True) for a in d.args):
         raise NotLifted("no_key", "required parameter is no key")
     if d.entity[-1] in lx.SINGLETONS or d.entity in context.written or _CURRENT & set(split(d.tool.name)):
-        return "singleton", _bind(d, context, "get"), ()
+        return "singleton", bind(d, context, "get"), ()
     raise NotLifted("no_key", "get without a key")
 
 
@@ -177,15 +179,15 @@ def _child_list(d: Draft, context: Context, query: bool) -> tuple[str, list[Boun
                 d.own = None
                 if d.entity[size:] in context.nouns.known:
                     d.entity = d.entity[size:]
-                return ("search" if query else "list"), _bind(d, context, "list"), ()
+                return ("search" if query else "list"), bind(d, context, "list"), ()
     if d.own.bare and d.parts.parents:
         d.others.append(KeyArg(d.own.arg, singular_phrase(d.parts.parents[-1]), d.own.tail))
         d.own = None
-        return ("search" if query else "list"), _bind(d, context, "list"), ()
+        return ("search" if query else "list"), bind(d, context, "list"), ()
     if d.own.bare and d.parts.namespace and singular_phrase(d.parts.namespace[-1:]) in context.nouns.known:
         d.others.append(KeyArg(d.own.arg, singular_phrase(d.parts.namespace[-1:]), d.own.tail))
         d.own = None
-        return ("search" if query else "list"), _bind(d, context, "list"), ()
+        return ("search" if query else "list"), bind(d, context, "list"), ()
     raise NotLifted("unsure", "list that needs an own key")
 
 
@@ -237,11 +239,11 @@ def _facet(d: Draft, context: Context) -> bool:
 
 def _payload(d: Draft) -> list[Arg]:
     """Arguments of a write that fill fields."""
-    keys = {k.arg.name for k in d.keys}
+    keys = {k.arg.name: k.arg.required for k in reversed(d.keys)}
     own = d.own.arg.name if d.own else None
     return [
         a for a in d.args
-        if a.name != own and (a.name not in keys or not next(k for k in d.keys if k.arg.name == a.name).arg.required)
+        if a.name != own and not keys.get(a.name, False)
         and not is_context(a, False) and a.flat not in lx.CONFIRM | lx.DRY_RUN
     ]  # fmt: skip
 
@@ -249,7 +251,7 @@ def _payload(d: Draft) -> list[Arg]:
 def _create(d: Draft, context: Context) -> tuple[str, list[Bound], Words]:
     if d.own is not None and d.own.arg.required and d.own.tail in ("id", "uuid", "sid", "gid", "iid", "uid"):
         if d.parts.verb in ("submit", "schedule", "issue", "release", "post", "push", "order", "book", "log") and d.own is not None:
-            return ("update", _bind(d, context, "update"), ()) if _payload(d) else _move(d, context)
+            return ("update", bind(d, context, "update"), ()) if _payload(d) else _move(d, context)
         if d.parts.verb in ("create", "register", "define", "add", "insert"):
             d.doubt(0.15, "create with a given id")
         else:
@@ -264,7 +266,7 @@ def _create(d: Draft, context: Context) -> tuple[str, list[Bound], Words]:
         d.doubt(0.1, f"{d.parts.verb} read as create")
         if d.parts.verb in ("write", "append", "push", "initiate", "allocate", "setup", "issue", "order", "open", "plan"):
             d.doubt(0.1 if d.entity in context.written and d.entity in context.nouns.known and d.parts.verb not in ("write", "append") else 0.35, "verb rarely creates")
-    return "create", _bind(d, context, "create"), ()
+    return "create", bind(d, context, "create"), ()
 
 
 def _update(d: Draft, context: Context) -> tuple[str, list[Bound], Words]:
@@ -278,13 +280,13 @@ def _update(d: Draft, context: Context) -> tuple[str, list[Bound], Words]:
             if d.entity[-1] not in lx.SINGLETONS:
                 d.doubt(0.4, "update without a key")
             d.own = None
-            return "setting", _bind(d, context, "update"), ()
+            return "setting", bind(d, context, "update"), ()
         if d.own is None or not _payload(d):
             raise NotLifted("no_key", f"{verb} without own key")
         d.doubt(0.2, "optional own key")
     if not _payload(d) and not [k for k in d.others if k.arg.required]:
         raise NotLifted("no_payload" if verb not in ("rotate", "regenerate", "reset", "mark", "release") else "job")
-    return "update", _bind(d, context, "update"), ()
+    return "update", bind(d, context, "update"), ()
 
 
 def _only_way(d: Draft) -> bool:
@@ -324,7 +326,7 @@ def _delete(d: Draft, context: Context) -> tuple[str, list[Bound], Words]:
         raise NotLifted("batch")
     if d.own is None or not (d.own.arg.required or _only_way(d)):
         raise NotLifted("no_key", "delete without own key")
-    return "delete", _bind(d, context, "delete"), ()
+    return "delete", bind(d, context, "delete"), ()
 
 
 def _move(d: Draft, context: Context) -> tuple[str, list[Bound], Words]:
@@ -335,7 +337,7 @@ def _move(d: Draft, context: Context) -> tuple[str, list[Bound], Words]:
         if verb == "start" or verb == "complete" or d.plural:
             raise NotLifted("job" if verb == "start" else "no_key")
         raise NotLifted("no_key", f"{verb} without own key")
-    return "move", _bind(d, context, "move"), ()
+    return "move", bind(d, context, "move"), ()
 
 
 def _copy(d: Draft, context: Context) -> tuple[str, list[Bound], Words]:
@@ -345,7 +347,7 @@ def _copy(d: Draft, context: Context) -> tuple[str, list[Bound], Words]:
             raise NotLifted("no_key", "copy without own key")
         d.own = source[0]
         d.others = [o for o in d.others if o is not source[0]]
-    return "copy", _bind(d, context, "copy"), ()
+    return "copy", bind(d, context, "copy"), ()
 
 
 def _send(d: Draft, context: Context) -> tuple[str, list[Bound], Words]:
@@ -354,13 +356,13 @@ def _send(d: Draft, context: Context) -> tuple[str, list[Bound], Words]:
     if d.parts.verb in ("reply", "forward") and d.own is not None:
         d.others.append(d.own)
         d.own = None
-    return "send", _bind(d, context, "create"), ()
+    return "send", bind(d, context, "create"), ()
 
 
 def _upsert(d: Draft, context: Context) -> tuple[str, list[Bound], Words]:
     if not _payload(d):
         raise NotLifted("no_payload")
-    return "upsert", _bind(d, context, "update"), ()
+    return "upsert", bind(d, context, "update"), ()
 
 
 def _exists(d: Draft, context: Context) -> tuple[str, list[Bound], Words]:
@@ -369,7 +371,7 @@ def _exists(d: Draft, context: Context) -> tuple[str, list[Bound], Words]:
     d.own = d.own or next((k for k in d.keys if k.arg.required and matches(k.noun, d.entity, context.nouns)), None)
     if d.own is None or not d.entity:
         raise NotLifted("no_key", "exists without key")
-    return "exists", _bind(d, context, "get"), ()
+    return "exists", bind(d, context, "get"), ()
 
 
 def _count(d: Draft, context: Context) -> tuple[str, list[Bound], Words]:
@@ -380,7 +382,7 @@ def _count(d: Draft, context: Context) -> tuple[str, list[Bound], Words]:
     if d.own is not None:
         d.others.append(d.own)
         d.own = None
-    return "aggregate", _bind(d, context, "list"), ()
+    return "aggregate", bind(d, context, "list"), ()
 
 
 def _link(d: Draft, context: Context) -> tuple[str, list[Bound], Words] | None:
@@ -389,7 +391,10 @@ def _link(d: Draft, context: Context) -> tuple[str, list[Bound], Words] | None:
     keys = [k for k in ([d.own] if d.own else []) + d.others if k.arg.required]
     if len(keys) < 2 or any(k.many for k in keys):
         return None
-    needed = [a for a in d.args if a.required and a.name not in {k.arg.name for k in keys} and not is_context(a, False) and a.flat not in lx.CONFIRM]
+    keyed = {k.arg.name for k in keys}
+    needed = [
+        a for a in d.args if a.required and a.name not in keyed and not is_context(a, False) and a.flat not in lx.CONFIRM
+    ]
     nouns = [context.nouns.resolve(k.noun) or k.noun if not k.bare else d.entity for k in keys]
     if needed or len(set(nouns)) < 2:
         return None
@@ -397,7 +402,7 @@ def _link(d: Draft, context: Context) -> tuple[str, list[Bound], Words] | None:
         return None
     if d.own is None and verb in ("add", "remove") and not d.plural and len(keys) == 2 and _added(d, context):
         left, right = keys[0], keys[1]
-        bound = _bind(d, context, "create", skip={left.arg.name, right.arg.name})
+        bound = bind(d, context, "create", skip={left.arg.name, right.arg.name})
         bound += [Bound(left.arg, "left", nouns[0], left.tail), Bound(right.arg, "right", nouns[1], right.tail)]
         d.entity = nouns[0]
         return ("relate" if verb == "add" else "unrelate"), bound, nouns[1]
@@ -415,7 +420,7 @@ def _link(d: Draft, context: Context) -> tuple[str, list[Bound], Words] | None:
         return None
     if len(keys) > 2:
         d.doubt(0.05, "link with outer keys")
-    bound = _bind(d, context, "create", skip={left.arg.name, right.arg.name})
+    bound = bind(d, context, "create", skip={left.arg.name, right.arg.name})
     bound += [Bound(left.arg, "left", left_noun, left.tail), Bound(right.arg, "right", right_noun, right.tail)]
     d.entity = left_noun
     return ("unrelate" if verb in lx.UNRELATE and verb not in lx.RELATE else "relate"), bound, right_noun
@@ -424,96 +429,6 @@ def _link(d: Draft, context: Context) -> tuple[str, list[Bound], Words] | None:
 def _added(d: Draft, context: Context) -> bool:
     """Whether rows of this noun are only ever linked, not made: a member of a board."""
     return is_person(d.entity) or d.entity[-1] in ("label", "tag", "permission", "role", "group", "collaborator", "watcher")
-
-
-# --- arguments --------------------------------------------------------------------------------------------------------
-
-
-def _bind(d: Draft, context: Context, mode: str, skip: set[str] | None = None) -> list[Bound]:
-    """A role for every argument. `mode`: get list search create update delete move copy."""
-    out: list[Bound] = []
-    reads = mode in ("get", "list", "search")
-    many_rows = mode in ("list", "search")
-    keyed = {k.arg.name: k for k in d.keys}
-    query_taken = False
-    for a in d.args:
-        if skip and a.name in skip:
-            continue
-        if d.own is not None and a.name == d.own.arg.name:
-            role = "filter" if many_rows else "natural" if mode == "create" else "key"
-            out.append(Bound(a, role, d.entity, d.own.tail, field=("<key>",)))
-            continue
-        if is_context(a, reads) and not (a.required and a.name in keyed and a.flat in ("request_id", "session_id", "agent_id")):
-            out.append(Bound(a, "ignored"))
-            continue
-        if not reads and a.flat in lx.CONFIRM and a.type == "boolean":
-            out.append(Bound(a, "confirm"))
-            continue
-        if not reads and a.flat in lx.DRY_RUN and a.type == "boolean":
-            out.append(Bound(a, "dry_run"))
-            continue
-        role_p = paging_role(a) if many_rows else None
-        if role_p:
-            out.append(Bound(a, role_p))
-            continue
-        if many_rows and is_query(a) and not query_taken:
-            query_taken = True
-            out.append(Bound(a, "query"))
-            continue
-        key = keyed.get(a.name)
-        if key is not None:
-            noun = context.nouns.resolve(key.noun) or key.noun
-            if key.bare:
-                out.append(Bound(a, "ignored" if not a.required else "parent", noun, key.tail))
-            elif key.many:
-                out.append(Bound(a, "filter" if many_rows else "field" if mode in ("create", "update", "copy") else "ignored", noun, key.tail, "in" if many_rows else "eq", a.words))
-            elif mode in ("create", "update", "copy") and not (mode != "create" and a.required and _scopes(d, a)):
-                out.append(Bound(a, "field", noun, key.tail, field=a.words))
-            else:
-                out.append(Bound(a, "parent", noun, key.tail, field=a.words))
-            continue
-        out.append(_bind_value(a, mode, many_rows))
-    return out
-
-
-def _scopes(d: Draft, a: Arg) -> bool:
-    """Whether a required key of an update stands before the own key: where the row is, not what changes."""
-    if d.own is None:
-        return False
-    order = [x.name for x in d.args]
-    after = order.index(a.name) > order.index(d.own.arg.name)
-    tail = next((k.tail for k in d.keys if k.arg.name == a.name), "id")
-    return not (after and (tail in ("self", "name") or d.parts.verb in ("move", "assign", "transfer", "reassign", "set", "change") or a.words[0] in ("new", "target", "to", "destination")))
-
-
-def _bind_value(a: Arg, mode: str, many_rows: bool) -> Bound:
-    if many_rows:
-        span = time_bound(a)
-        if span is not None:
-            return Bound(a, "time", compare=span[0], field=span[1])
-        if a.type in ("object", "any") or (a.type == "array" and (a.schema.get("items") or {}).get("type") not in ("string", "integer")):
-            return Bound(a, "ignored")
-        if a.flat in ("filter", "filters", "where", "search_filter", "conditions"):
-            return Bound(a, "ignored")
-        words = a.words
-        if len(words) > 1 and words[0] in ("min", "max", "minimum", "maximum") and a.type in ("integer", "number"):
-            return Bound(a, "filter", compare="ge" if words[0].startswith("min") else "le", field=words[1:])
-        if len(words) > 1 and words[-1] in ("min", "max", "gte", "lte", "gt", "lt") and a.type in ("integer", "number"):
-            return Bound(a, "filter", compare="ge" if words[-1] in ("min", "gte", "gt") else "le", field=words[:-1])
-        if len(words) > 1 and words[0] in ("filter", "by"):
-            words = words[1:]
-        if len(words) > 1 and words[-1] == "filter":
-            words = words[:-1]
-        if len(words) > 1 and words[-1] == "contains":
-            return Bound(a, "filter", compare="contains", field=words[:-1])
-        if a.type == "array":
-            return Bound(a, "filter", compare="in", field=words)
-        return Bound(a, "filter", field=words)
-    if mode in ("create", "update", "copy"):
-        return Bound(a, "payload" if a.opaque else "field", field=a.words)
-    if mode == "move" and a.type == "string" and a.flat in ("reason", "comment", "note", "message", "resolution", "notes"):
-        return Bound(a, "field", field=a.words)
-    return Bound(a, "ignored")
 
 
 # --- doubts -----------------------------------------------------------------------------------------------------------

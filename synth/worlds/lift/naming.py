@@ -95,7 +95,7 @@ def _merge_pairs(words: Words) -> Words:
                   ("power", "off"): "stop", ("turn", "on"): "enable", ("turn", "off"): "disable", ("sign", "in"): "login",
                   ("un", "archive"): "unarchive", ("hard", "reboot"): "reboot", ("soft", "delete"): "delete", ("bulk", "delete"): "bulk",
                   ("set", "up"): "setup", ("clean", "up"): "purge", ("wake", "up"): "start"}.get((pair[0], pair[1]) if len(pair) == 2 else ("", ""))  # fmt: skip
-        if joined and i == 0 or (joined and joined not in ("start", "stop")):
+        if (joined and i == 0) or (joined and joined not in ("start", "stop")):
             out.append(str(joined))
             i += 2
         else:

@@ -134,7 +134,7 @@ class Opener:
             if kind == "any" and ("enum" in inner or "const" in inner):
                 kind = "string"
             if kind == "object" and self.is_envelope(words, inner, len(properties), depth):
-                if inner.get("properties"):
+                if inner.get("properties") and depth < 3:
                     self.walk(inner, (*at, name), required or (required_here and depth == 0 and len(properties) == 1), depth + 1)
                     continue
                 self.add(name, at, words, kind, inner, required, null, opaque=True)
@@ -218,6 +218,6 @@ def open_output(schema: Mapping[str, Any] | None) -> list[Arg]:
             continue
         if len(scalars) < 3 or any(n in ("success", "error", "text", "annotations") for n in scalars):
             return []
-        opener.walk({"properties": {n: v for n, v in properties.items()}}, (), False, 3)
+        opener.walk({"properties": properties}, (), False, 3)
         return [a for a in opener.out if a.scalar][:14]
     return []

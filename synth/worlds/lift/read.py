@@ -220,7 +220,7 @@ def _with_keys(d: Draft, context: Context) -> Draft:
     elif bare and not (d.parts.particle in ("of", "for", "in") and d.plural) and not (d.plural and prefixed):
         d.own = bare[0]
     if d.own is None and d.parts.verb in _NAMED and not (d.parts.verb in lx.UPDATE and any(k.arg.required for k in d.keys)):
-        persons = is_person(d.entity) or bool(d.entity) and d.entity[-1] in ("account", "domain", "host", "site", "website", "zone", "customer", "contact", "subscriber")
+        persons = is_person(d.entity) or (bool(d.entity) and d.entity[-1] in ("account", "domain", "host", "site", "website", "zone", "customer", "contact", "subscriber"))
         names = [
             a for a in d.args
             if a.required and a.type == "string" and a.flat in _NAMES and not a.enum and not (d.parts.verb in lx.UPDATE and a.flat in _RENAMED) and (persons or a.flat not in ("username", "email", "login", "hostname", "domain"))
@@ -239,7 +239,7 @@ def _with_keys(d: Draft, context: Context) -> Draft:
         elif nouns.known.get(d.entity, 0) > 1:
             keys = [k for k in d.others if k.arg.required and not k.many]
             area = d.parts.namespace + d.entity
-            full = [k for k in keys if k.noun == area or k.noun == area[-len(k.noun) :] and len(k.noun) > len(d.entity)]
+            full = [k for k in keys if k.noun == area or (k.noun == area[-len(k.noun) :] and len(k.noun) > len(d.entity))]
             if full or (len(keys) > 1 and d.entity[: len(keys[-1].noun)] != keys[-1].noun and not set(keys[-1].noun) & _OUTER):
                 d.own = full[0] if full else keys[-1]
                 d.others = [k for k in d.others if k is not d.own]

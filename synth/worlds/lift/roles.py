@@ -182,7 +182,7 @@ def time_bound(arg: Arg) -> tuple[str, Words] | None:
     if len(words) == 1 and words[0] in ("since", "after", "from", "until", "before", "to", "start", "end"):
         return (bounds[words[0]], ()) if arg.type == "string" else None
     for edge in (words[0], words[-1]):
-        if edge in bounds and edge not in ("min", "max", "begin") or (edge in bounds and dated):
+        if (edge in bounds and edge not in ("min", "max", "begin")) or (edge in bounds and dated):
             rest = tuple(w for w in words if w != edge and w not in ("date", "time", "at", "timestamp", "datetime", "on", "than"))
             if dated or edge in ("after", "before", "since", "until"):
                 return bounds[edge], rest

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from synth.worlds.infer import infer_gen
-from synth.worlds.lift.entities import ID_TAILS, Table, Tables, draw, flag_of, is_flag, member, transition
+from synth.worlds.lift.entities import ID_TAILS, Tables, draw
 from synth.worlds.lift.fields import ANY, fits, json_class
+from synth.worlds.lift.lifecycles import flag_of, is_flag, member, transition
+from synth.worlds.lift.naming import Words
 from synth.worlds.lift.opening import Arg
-from synth.worlds.lift.read import Bound, Reading, Words
+from synth.worlds.lift.read import Bound, Reading
+from synth.worlds.lift.table import Table
 from synth.worlds.lift.words import join, plural, singular
 
 Param = dict[str, Any]
@@ -28,7 +31,7 @@ class ToolBuilder:
         own = self.tables.link_of(r) if r.kind in ("relate", "unrelate") else self.tables.table(r.entity)
         params: dict[str, Param] = {}
         touched = {own.name}
-        for b in r.roles:
+        for b in sorted(r.roles, key=lambda b: b.role == "payload"):  # what is told goes before what is inferred
             opened = self.inferred(own, r, b, params) if b.role == "payload" else {}
             params |= opened
             if opened:
