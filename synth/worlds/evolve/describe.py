@@ -36,7 +36,7 @@ def draw_habits(key: str, domain: str) -> Habits:
         voice=rng.choice(("imperative", "imperative", "third", "use")),
         tail=rng.choice(("none", "none", "returns", "errors", "both")),
         params=rng.choice(("all", "all", "all", "some", "none")),
-        where=rng.choice(("", "", f" in the {domain} system", f" of the {domain} workspace")),
+        where=rng.choice(("", "", f" in the {domain} system", f" in the {domain} workspace")),
         stop=rng.random() < 0.8,
         need=rng.random() < 0.3,
         seed=rng.getrandbits(32),
@@ -113,6 +113,8 @@ def _end(draft: Draft, entity: DEntity, field: str) -> str:
 
 def _voiced(text: str, voice: Voice) -> str:
     verb, _, rest = text.partition(" ")
+    if voice == "third" and verb.endswith("ly"):  # permanently remove
+        return f"{verb} {_voiced(rest, voice)}"
     if voice == "third":
         return f"{third(verb)} {rest}"
     if voice == "use":
@@ -142,7 +144,7 @@ def _more(draft: Draft, entity: DEntity, tool: DTool, habits: Habits) -> list[st
             states = enumerate_words([human(s) for s in sources], "or")
             out.append(f"only {article(entity.noun)} {entity.noun} that is {states} qualifies")
     if habits.tail in ("errors", "both"):
-        out += [f"fails when {r.say}" if r.kind != "quota" else f"fails if {r.say}" for r in tool.rules]
+        out += [r.say if r.kind in ("not_in_state", "period", "needs_ref") else f"fails if {r.say}" for r in tool.rules]
     if habits.tail in ("returns", "both"):
         if tool.op in ("create", "update", "copy"):
             out.append(f"returns the {entity.noun} with its id")

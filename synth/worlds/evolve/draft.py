@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from synth.worlds.evolve.style import joined_words
 from synth.worlds.infer import COMPANIES, PEOPLE, words
 from synth.worlds.lower import explicit, paging_of
 from synth.worlds.spec import Entity, FieldSpec, IdStyle, ToolSpec, World
@@ -106,7 +107,7 @@ class Draft:
 
 
 def snake(name: str) -> str:
-    return "_".join(words(name)) or name.lower()
+    return "_".join(joined_words(name)) or name.lower()
 
 
 def slot_of(name: str, entity: Entity) -> str:
@@ -176,7 +177,10 @@ def _read_entity(name: str, entity: Entity, keys: dict[str, str]) -> DEntity:
             spec = spec.model_copy(update={"to": keys[str(spec.to)]})
         if spec.type in ("record", "map") or (isinstance(spec.of, str) and spec.of.startswith("ref ")):
             continue
-        out.fields[_canonical(fname, spec)] = spec
+        name = _canonical(fname, spec)
+        if name in (MADE, CHANGED) and spec.type != "time":
+            continue  # a date or a number under the name of a stamp
+        out.fields[name] = spec
     cycle = entity.lifecycle
     if cycle is not None:
         out.state = _canonical(cycle.field, entity.fields[cycle.field])

@@ -36,7 +36,7 @@ def furnish(draft: Draft, rng: random.Random) -> None:
         entity = draft.entities[tool.of]
         if tool.op in ("list", "search", "aggregate") and len(tool.filters) < 2 and rng.random() < 0.75:
             exact = [(f, "eq", False) for f, s in entity.fields.items() if s.type in ("enum", "bool", "ref")]
-            have = {f for f, _, _ in tool.filters}
+            have = {f for f, _, _ in tool.filters} | {tool.group}
             tool.filters += [e for e in exact if e[0] not in have][: rng.choice((1, 2, 3))]
             if tool.paging == "none" and rng.random() < 0.6:
                 tool.paging = rng.choice(("offset", "offset", "page", "cursor"))

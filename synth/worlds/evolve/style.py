@@ -65,7 +65,7 @@ class Style:
 
 
 def cased(text: str, case: Case) -> str:
-    parts = [w.lower() for w in words(text.replace("_", " "))] or ["x"]
+    parts = joined_words(text) or ["x"]
     if case == "snake":
         return "_".join(parts)
     if case == "kebab":
@@ -73,6 +73,17 @@ def cased(text: str, case: Case) -> str:
     if case == "camel":
         return parts[0] + "".join(p.capitalize() for p in parts[1:])
     return "".join(p.capitalize() for p in parts)
+
+
+def joined_words(text: str) -> list[str]:
+    """Lower-case words; a number stays with the word before it (`volume_m3`)."""
+    out: list[str] = []
+    for word in words(text):
+        if word.isdigit() and out:
+            out[-1] += word
+        else:
+            out.append(word)
+    return out
 
 
 def case_of(names: list[str]) -> Case:

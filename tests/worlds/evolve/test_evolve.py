@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -143,3 +145,22 @@ def test_it_is_quick(parents: list[WorldRow]) -> None:
     for i in range(20):
         evolve(i, 9, parents, load_taxonomy(), half_held_out)
     assert (time.perf_counter() - begin) / 20 < 0.05  # 6 ms alone; room for a busy machine
+
+
+def test_same_worlds_whatever_the_hash_seed() -> None:
+    script = (
+        "import yaml;from synth.records import WorldRow,content_hash;from synth.worlds.evolve import evolve;"
+        "from synth.worlds.spec import World;from tools_catalog.taxonomy import load_taxonomy;"
+        f"w=World.load(yaml.safe_load(open({str(DATA / 'helpdesk.yaml')!r})));"
+        "r=WorldRow(world_id='w',category='c',domain='d',origin='lifted',split='train',server='s',parents=[],roots=['s'],"
+        "operators=[],spec=w.dump());"
+        "print([content_hash(evolve(i,1,[r],load_taxonomy(),lambda n:'train').world.dump()) for i in range(12)])"
+    )
+    outs = {
+        subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60,
+            env={"PYTHONHASHSEED": seed, "PYTHONPATH": str(Path(__file__).parents[3])},
+        ).stdout
+        for seed in ("1", "2")
+    }  # fmt: skip
+    assert len(outs) == 1
