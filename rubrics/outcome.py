@@ -204,7 +204,9 @@ def _contradiction(ev: Evidence, due: dict[str, Any], start: int) -> str | None:
         norm = ev.texts[i].norm
         at = norm.rfind(lead) if i > start else -1
         if at >= 0:
-            rest = re.split(r"[.!?;](?:\s|$)", norm[at + len(lead) :])[0]
+            rest = norm[at + len(lead) :]
+            # to the end of the sentence, or as far as the value would reach: it may hold sentences of its own
+            rest = rest[: max(len(re.split(r"[.!?;](?:\s|$)", rest)[0]), len(form) + 2)]
             fine = mentions(value, Text(rest))
             verdict = None if fine else f"message {i} says otherwise: {quote(lead + rest)}"
     return verdict

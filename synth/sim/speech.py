@@ -92,7 +92,7 @@ def plural(world: CompiledWorld, spec: ToolSpec, noun: str) -> str:
 
 
 def gathered(deeds: list[Deed]) -> list[str]:
-    """The clauses, with more than two deeds of one kind, or clauses that would read the same, as one count."""
+    """The clauses, with more than two deeds of one kind, or clauses that read the same, as one count."""
     groups: dict[tuple[str, str], list[Deed]] = {}
     for one in deeds:
         groups.setdefault(one.group, []).append(one)
@@ -100,7 +100,7 @@ def gathered(deeds: list[Deed]) -> list[str]:
     counts = _grammar()["counts"]
     for (op, noun), found in groups.items():
         clauses = [d.clause for d in found]
-        if op in counts and len(found) > 1 and (len(found) > 3 or len(set(clauses)) < len(clauses)):
+        if op in counts and (len(found) > 2 or len(set(clauses)) < len(clauses)):
             out.append(counts[op].replace("{n}", str(len(found))).replace("{nouns}", noun))
         else:
             out += clauses
