@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +32,8 @@ class CommittedInputs:
         files = [self.files[name][index] for index in sorted(self.files[name])]
         key = (name, *(file.sha256 for file in files))
         if key not in _cache:
-            _cache[key] = [row for file in files for row in read_rows(self.run_dir, file)]
+            with _no_collection():
+                _cache[key] = [row for file in files for row in read_rows(self.run_dir, file)]
             while len(_cache) > CACHED_TABLES:
                 _cache.popitem(last=False)
         _cache.move_to_end(key)
@@ -49,6 +52,20 @@ class CommittedInputs:
         """Some fields of all rows (or of some parts), without decoding the rest."""
         chosen = self.parts(name) if indexes is None else [i for i in indexes if i in self.files[name]]
         return [row for index in chosen for row in read_columns(self.run_dir, self.files[name][index], fields)]
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Decoding makes millions of objects and no cycles: collecting meanwhile costs more than the decoding (18,000
+    tools: 4.0 s with, 1.7 s without). What was loaded stays, so later collections need not walk it."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.freeze()
+            gc.enable()
 
 
 def snapshot(run_dir: Path, states: Iterable[Any], tables: Iterable[str]) -> CommittedInputs:
