@@ -21,7 +21,8 @@ from synth.goals.words import field_words, noun
 from synth.worlds.spec import Param
 from synth.worlds.state import RowData, State, thaw
 
-MOST_LOOKS = 60  # executed reads per task
+MOST_LOOKS = 60  # executed reads per story
+MOST_WORK = 400  # ways tried per story
 DEEPEST = 3  # calls on the way to one key
 _REFERRERS = 4  # rows tried that refer to a wanted one
 
@@ -39,7 +40,9 @@ class Finder:
     ids: bool = False  # the user names rows by their ids
     words_only: bool = False  # nothing will be called: only words for the row are wanted
     spent: int = 0
+    work: int = 0
     _shown: dict[str, Look | None] = field(default_factory=dict)
+    _hopeless: set[tuple[str, Any, int]] = field(default_factory=set)  # not found within so many calls
 
     def find(self, entity: str, key: Any, deepest: int = DEEPEST) -> Found | None:
         """The cheapest way to `key`, None where there is none within `deepest` calls."""
@@ -78,6 +81,19 @@ class Finder:
 
     def within(self, entity: str, key: Any, budget: int, busy: frozenset[tuple[str, Any]]) -> Found | None:
         """A way of at most `budget` calls. `busy` are keys being looked for: no circles."""
+        self.work += 1
+        if (entity, key, budget) in self._hopeless or self.exhausted:
+            return None
+        found = self.any_way(entity, key, budget, busy)
+        if found is None and len(busy) == 1:  # deeper down a circle may be the reason
+            self._hopeless.add((entity, key, budget))
+        return found
+
+    @property
+    def exhausted(self) -> bool:
+        return self.spent > MOST_LOOKS or self.work > MOST_WORK
+
+    def any_way(self, entity: str, key: Any, budget: int, busy: frozenset[tuple[str, Any]]) -> Found | None:
         if (entity, key) in self.mentioned:
             origin, words = self.mentioned[entity, key]
             return Found(origin, words, ())
@@ -98,13 +114,14 @@ class Finder:
             found = way()
             if found is not None:
                 return found
-            if self.spent > MOST_LOOKS:
+            if self.exhausted:
                 return None
         return None
 
     def forget(self) -> None:
         """Results were those of an earlier state."""
         self._shown.clear()
+        self._hopeless.clear()
 
     # --- ways -----------------------------------------------------------------------------------------------------------
 
@@ -132,7 +149,7 @@ class Finder:
             found = self.look_for(act, entity, row, [*required, *extra], budget - 1, busy)
             if found is not None:
                 return found
-            if self.spent > MOST_LOOKS:
+            if self.exhausted:
                 return None
         return None
 
@@ -250,7 +267,7 @@ class Finder:
                 if s.type == "ref" and s.to == entity and e.generated_key]  # fmt: skip
         self.rng.shuffle(ways)
         for holder, name in ways:
-            rows = [r for r in self.state.tables[holder].by(name, key)]
+            rows = list(self.state.tables[holder].by(name, key))
             self.rng.shuffle(rows)
             for row in rows[:_REFERRERS]:
                 at = row[self.desk.entity(holder).keys[0]]
@@ -262,7 +279,7 @@ class Finder:
                 direct = direct or self.through(holder, at, name, row, budget, within)
                 if direct is not None:
                     return direct
-                if self.spent > MOST_LOOKS:
+                if self.exhausted:
                     return None
         return None
 
@@ -315,6 +332,7 @@ class Finder:
         """Execute a read; None where it fails. The same call is executed once."""
         arguments = self.desk.arguments(act, values)
         at = f"{act.offered} {sorted(arguments.items(), key=str)}"
+        self.work += 1
         if at not in self._shown:
             self.spent += 1
             result, _ = self.desk.cw.execute(self.state, act.tool, arguments)
