@@ -29,11 +29,16 @@ def plan(pipeline: Pipeline, run_dir: Path, modules: Mapping[StageName, Any]) ->
     prints, states = fingerprints(pipeline, modules), read_stages(run_dir)
     rates, source = _rates(run_dir, states)
     slots = _slots(pipeline, run_dir, modules, rates)
+    current = {
+        stage for stage in STAGES if states[stage].fingerprint == prints[stage].digest and states[stage].complete
+    }
     lines = []
     for stage in STAGES:
         same = states[stage].fingerprint == prints[stage].digest
         done = states[stage].count("opened") if same else 0
-        left = max(0, slots[stage] - done) if not (same and states[stage].complete and done >= slots[stage]) else 0
+        if stage in current and (stage in ("worlds", "tools", "agents") or len(current) == len(STAGES)):
+            slots[stage] = done  # made, so no estimate is needed
+        left = max(0, slots[stage] - done)
         rate = rates[stage]
         line = {
             "stage": stage, "table": STAGE_TABLE[stage], "slots": slots[stage],
@@ -72,7 +77,7 @@ def _rates(run_dir: Path, states: Mapping[StageName, StageState]) -> tuple[dict[
         opened, rows = state.count("opened"), state.count("rows" if stage != "shards" else "closed_with_rows")
         if opened and rows and stage in seconds:
             size = sum(file.bytes for file in state.files(STAGE_TABLE[stage])) / rows or rates[stage]["bytes_per_row"]
-            rates[stage] = {
+            rates[stage] |= {
                 "rows_per_slot": rows / opened,
                 "seconds_per_slot": seconds[stage] / opened / 2,
                 "bytes_per_row": size,
@@ -94,8 +99,13 @@ def _slots(
     slots = max(opened, math.ceil(sum(wanted.target.values()) / rows_per_task))
     played = round(slots * rates["tasks"]["rows_per_slot"]) * pipeline.stages.rollouts.attempts
     judged = round(played * rates["rollouts"]["rows_per_slot"])
-    world_rows = round(worlds * rates["worlds"]["rows_per_slot"])
-    return {"worlds": worlds, "tools": world_rows, "agents": pipeline.stages.agents.count, "tasks": slots,
+    chosen, rate = pipeline.stages.worlds.servers, rates["tools"]
+    servers = rate["servers"] if chosen == "all" else len(chosen)
+    world_rows = (
+        servers * rates["worlds"]["rows_per_server"] + max(0, worlds - servers) * rates["worlds"]["rows_per_slot"]
+    )
+    tools = round(rate["real"] * servers / rate["servers"] + world_rows * rate["per_world"])
+    return {"worlds": worlds, "tools": tools, "agents": pipeline.stages.agents.count, "tasks": slots,
             "rollouts": played, "judge": judged, "shards": judged}  # fmt: skip
 
 

@@ -249,6 +249,9 @@ def test_a_plan_touches_nothing_and_says_what_is_kept(run: Runner, tmp_path: Pat
     assert actions["worlds"] == actions["agents"] == "keep"
     assert actions["judge"] == actions["shards"] == "make"
     assert told["total"]["model_calls"] == 0
+    same = plan(pipeline(), done.run_dir, toys.modules())
+    assert {line["action"] for line in same["stages"]} == {"keep"}
+    assert same["total"]["seconds"] == 0
 
 
 def test_a_model_policy_is_planned_with_calls_and_cost(tmp_path: Path) -> None:
