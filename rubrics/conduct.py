@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from functools import lru_cache
 from typing import Any
 
 from rubrics.evidence import Evidence, Missing, quote
@@ -25,7 +24,7 @@ def grounded(ev: Evidence) -> Finding:
     system prompt. Booleans are free, enum members may be phrased, paging and sorting are choices."""
     if not ev.calls:
         return True, 1.0, "no calls"
-    params, free = ev.get("params", {}), _free_arguments(ev)
+    params, (free, meant) = ev.get("params", {}), _planned(ev)
     checked, loose = 0, []
     for call in ev.calls:
         at = ev.asked_at.get(call["id"])
@@ -35,7 +34,9 @@ def grounded(ev: Evidence) -> Finding:
             continue
         for pointer, value in leaves(call["arguments"]):
             info = _param(params.get(call["name"], {}), pointer)
-            if value in (None, "", True, False) or info.get("role") in _FREE_ROLES or same(value, info.get("default")):
+            if value is None or value == "" or isinstance(value, bool) or same(value, info.get("default")):
+                continue
+            if info.get("role") in _FREE_ROLES and (call["name"], pointer) not in meant and _allowed(value, info):
                 continue
             if any(same(value, v) for v in free.get((call["name"], pointer), ())):
                 continue
@@ -48,19 +49,8 @@ def grounded(ev: Evidence) -> Finding:
 
 
 def _sources(ev: Evidence, before: int) -> list[Text]:
-    return [_shown(ev.messages[i].get("content") or "", ev.messages[i]["role"]) for i in range(before)
-            if ev.messages[i]["role"] in ("system", "user", "tool")]  # fmt: skip
-
-
-@lru_cache(maxsize=256)
-def _shown(content: str, role: str) -> Text:
-    """What a message shows; a JSON result is read as its values, so that escapes do not hide them."""
-    if role == "tool":
-        try:
-            return Text(flat_text(json.loads(content)))
-        except ValueError:
-            pass
-    return Text(content)
+    """What was said or shown before a message; the assistant's own words are no ground."""
+    return [ev.results.get(i) or ev.texts[i] for i in range(before) if ev.messages[i]["role"] != "assistant"]
 
 
 def _param(params: dict[str, Any], pointer: str) -> dict[str, Any]:
@@ -94,17 +84,26 @@ def _has_ground(value: Any, info: dict[str, Any], sources: list[Text]) -> bool:
     return all(numbers) and sum(known) / len(words) >= 0.6
 
 
-def _free_arguments(ev: Evidence) -> dict[tuple[str, str], list[Any]]:
-    """Values that the plan itself calls a free choice, or that follow from others."""
-    out: dict[tuple[str, str], list[Any]] = {}
+def _allowed(value: Any, info: dict[str, Any]) -> bool:
+    """A free choice is still one among the members, where there is a closed list."""
+    return not info.get("enum") or value in info["enum"]
+
+
+def _planned(ev: Evidence) -> tuple[dict[tuple[str, str], list[Any]], set[tuple[str, str]]]:
+    """From the plan, by (tool, pointer): the values that it calls a free choice; and the arguments that it takes from
+    somewhere, which are payload whatever role they have."""
+    free: dict[tuple[str, str], list[Any]] = {}
+    meant: set[tuple[str, str]] = set()
     for step in ev.get("plan", {}).get("steps") or ():
         values = dict(leaves(step["arguments"]))
         for pointer, source in step["sources"].items():
-            if source["kind"] == "free":
-                for at, value in values.items():
-                    if at == pointer or at.startswith(pointer + "/"):
-                        out.setdefault((step["tool"], at), []).append(value)
-    return out
+            for at, value in values.items():
+                if at == pointer or at.startswith(pointer + "/"):
+                    if source["kind"] == "free":
+                        free.setdefault((step["tool"], at), []).append(value)
+                    else:
+                        meant.add((step["tool"], at))
+    return free, meant
 
 
 def asked(ev: Evidence, facts: list[str]) -> Finding:

@@ -12,10 +12,11 @@ Anything a check needs and does not find raises `Missing`: the check then cannot
 
 from __future__ import annotations
 
+import json
 from functools import cached_property
 from typing import Any
 
-from rubrics.normal import Text
+from rubrics.normal import Text, flat_text
 
 
 class Missing(Exception):
@@ -50,6 +51,11 @@ class Evidence:
     def texts(self) -> list[Text]:
         """The content of each message, in step with `messages`."""
         return [Text(m.get("content") or "") for m in self.messages]
+
+    @cached_property
+    def results(self) -> dict[int, Text]:
+        """Index of a tool message -> what it shows: a JSON result as its values, so that escapes do not hide them."""
+        return {i: _shown(self.messages[i].get("content") or "") for i in self.indexes("tool")}
 
     @cached_property
     def calls(self) -> list[dict[str, Any]]:
@@ -96,6 +102,13 @@ class Evidence:
     def said(self) -> list[int]:
         """Indexes of assistant messages with text."""
         return [i for i in self.indexes("assistant") if (self.messages[i].get("content") or "").strip()]
+
+
+def _shown(content: str) -> Text:
+    try:
+        return Text(flat_text(json.loads(content)))
+    except ValueError:
+        return Text(content)
 
 
 def quote(text: str, limit: int = 160) -> str:

@@ -80,7 +80,7 @@ def told(ev: Evidence, tell: str) -> Finding:
     for i in ev.said():
         if i <= start or not mentions(value, ev.texts[i], claimed=True):
             continue
-        if must_read and not _read_before(ev, i, value if echo and not isinstance(value, bool) else None):
+        if must_read and not _read_before(ev, i, value, echo):
             reason = f"; message {i} states it, but no tool had shown it"
             continue
         return True, 1.0, f"message {i}: {quote(_around(ev.texts[i], value))}"
@@ -183,11 +183,15 @@ def _closest(want: dict[str, Any], diff: list[dict[str, Any]]) -> str:
 # --- telling ---
 
 
-def _read_before(ev: Evidence, message: int, value: Any) -> bool:
-    """Whether a call had succeeded before `message` (and, with a value, had shown it)."""
+def _read_before(ev: Evidence, message: int, value: Any, echo: bool) -> bool:
+    """Whether a result shown before `message` holds the value. A number, a yes or no, or an absence may also follow
+    from what was read (a count), a number only where the user had not said it."""
+    derived = value is None or isinstance(value, bool) or (isinstance(value, int | float) and not echo)
     for call in ev.calls:
         at = ev.shown_at.get(call["id"])
-        if call.get("ok") and at is not None and at < message and (value is None or mentions(value, ev.texts[at])):
+        if not call["ok"] or at is None or at >= message:
+            continue
+        if mentions(value, ev.results[at]) or (derived and call["effect"] == "read"):
             return True
     return False
 

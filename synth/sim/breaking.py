@@ -134,21 +134,35 @@ def drop_write(case: Case) -> list[Line] | None:
 
 def change_argument(case: Case) -> list[Line] | None:
     """A write gets another value in one argument."""
-    spots = _spots(case, lambda a: a.ok and a.effect == "write" and any(_other(v) for _, v in _values(a)))
+    spots = _spots(case, lambda a: a.ok and a.effect == "write" and any(_other(v) for _, v in _values(case, a)))
     if not spots:
         return None
     i, j = case.rng.choice(spots)
     act = case.lines[i].acts[j]
     arguments = json.loads(act.arguments)
-    pointer, value = case.rng.choice([(p, v) for p, v in _values(act) if _other(v)])
+    pointer, value = case.rng.choice([(p, v) for p, v in _values(case, act) if _other(v)])
     put(arguments, parts(pointer), _other(value))
     acts = list(case.lines[i].acts)
     acts[j] = replace(act, arguments=json.dumps(arguments, ensure_ascii=False))
     return _with_acts(case.lines, i, acts)
 
 
-def _values(act: Act) -> list[tuple[str, Any]]:
-    return list(leaves(json.loads(act.arguments)))
+def _values(case: Case, act: Act) -> list[tuple[str, Any]]:
+    """The arguments that mean something: what the plan calls a free choice may be chosen otherwise."""
+    free = {
+        p
+        for s in case.task.plan["steps"]
+        if s["tool"] == act.name
+        for p, x in s["sources"].items()
+        if x["kind"] == "free"
+    }
+    return [
+        (p, v) for p, v in leaves(json.loads(act.arguments)) if not any(p == f or p.startswith(f + "/") for f in free)
+    ]
+
+
+def _keys(case: Case, act: Act) -> list[str]:
+    return [p for p, v in _values(case, act) if isinstance(v, str) and " " not in v and len(v) > 3]
 
 
 def _other(value: Any) -> Any:
@@ -164,13 +178,13 @@ def _other(value: Any) -> Any:
 
 def invented_key(case: Case) -> list[Line] | None:
     """A read with a key that nobody named, before everything else."""
-    spots = _spots(case, lambda a: any(isinstance(v, str) and " " not in v and len(v) > 3 for _, v in _values(a)))
+    spots = _spots(case, lambda a: bool(_keys(case, a)))
     if not spots:
         return None
     i, j = case.rng.choice(spots)
     act = case.lines[i].acts[j]
     arguments = json.loads(act.arguments)
-    pointer = case.rng.choice([p for p, v in _values(act) if isinstance(v, str) and " " not in v and len(v) > 3])
+    pointer = case.rng.choice(_keys(case, act))
     put(arguments, parts(pointer), "ZQ" + "".join(case.rng.choices("23456789XYW", k=8)))
     invented = replace(act, arguments=json.dumps(arguments), fault=None)
     return [*case.lines[:i], Line("assistant", "", (invented,)), *case.lines[i:]]
