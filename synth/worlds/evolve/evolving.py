@@ -74,7 +74,7 @@ def evolve(
     if not rows:
         return Rejected("no_parent", f"none of {len(parents)} worlds has {MIN_TOOLS} tools and depth to spare")
     first = rows[0]
-    domain = _domain(ordinal, seed, first, taxonomy, split_of_domain)
+    domain = _domain(ordinal, seed, first, parents, taxonomy, split_of_domain)
     if domain is None:
         return Rejected("no_domain", f"the taxonomy has no domain in the {first.split} split", first.world_id)
     rng = rng_for("evolve", seed, ordinal)
@@ -171,15 +171,27 @@ def _refused(draft: Draft) -> str:
 
 
 def pick_parents(ordinal: int, seed: int, parents: Sequence[WorldRow]) -> list[WorldRow]:
-    """The parent of an ordinal, and a second of the same split that an entity may be grafted from."""
-    rounds = [p for i in _order(seed, tuple(p.world_id for p in parents)) if _fit(p := parents[i])]
-    if not rounds:
+    """The parent of an ordinal, and a second of the same split that an entity may be grafted from. Servers take turns,
+    then the worlds of a server: a server with many worlds is no more often a root than one with few."""
+    servers = _servers(seed, parents)
+    if not servers:
         return []
-    first = rounds[ordinal % len(rounds)]
-    mates = [p for p in rounds if p.split == first.split and p.world_id != first.world_id]
+    own = servers[ordinal % len(servers)]
+    first = own[ordinal // len(servers) % len(own)]
+    mates = [w[0] for w in servers if w is not own and w[0].split == first.split]
     if not mates:
         return [first]
     return [first, mates[rng_for("mate", seed, ordinal).randrange(len(mates))]]
+
+
+def _servers(seed: int, parents: Sequence[WorldRow]) -> list[list[WorldRow]]:
+    """Parents that may be used, grouped by root server and split, in the order they take turns."""
+    groups: dict[tuple[str, str], list[WorldRow]] = {}
+    for i in _order(seed, tuple(p.world_id for p in parents)):
+        row = parents[i]
+        if _fit(row):
+            groups.setdefault((row.roots[0] if row.roots else "", row.split), []).append(row)
+    return list(groups.values())
 
 
 @lru_cache(maxsize=8)
@@ -199,11 +211,20 @@ def _by_split(seed: int, taxonomy: Taxonomy, split_of: Callable[[str], Split], s
 
 
 def _domain(
-    ordinal: int, seed: int, parent: WorldRow, taxonomy: Taxonomy, split_of: Callable[[str], Split]
+    ordinal: int,
+    seed: int,
+    parent: WorldRow,
+    parents: Sequence[WorldRow],
+    taxonomy: Taxonomy,
+    split_of: Callable[[str], Split],
 ) -> Domain | None:
-    fit = _by_split(seed, taxonomy, split_of, parent.split)
-    others = [d for d in fit if d.name != parent.domain]
-    return others[(ordinal * 7 + ordinal // len(others)) % len(others)] if others else None
+    """Domains of the split in turn: this ordinal counts those before it that belong to the same split."""
+    fit = [d for d in _by_split(seed, taxonomy, split_of, parent.split) if d.name != parent.domain]
+    if not fit:
+        return None
+    splits = [w[0].split == parent.split for w in _servers(seed, parents)]
+    turn, place = divmod(ordinal, len(splits))
+    return fit[(turn * sum(splits) + sum(splits[:place])) % len(fit)]
 
 
 _loaded: dict[str, tuple[object, World]] = {}

@@ -119,7 +119,9 @@ def _hang(draft: Draft, main: str, noun: Noun, rng: random.Random, ops: list[str
         if not owner.link and name not in owner.fields:
             owner.fields[name] = FieldSpec.model_validate({"type": "ref", "to": name, "null": 0.3})
     else:
-        entity.fields = {main: FieldSpec(type="ref", to=main, on_delete="cascade"), **entity.fields}
+        entity.fields = {main: FieldSpec(type="ref", to=main, on_delete="cascade")} | {
+            f: s for f, s in entity.fields.items() if f != main
+        }
         if rng.random() < 0.6:
             entity.fields[MADE] = FieldSpec(type="time", set_by="system", within=("-60d", "0d"))
     draft.entities[name] = entity

@@ -142,7 +142,7 @@ def _entity(old: DEntity, noun: Noun, renames: dict[str, str], rng: random.Rando
         elif fname == old.label and new.label:
             mapping[fname] = new.label
         else:
-            word = next((w for w in pool if _same_class(w, spec)), None)
+            word = next((w for w in pool if w.name not in new.fields and _same_class(w, spec)), None)
             if word is not None and len(new.fields) < 10:
                 pool.remove(word)
                 new.fields[word.name] = field_of(word)
@@ -150,7 +150,7 @@ def _entity(old: DEntity, noun: Noun, renames: dict[str, str], rng: random.Rando
     for word in pool:
         if len([f for f, s in new.fields.items() if s.type != "ref"]) >= 5:
             break
-        new.fields[word.name] = field_of(word)
+        new.fields.setdefault(word.name, field_of(word))  # a reference may bear the name of a noun's own field
     if old.link and all(f in mapping for f in old.link):
         new.link = (mapping[old.link[0]], mapping[old.link[1]])
     if old.moves and new.moves and rng.random() < 0.35:
