@@ -1,4 +1,4 @@
-"""Lifting: real tools of a server become worlds that run. `lift_server` is the door; `python -m synth.worlds.lift` counts."""
+"""Lifting: a server's tools become worlds that run. `lift_server` does it; `python -m synth.worlds.lift` counts."""
 
 from synth.worlds.lift.build import Dropped, Lift, lift_server
 from synth.worlds.lift.read import REASONS, Bound, Reading, Reason, read_server

@@ -32,13 +32,23 @@ def survey(servers: list[str], admission: bool) -> dict[str, Any]:
                 admitted += verdict.ok
                 if not verdict.ok:
                     rejected[verdict.reason] += 1
-                    details.append({"world": world.world, "tool": name, "reason": verdict.reason, "detail": verdict.detail})
-        per[s.id] = {"tools": len(s.tool_names), "lifted": lift.lifted, "admitted": admitted, "worlds": len(lift.worlds)}
+                    details.append(
+                        {"world": world.world, "tool": name, "reason": verdict.reason, "detail": verdict.detail}
+                    )
+        per[s.id] = {
+            "tools": len(s.tool_names),
+            "lifted": lift.lifted,
+            "admitted": admitted,
+            "worlds": len(lift.worlds),
+        }
     tools = sum(p["tools"] for p in per.values())
 
     def share(what: str) -> dict[str, float]:
         over = [p[what] / p["tools"] for p in per.values() if p["tools"]]
-        return {"of_tools": round(sum(p[what] for p in per.values()) / max(tools, 1), 4), "mean_of_servers": round(sum(over) / max(len(over), 1), 4)}
+        return {
+            "of_tools": round(sum(p[what] for p in per.values()) / max(tools, 1), 4),
+            "mean_of_servers": round(sum(over) / max(len(over), 1), 4),
+        }
 
     return {
         "servers": len(per), "tools": tools, "worlds": sum(p["worlds"] for p in per.values()),
@@ -46,7 +56,8 @@ def survey(servers: list[str], admission: bool) -> dict[str, Any]:
         "kinds": dict(Counter(t.op for li in lifts for w in li.worlds for t in w.tools.values()).most_common()),
         "dropped": dict(Counter(d.reason for li in lifts for d in li.dropped).most_common()),
         "rejected": dict(rejected.most_common()), "rejected_tools": details,
-        "seconds": {"lifting": round(lifted_s, 2), "admission": round(time.perf_counter() - begun, 2)}, "per_server": per,
+        "seconds": {"lifting": round(lifted_s, 2), "admission": round(time.perf_counter() - begun, 2)},
+        "per_server": per,
     }  # fmt: skip
 
 

@@ -22,7 +22,9 @@ def bind(d: Draft, context: Context, mode: str, skip: set[str] | None = None) ->
             role = "filter" if many_rows else "natural" if mode == "create" else "key"
             out.append(Bound(a, role, d.entity, d.own.tail, field=("<key>",)))
             continue
-        if is_context(a, reads) and not (a.required and a.name in keyed and a.flat in ("request_id", "session_id", "agent_id")):
+        if is_context(a, reads) and not (
+            a.required and a.name in keyed and a.flat in ("request_id", "session_id", "agent_id")
+        ):
             out.append(Bound(a, "ignored"))
             continue
         if not reads and a.flat in lx.CONFIRM and a.type == "boolean":
@@ -45,7 +47,16 @@ def bind(d: Draft, context: Context, mode: str, skip: set[str] | None = None) ->
             if key.bare:
                 out.append(Bound(a, "ignored" if not a.required else "parent", noun, key.tail))
             elif key.many:
-                out.append(Bound(a, "filter" if many_rows else "field" if mode in ("create", "update", "copy") else "ignored", noun, key.tail, "in" if many_rows else "eq", a.words))
+                out.append(
+                    Bound(
+                        a,
+                        "filter" if many_rows else "field" if mode in ("create", "update", "copy") else "ignored",
+                        noun,
+                        key.tail,
+                        "in" if many_rows else "eq",
+                        a.words,
+                    )
+                )
             elif mode in ("create", "update", "copy") and not (mode != "create" and a.required and _scopes(d, a)):
                 out.append(Bound(a, "field", noun, key.tail, field=a.words))
             else:
@@ -62,7 +73,14 @@ def _scopes(d: Draft, a: Arg) -> bool:
     order = [x.name for x in d.args]
     after = order.index(a.name) > order.index(d.own.arg.name)
     tail = next((k.tail for k in d.keys if k.arg.name == a.name), "id")
-    return not (after and (tail in ("self", "name") or d.parts.verb in ("move", "assign", "transfer", "reassign", "set", "change") or a.words[0] in ("new", "target", "to", "destination")))
+    return not (
+        after
+        and (
+            tail in ("self", "name")
+            or d.parts.verb in ("move", "assign", "transfer", "reassign", "set", "change")
+            or a.words[0] in ("new", "target", "to", "destination")
+        )
+    )
 
 
 def _bind_value(a: Arg, mode: str, many_rows: bool) -> Bound:
@@ -70,7 +88,9 @@ def _bind_value(a: Arg, mode: str, many_rows: bool) -> Bound:
         span = time_bound(a)
         if span is not None:
             return Bound(a, "time", compare=span[0], field=span[1])
-        if a.type in ("object", "any") or (a.type == "array" and (a.schema.get("items") or {}).get("type") not in ("string", "integer")):
+        if a.type in ("object", "any") or (
+            a.type == "array" and (a.schema.get("items") or {}).get("type") not in ("string", "integer")
+        ):
             return Bound(a, "ignored")
         if a.flat in ("filter", "filters", "where", "search_filter", "conditions"):
             return Bound(a, "ignored")
@@ -90,6 +110,10 @@ def _bind_value(a: Arg, mode: str, many_rows: bool) -> Bound:
         return Bound(a, "filter", field=words)
     if mode in ("create", "update", "copy"):
         return Bound(a, "payload" if a.opaque else "field", field=a.words)
-    if mode == "move" and a.type == "string" and a.flat in ("reason", "comment", "note", "message", "resolution", "notes"):
+    if (
+        mode == "move"
+        and a.type == "string"
+        and a.flat in ("reason", "comment", "note", "message", "resolution", "notes")
+    ):
         return Bound(a, "field", field=a.words)
     return Bound(a, "ignored")

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from synth.errors import SpecError
-from synth.worlds.lift.entities import Tables, draw, spoken
+from synth.worlds.lift.entities import Tables
+from synth.worlds.lift.habits import draw, spoken
 from synth.worlds.lift.read import Reading, Reason, ToolLike, read_server
 from synth.worlds.lift.split import components
 from synth.worlds.lift.table import Table
@@ -42,8 +43,8 @@ class Lift:
 
 
 def lift_server(server: str, category: str, tools: Sequence[ToolLike]) -> Lift:
-    """Lift one server. Deterministic; never raises for what a server's schemas hold. Every tool is in exactly one world or
-    in `dropped`."""
+    """Lift one server. Deterministic; never raises for what a server's schemas hold. Every tool is in exactly one
+    world or in `dropped`."""
     readings = read_server(server, category, tools)
     lift = Lift(server, readings=readings)
     lift.dropped = [Dropped(r.tool, r.reason or "unsure", "; ".join(r.why)) for r in readings if r.kind == "none"]
@@ -83,7 +84,11 @@ def _stands_alone(built: tuple[Table, dict[str, Any], frozenset[str]]) -> bool:
 
 
 def _world(
-    server: str, category: str, tables: Tables, tools: dict[str, tuple[Table, dict[str, Any], frozenset[str]]], titles: set[str]
+    server: str,
+    category: str,
+    tables: Tables,
+    tools: dict[str, tuple[Table, dict[str, Any], frozenset[str]]],
+    titles: set[str],
 ) -> dict[str, Any]:
     counts = Counter(own.name for own, _, _ in tools.values())
     by_name = {t.name: t for t in tables.by_noun.values()}
@@ -103,7 +108,11 @@ def _world(
                     wanted.append(s["to"])
                     changed = True
     used = {(own.name, p.get("field")) for own, t, _ in tools.values() for p in t["params"].values()}
-    used |= {(own.name, f) for own, t, _ in tools.values() for f in (*t.get("shows", ()), t.get("left"), t.get("right"), *t.get("init", ()))}
+    used |= {
+        (own.name, f)
+        for own, t, _ in tools.values()
+        for f in (*t.get("shows", ()), t.get("left"), t.get("right"), *t.get("init", ()))
+    }
     for name in wanted:
         entities[name] = _entity(by_name[name], names, used, name in counts)
     main = min(counts, key=lambda n: (-counts[n], n))
@@ -118,9 +127,14 @@ def _world(
         kept = [f for f in tool.get("shows", ()) if f == own.key or f in entities[own.name]["fields"]]
         out_tools[name] = {**tool, "shows": kept} if kept else tool
     style = ("plain", "http", "coded")[draw(server, "errors", 3)]
-    errors = {"wrong_state": {"status": 409, "say": "not possible in its present state"}} if any(t.get("require") for t in out_tools.values()) else {}
+    errors = (
+        {"wrong_state": {"status": 409, "say": "not possible in its present state"}}
+        if any(t.get("require") for t in out_tools.values())
+        else {}
+    )
     return {
-        "world": title, "title": f"{_service(server)} {spoken(by_name[main].noun)[1]}", "category": category, "domain": category, "server": server,
+        "world": title, "title": f"{_service(server)} {spoken(by_name[main].noun)[1]}",
+        "category": category, "domain": category, "server": server,
         "entities": entities, "tools": out_tools, "error_style": style, "errors": errors, "roots": [server],
     }  # fmt: skip
 
@@ -138,7 +152,13 @@ def _entity(t: Table, names: set[str], used: set[tuple[str, str | None]], worked
     """The spec of one table inside a world: references to tables outside it go, unless a tool uses them."""
     fields: dict[str, Any] = {}
     for name, spec in t.fields.values():
-        target = spec["to"] if spec["type"] == "ref" else spec["of"][4:] if str(spec.get("of", "")).startswith("ref ") else None
+        target = (
+            spec["to"]
+            if spec["type"] == "ref"
+            else spec["of"][4:]
+            if str(spec.get("of", "")).startswith("ref ")
+            else None
+        )
         if target is not None and target not in names:
             continue
         if not worked and (t.name, name) not in used and spec["type"] in ("map", "record", "list"):
@@ -162,5 +182,15 @@ def _entity(t: Table, names: set[str], used: set[tuple[str, str | None]], worked
         out["label"] = t.label
     noun = t.noun[:-1] if t.link else t.noun
     out["noun"], out["plural"] = spoken(noun)
-    out["rows"] = 1 if t.singleton else 8 if not worked else 12 if t.children > 2 else 40 if any(s["type"] == "ref" for _, s in t.fields.values()) else 20
+    out["rows"] = (
+        1
+        if t.singleton
+        else 8
+        if not worked
+        else 12
+        if t.children > 2
+        else 40
+        if any(s["type"] == "ref" for _, s in t.fields.values())
+        else 20
+    )
     return out

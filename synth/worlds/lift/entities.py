@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,28 +9,17 @@ from typing import Any
 
 from synth.worlds.lift import lexicon as lx
 from synth.worlds.lift.fields import base_words, fits, norm, spec_of, styled
+from synth.worlds.lift.habits import draw, filterable, id_style, label_of, natural_gen
 from synth.worlds.lift.library import LABELS, is_special, usual_fields
 from synth.worlds.lift.lifecycles import add_lifecycle
 from synth.worlds.lift.naming import Words
-from synth.worlds.lift.opening import Arg, open_output
+from synth.worlds.lift.opening import open_output
 from synth.worlds.lift.read import Bound, Reading, ToolLike
 from synth.worlds.lift.table import Table
-from synth.worlds.lift.words import entity_name, plural, singular
+from synth.worlds.lift.words import entity_name, singular
 
 ID_TAILS = lx.KEY_TAILS - {"slug", "handle", "ref"}
 THIN = 5  # an entity with fewer telling fields is filled from the library
-_ALLOWED_BOOL = frozenset("active archived public private default enabled disabled read unread starred favorite pinned locked hidden verified visible "
-                          "featured published completed open closed deleted resolved billable internal draft paid admin".split())  # fmt: skip
-_NO_FIELD = frozenset(
-    """delimiter format unit units timezone locale interval granularity period window aggregation group_by groupby sections raw cwd directory
-    workspace_root project_root config_path host port connection_string database_url follow resolution adjust multiplier step statistics user_agent
-    scope include_subdomains level_of_detail callback response_type date_format encoding separator theme mode detail recursive file output""".split()
-)
-
-
-def draw(server: str, what: str, count: int) -> int:
-    """A choice in [0, count) that depends only on the server and what is chosen."""
-    return hashlib.sha256(f"lift:{server}:{what}".encode()).digest()[0] % count
 
 
 class Tables:
@@ -92,7 +80,12 @@ class Tables:
         given: dict[Words, list[bool]] = {}
         for r in self.readings:
             for b in r.roles:
-                if b.tail and b.noun and b.role in ("key", "parent", "left", "right", "natural", "field", "filter") and b.compare == "eq":
+                if (
+                    b.tail
+                    and b.noun
+                    and b.role in ("key", "parent", "left", "right", "natural", "field", "filter")
+                    and b.compare == "eq"
+                ):
                     noun = r.entity if b.role in ("key", "natural") else b.noun
                     if noun in self.by_noun or b.arg.required:
                         weight = 3 if b.role == "key" else 2 if b.role == "natural" else 1
@@ -114,12 +107,14 @@ class Tables:
             (tail, _, _), _count = min(names.items(), key=lambda kv: (-kv[1], kv[0]))
             table.natural = True
             table.key = styled((tail,), self.style)
-            table.fields[tail] = (table.key, {"type": "text", **_natural_gen(tail, table.noun)})
+            table.fields[tail] = (table.key, {"type": "text", **natural_gen(tail, table.noun)})
             return
         style = ("token", "code", "hex", "uuid", "int", "token")[draw(self.server, "id", 6)]
         if ids:
             (tail, _, _), _count = min(ids.items(), key=lambda kv: (-kv[1], kv[0]))
-            table.key = styled((tail if tail not in ("number", "identifier", "urn", "pk", "identity") else "id",), self.style)
+            table.key = styled(
+                (tail if tail not in ("number", "identifier", "urn", "pk", "identity") else "id",), self.style
+            )
             whole = sum(n for v, n in ids.items() if v[1] in ("integer", "number"))
             if whole * 2 > sum(ids.values()):
                 style = "int"
@@ -129,7 +124,7 @@ class Tables:
                 style = "int"
             elif tail == "key":
                 style = "code"
-        table.id = _id_style(style, table.noun, self.server)
+        table.id = id_style(style, table.noun, self.server)
 
     # --- fields -------------------------------------------------------------------------------------------------------
 
@@ -182,7 +177,11 @@ class Tables:
                 return True
             if name not in seen:
                 seen.add(name)
-                todo += [s["to"] for _, s in names[name].fields.values() if s["type"] == "ref" and s["on_delete"] == "cascade"]
+                todo += [
+                    s["to"]
+                    for _, s in names[name].fields.values()
+                    if s["type"] == "ref" and s["on_delete"] == "cascade"
+                ]
         return False
 
     def _fields(self, r: Reading, passing: str) -> None:
@@ -195,12 +194,18 @@ class Tables:
         for b in r.roles:
             if b.role in ("field", "filter", "natural") and b.field != ("<key>",):
                 self.bind_field(own, r, b, writes)
-            elif b.role in ("key", "natural", "filter") and b.tail and b.tail not in ID_TAILS and not own.natural and not own.singleton:
+            elif (
+                b.role in ("key", "natural", "filter")
+                and b.tail
+                and b.tail not in ID_TAILS
+                and not own.natural
+                and not own.singleton
+            ):
                 self._unique(own, b.tail)
 
     def _unique(self, own: Table, tail: str) -> str:
         """The unique field by which a row may be named besides its key."""
-        name = own.add((tail,), {"type": "text", **_natural_gen(tail, own.noun)}, self.style)
+        name = own.add((tail,), {"type": "text", **natural_gen(tail, own.noun)}, self.style)
         spec = own.spec(name)
         if spec is not None and spec["type"] == "text":
             spec["unique"] = True
@@ -209,7 +214,13 @@ class Tables:
 
     def bind_field(self, own: Table, r: Reading, b: Bound, writes: bool) -> str | None:
         """The field of `own` that an argument fills or filters by; made where it is plausible, else None."""
-        if b.noun and b.noun in self.by_noun and (b.tail in ID_TAILS or self.by_noun[b.noun].natural or b.compare == "in") and not self.by_noun[b.noun].singleton and not self.by_noun[b.noun].link:
+        if (
+            b.noun
+            and b.noun in self.by_noun
+            and (b.tail in ID_TAILS or self.by_noun[b.noun].natural or b.compare == "in")
+            and not self.by_noun[b.noun].singleton
+            and not self.by_noun[b.noun].link
+        ):
             return self._bind_ref(own, b)
         words = base_words(b.field or b.arg.words, r.entity, r.facet)
         existing = own.column(words)
@@ -224,7 +235,7 @@ class Tables:
             if made is not None and made["type"] == "enum" and spec["type"] in ("enum", "text"):
                 own.add(words, made, self.style)
             return existing
-        if not writes and not _filterable(b.arg, words):
+        if not writes and not filterable(b.arg, words):
             return None
         arg = b.arg
         if b.compare == "in" and arg.type == "array":
@@ -238,7 +249,12 @@ class Tables:
         made = spec_of(arg, words)
         if made is None or (words[-1] == own.key and len(words) == 1):
             return None
-        if not arg.required and r.kind in ("create", "update", "upsert", "send") and made["type"] not in ("bool", "list", "map", "record") and not set(words) & set(LABELS[:6]):
+        if (
+            not arg.required
+            and r.kind in ("create", "update", "upsert", "send")
+            and made["type"] not in ("bool", "list", "map", "record")
+            and not set(words) & set(LABELS[:6])
+        ):
             made["null"] = 0.25
         if norm(words) in ("created", "created_at", "updated", "updated_at"):
             made["set_by"] = "system"
@@ -271,7 +287,25 @@ class Tables:
                 for a in open_output(self.tools[r.tool].output_schema):
                     words = base_words(a.words, t.noun)
                     made = spec_of(a, words)
-                    if made is None or norm(words) in t.fields or words[-1] in ID_TAILS or words[0] in ("success", "error", "message", "total", "count", "result", "ok", "has", "next", "prev", "page"):
+                    if (
+                        made is None
+                        or norm(words) in t.fields
+                        or words[-1] in ID_TAILS
+                        or words[0]
+                        in (
+                            "success",
+                            "error",
+                            "message",
+                            "total",
+                            "count",
+                            "result",
+                            "ok",
+                            "has",
+                            "next",
+                            "prev",
+                            "page",
+                        )
+                    ):
                         continue
                     if len(t.fields) < 12 and made["type"] != "map":
                         if made["type"] == "time":
@@ -283,7 +317,7 @@ class Tables:
         if any(t is link for link in self.links.values()):
             return
         usual = usual_fields(t.noun)
-        t.label = _label(t)
+        t.label = label_of(t)
         telling = sum(1 for _, s in t.fields.values() if s["type"] != "ref" and s.get("type") not in ("map", "record"))
         for i, (name, spec) in enumerate(usual.items()):
             words = tuple(name.split("_"))
@@ -294,7 +328,7 @@ class Tables:
             if (i == 0 and t.label is None) or telling < THIN:
                 t.add(words, dict(spec), self.style)
                 telling += 1
-                t.label = t.label or _label(t)
+                t.label = t.label or label_of(t)
         if t.label is None and not t.singleton:
             t.label = t.add(("name",), {"type": "text", "gen": "label"}, self.style)
         if not t.singleton and not t.natural and t.label is not None:
@@ -308,67 +342,28 @@ class Tables:
 def _apart(readings: list[Reading]) -> list[Reading]:
     """One-row readings of a noun that also has rows with keys get a table of their own: the current one."""
     keyed = {r.entity for r in readings if r.kind not in ("singleton", "setting")}
-    return [replace(r, entity=("current", *r.entity)) if r.kind in ("singleton", "setting") and r.entity in keyed else r for r in readings]
+    return [
+        replace(r, entity=("current", *r.entity)) if r.kind in ("singleton", "setting") and r.entity in keyed else r
+        for r in readings
+    ]
 
 
 def _settle(readings: list[Reading]) -> list[Reading]:
     """A key that is the noun itself (`bucket`, `dispute`) is a name where some tool makes rows under it, else an id."""
-    made = {r.entity for r in readings if r.kind == "create" for b in r.roles if b.role == "natural" and b.tail == "self"}
+    made = {
+        r.entity for r in readings if r.kind == "create" for b in r.roles if b.role == "natural" and b.tail == "self"
+    }
     out = []
     for r in readings:
         if any(b.tail == "self" for b in r.roles):
             roles = tuple(
-                replace(b, tail="name" if made and (r.entity if b.role in ("key", "natural") else b.noun) in made else "id") if b.tail == "self" else b for b in r.roles
+                replace(
+                    b, tail="name" if made and (r.entity if b.role in ("key", "natural") else b.noun) in made else "id"
+                )
+                if b.tail == "self"
+                else b
+                for b in r.roles
             )
             r = replace(r, roles=roles)
         out.append(r)
     return out
-
-
-def _label(t: Table) -> str | None:
-    texts = {k: n for k, (n, s) in t.fields.items() if s["type"] in ("text", "code")}
-    for word in LABELS:
-        if word in texts:
-            return texts[word]
-    return next((texts[k] for k in ("first_name", "given_name", "file_name", "short_name", "long_name") if k in texts), None)
-
-
-def _filterable(arg: Arg, words: Words) -> bool:
-    """Whether a filter that no write names is likely a property of the row."""
-    flat = "_".join(words)
-    if flat in _NO_FIELD or words[-1] in ("format", "unit", "timezone", "interval", "path", "mode"):
-        return False
-    if arg.type == "boolean":
-        return words[0] in ("is", "has") or words[-1] in _ALLOWED_BOOL
-    if arg.type in ("integer", "number"):
-        return not set(words) & {"max", "min", "length", "ahead", "preview", "limit", "chars", "per", "lookback", "last"} and words[-1] not in ("timeout", "depth", "days", "hours", "minutes", "window", "level", "start", "end", "index", "offset")
-    return arg.type in ("string", "array")
-
-
-def _natural_gen(tail: str, noun: Words) -> dict[str, Any]:
-    gen = {"path": "path", "slug": "slug", "email": "email", "domain": "domain_name", "username": "username", "hostname": "hostname", "login": "username",
-           "symbol": "ticker", "code": "sku", "address": "ip", "url": "url", "uri": "url", "tag": "tag", "title": "title", "filename": "file_name",
-           "key": "slug", "handle": "username", "mac": "mac", "mac_address": "mac", "ip": "ip", "file_path": "path"}.get(tail)  # fmt: skip
-    if gen is None:
-        named = usual_fields(noun).get("name", {})
-        gen = str(named.get("gen", "slug")) if is_special(noun) else "slug"
-    return {"gen": gen}
-
-
-def _id_style(kind: str, noun: Words, server: str) -> dict[str, Any]:
-    letters = "".join(w[0] for w in noun) if len(noun) > 1 else noun[0]
-    head = (letters if len(noun) > 2 else "".join(c for c in "".join(noun) if c not in "aeiou")[:3] or letters)[:4]
-    if kind == "int":
-        return {"kind": "int", "size": 5 + draw(server, "int", 4)}
-    if kind == "token":
-        return {"kind": "token", "prefix": head.lower(), "size": 14}
-    if kind == "hex":
-        return {"kind": "hex", "size": (24, 16, 12)[draw(server, "hex", 3)]}
-    if kind == "uuid":
-        return {"kind": "uuid"}
-    return {"kind": "code", "prefix": head.upper(), "size": 6}
-
-
-def spoken(noun: Words) -> tuple[str, str]:
-    """Singular and plural of a noun as a person says them."""
-    return " ".join(noun), " ".join((*noun[:-1], plural(noun[-1])))

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
+from synth.worlds.lift import lexicon as lx
 from synth.worlds.lift.opening import Arg
 from synth.worlds.lift.words import join, singular
 
 Words = tuple[str, ...]
 MAX_ENUM = 40
 ANY = frozenset({"all", "any", "both", "*", "every"})  # members of a filter that mean no filter
-_DATES = frozenset("date day birthday dob".split())
-_TIMES = frozenset("at time timestamp datetime deadline".split())
-_MOMENTS = frozenset("start end created updated due publish send event scheduled begin finish arrival departure modified deadline expiry expiration".split())
-_FLOATS = frozenset(
-    """price amount latitude longitude lat lng lon rate score weight ratio opacity temperature value x y z width height total cost fee discount balance
-    distance speed percentage percent threshold factor scale zoom radius angle tax volume tempo gain probability confidence""".split()
+_DATES = lx.wordset("""date day birthday dob""")
+_TIMES = lx.wordset("""at time timestamp datetime deadline""")
+_MOMENTS = lx.wordset(
+    """start end created updated due publish send event scheduled begin finish arrival departure modified
+    deadline expiry expiration"""
 )
-_MONEY = frozenset("amount price total cost fee salary budget subtotal".split())
+_FLOATS = lx.wordset(
+    """price amount latitude longitude lat lng lon rate score weight ratio opacity temperature value x y z width height
+    total cost fee discount balance distance speed percentage percent threshold factor scale zoom radius angle tax
+    volume tempo gain probability confidence"""
+)
+_MONEY = lx.wordset("""amount price total cost fee salary budget subtotal""")
 
 
 def base_words(words: Words, entity: Words, facet: Words = ()) -> Words:
@@ -89,7 +94,19 @@ def _text(schema: Any, words: Words) -> dict[str, Any] | None:
     out: dict[str, Any] = {"type": "text"}
     if isinstance(long, int) and long < 12:
         out["gen"] = "country_code" if long <= 2 else "currency" if long == 3 else "word"
-    if last in ("name", "title", "subject", "description", "content", "body", "text", "summary", "note", "comment", "message"):
+    if last in (
+        "name",
+        "title",
+        "subject",
+        "description",
+        "content",
+        "body",
+        "text",
+        "summary",
+        "note",
+        "comment",
+        "message",
+    ):
         out["search"] = True
     return out
 
@@ -152,7 +169,15 @@ def _record(schema: Any) -> dict[str, Any] | None:
 def json_class(spec: dict[str, Any]) -> str:
     """The JSON type a field holds."""
     kind = spec["type"]
-    return {"int": "integer", "money": "integer", "number": "number", "bool": "boolean", "list": "array", "record": "object", "map": "object"}.get(kind, "string")
+    return {
+        "int": "integer",
+        "money": "integer",
+        "number": "number",
+        "bool": "boolean",
+        "list": "array",
+        "record": "object",
+        "map": "object",
+    }.get(kind, "string")
 
 
 def fits(spec: dict[str, Any], arg: Arg) -> bool:
@@ -162,7 +187,9 @@ def fits(spec: dict[str, Any], arg: Arg) -> bool:
         if have == "array":
             inner = (arg.schema.get("items") or {}).get("type")
             of = str(spec.get("of"))
-            return bool(spec.get("fields")) == (inner == "object") and (of in ("int", "number")) == (inner in ("integer", "number"))
+            return bool(spec.get("fields")) == (inner == "object") and (of in ("int", "number")) == (
+                inner in ("integer", "number")
+            )
         if have == "object":
             return (spec["type"] == "record") == bool(arg.schema.get("properties"))
         return not (spec["type"] in ("date", "time") and str(arg.schema.get("format", "")) in ("email", "uri", "uuid"))

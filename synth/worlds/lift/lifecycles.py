@@ -9,8 +9,11 @@ from synth.worlds.lift.fields import base_words
 from synth.worlds.lift.read import Reading
 from synth.worlds.lift.table import Table
 
-FLAGS = {"star": "starred", "follow": "followed", "like": "liked", "subscribe": "subscribed", "join": "joined", "favorite": "favorite", "watch": "watched",
-         "leave": "joined", "enable": "enabled", "disable": "enabled", "mute": "muted", "lock": "locked", "pin": "pinned", "hide": "hidden"}  # fmt: skip
+FLAGS = {
+    "star": "starred", "follow": "followed", "like": "liked", "subscribe": "subscribed", "join": "joined",
+    "favorite": "favorite", "watch": "watched", "leave": "joined", "enable": "enabled", "disable": "enabled",
+    "mute": "muted", "lock": "locked", "pin": "pinned", "hide": "hidden",
+}  # fmt: skip
 
 
 def add_lifecycle(t: Table, style: str) -> None:
@@ -18,7 +21,14 @@ def add_lifecycle(t: Table, style: str) -> None:
     moves = [r for r in t.readings if r.kind == "move" and not is_flag(r, t)]
     if not moves:
         return
-    state = next((n for key in ("status", "state", "lifecycle_state", "lifecycle_status") if (n := t.column((*key.split("_"),))) is not None), None)
+    state = next(
+        (
+            n
+            for key in ("status", "state", "lifecycle_state", "lifecycle_status")
+            if (n := t.column((*key.split("_"),))) is not None
+        ),
+        None,
+    )
     members: list[str] = []
     if state is not None:
         spec = t.spec(state)
@@ -45,8 +55,15 @@ def add_lifecycle(t: Table, style: str) -> None:
         states.append("active" if states != ["active"] else "inactive")
         table.setdefault(states[-1], []).append(states[0])
     if state is None:
-        state = t.add(("status",) if "status" not in t.fields else ("lifecycle", "state"), {"type": "enum", "of": states}, style)
-    writable = any(b.role == "field" and t.column(base_words(b.field, r.entity, r.facet)) == state for r in t.readings if r.kind in ("update", "upsert") for b in r.roles)
+        state = t.add(
+            ("status",) if "status" not in t.fields else ("lifecycle", "state"), {"type": "enum", "of": states}, style
+        )
+    writable = any(
+        b.role == "field" and t.column(base_words(b.field, r.entity, r.facet)) == state
+        for r in t.readings
+        if r.kind in ("update", "upsert")
+        for b in r.roles
+    )
     for s in states:
         table.setdefault(s, [])
     if writable:
@@ -67,7 +84,24 @@ def add_lifecycle(t: Table, style: str) -> None:
     t.lifecycle = {"field": state, "moves": {s: table[s] for s in order}, "start": _start(order)}
 
 
-_STARTS = "draft new pending open todo to_do planned unstarted queued scheduled created triggered unread active running enabled".split()
+_STARTS = (
+    "draft",
+    "new",
+    "pending",
+    "open",
+    "todo",
+    "to_do",
+    "planned",
+    "unstarted",
+    "queued",
+    "scheduled",
+    "created",
+    "triggered",
+    "unread",
+    "active",
+    "running",
+    "enabled",
+)
 
 
 def _start(states: list[str]) -> str:
@@ -88,12 +122,18 @@ def transition(r: Reading) -> tuple[str, tuple[str, ...], str]:
         return "sent", ("draft",), "draft"
     if r.verb in ("submit",):
         return "submitted", ("draft",), "draft"
-    return {"schedule": "scheduled", "release": "released", "issue": "issued"}.get(r.verb, "completed"), ("draft",), "draft"
+    return (
+        {"schedule": "scheduled", "release": "released", "issue": "issued"}.get(r.verb, "completed"),
+        ("draft",),
+        "draft",
+    )
 
 
 def is_flag(r: Reading, t: Table) -> bool:
     """Whether a transition flips a flag rather than the state: enable, lock, pin."""
-    return r.kind == "flag" or (r.kind == "move" and transition(r)[2] in ("enabled", "muted", "locked", "pinned", "visible"))
+    return r.kind == "flag" or (
+        r.kind == "move" and transition(r)[2] in ("enabled", "muted", "locked", "pinned", "visible")
+    )
 
 
 def flag_of(r: Reading) -> tuple[str, str]:
@@ -120,4 +160,10 @@ def member(state: str, states: Sequence[str]) -> str:
     found = match(state, states)
     if found is not None:
         return found
-    return state.upper() if states and all(s.isupper() for s in states) else state.capitalize() if states and all(s[:1].isupper() for s in states) else state
+    return (
+        state.upper()
+        if states and all(s.isupper() for s in states)
+        else state.capitalize()
+        if states and all(s[:1].isupper() for s in states)
+        else state
+    )

@@ -1,8 +1,8 @@
 """Tool names taken apart: namespace, verb, noun phrase, parents. One habit per server, decided by counting.
 
-`hosting_restartNode_jsApplicationV1` -> namespace (hosting), verb restart, noun (node, js, application). A server either
-leads with verbs (`create_ticket`) or ends with them (`ticket_create`); words before an unambiguous inner verb are a
-namespace.
+`hosting_restartNode_jsApplicationV1` -> namespace (hosting), verb restart, noun (node, js, application). A server
+either leads with verbs (`create_ticket`) or ends with them (`ticket_create`); words before an unambiguous
+inner verb are a namespace.
 """
 
 from __future__ import annotations
@@ -61,7 +61,11 @@ def _is_verb(word: str, strict: bool) -> bool:
 
 def _find_verb(words: Words, ends: bool, segments: Sequence[Words]) -> int | None:
     last = len(words) - 1
-    if ends and _is_verb(words[last], strict=words[last] not in lx.PLAIN and any(w in lx.PLAIN for w in words[:last])) and last > 0:
+    if (
+        ends
+        and _is_verb(words[last], strict=words[last] not in lx.PLAIN and any(w in lx.PLAIN for w in words[:last]))
+        and last > 0
+    ):
         return last
     if _is_verb(words[0], strict=False) and not (last > 0 and words[0] in lx.NOUNISH and _plain_inside(words)):
         return 0
@@ -70,7 +74,9 @@ def _find_verb(words: Words, ends: bool, segments: Sequence[Words]) -> int | Non
         position += len(segment)
         if position < last and words[position] in lx.NOUNISH | {"list"} and words[position + 1] in lx.PLAIN:
             continue  # nc_shopping_list_get_list
-        if position <= last and _is_verb(words[position], strict=words[position] not in lx.PLAIN and last > position + 3):
+        if position <= last and _is_verb(
+            words[position], strict=words[position] not in lx.PLAIN and last > position + 3
+        ):
             return position
     for i in range(1, last):
         if _is_verb(words[i], strict=True) and words[i + 1] not in lx.PLAIN:
@@ -84,19 +90,23 @@ def _plain_inside(words: Words) -> bool:
     return any(w in lx.PLAIN for w in words[1:])
 
 
+_PAIRS = {
+    ("look", "up"): "lookup", ("log", "in"): "login", ("sign", "in"): "login", ("log", "out"): "logout",
+    ("sign", "up"): "register", ("opt", "out"): "unsubscribe", ("re", "open"): "reopen", ("un", "archive"): "unarchive",
+    ("shut", "down"): "shutdown", ("power", "on"): "start", ("power", "off"): "stop", ("wake", "up"): "start",
+    ("turn", "on"): "enable", ("turn", "off"): "disable", ("hard", "reboot"): "reboot", ("soft", "delete"): "delete",
+    ("bulk", "delete"): "bulk", ("set", "up"): "setup", ("clean", "up"): "purge",
+}  # fmt: skip
+
+
 def _merge_pairs(words: Words) -> Words:
-    """Two-word verbs become one: look up, log in, shut down, un assign."""
+    """Two-word verbs become one: look up, log in, shut down, un archive."""
     out: list[str] = []
     i = 0
     while i < len(words):
-        pair = words[i : i + 2]
-        joined = {("look", "up"): "lookup", ("log", "in"): "login", ("log", "out"): "logout", ("shut", "down"): "shutdown",
-                  ("sign", "up"): "register", ("opt", "out"): "unsubscribe", ("re", "open"): "reopen", ("power", "on"): "start",
-                  ("power", "off"): "stop", ("turn", "on"): "enable", ("turn", "off"): "disable", ("sign", "in"): "login",
-                  ("un", "archive"): "unarchive", ("hard", "reboot"): "reboot", ("soft", "delete"): "delete", ("bulk", "delete"): "bulk",
-                  ("set", "up"): "setup", ("clean", "up"): "purge", ("wake", "up"): "start"}.get((pair[0], pair[1]) if len(pair) == 2 else ("", ""))  # fmt: skip
-        if (joined and i == 0) or (joined and joined not in ("start", "stop")):
-            out.append(str(joined))
+        joined = _PAIRS.get((words[i], words[i + 1])) if i + 1 < len(words) else None
+        if joined and (i == 0 or joined not in ("start", "stop")):
+            out.append(joined)
             i += 2
         else:
             out.append(words[i])
@@ -108,7 +118,9 @@ def parse_names(names: Sequence[str]) -> dict[str, NameParts]:
     """All tool names of one server."""
     words = {n: _merge_pairs(split(n)) for n in names}
     prefix = common_prefix([w for w in words.values() if w])
-    cut = {n: (w[len(prefix) :] if w[: len(prefix)] == prefix and len(w) > len(prefix) else w) for n, w in words.items()}
+    cut = {
+        n: (w[len(prefix) :] if w[: len(prefix)] == prefix and len(w) > len(prefix) else w) for n, w in words.items()
+    }
     ends = verbs_end([w for w in cut.values() if w])
     areas = _areas(list(cut.values()))
     return {n: _parse(n, cut[n], ends, len(words[n]) - len(cut[n]), areas) for n in names}
@@ -145,7 +157,9 @@ def _parse(name: str, words: Words, ends: bool, dropped: int, areas: frozenset[s
         pass
     parts = _with_parents(namespace, verb, rest, verb_or=second)
     if not parts.noun and namespace:
-        return NameParts(namespace[:-1] if len(namespace) > 1 else (), verb, namespace, parts.parents, parts.particle, second)
+        return NameParts(
+            namespace[:-1] if len(namespace) > 1 else (), verb, namespace, parts.parents, parts.particle, second
+        )
     return parts
 
 

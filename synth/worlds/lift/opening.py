@@ -17,7 +17,10 @@ from synth.worlds.lift.words import split
 
 MAX_ARGUMENTS = 60
 _KEEP = ("type", "enum", "const", "format", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems")
-_PAYLOAD_TAIL = frozenset("data fields input body payload params request attributes properties details spec updates changes settings config json object record options resource item update create dto patch model definition".split())  # noqa: E501
+_PAYLOAD_TAIL = lx.wordset(
+    """data fields input body payload params request attributes properties details spec updates changes settings config
+    json object record options resource item update create dto patch model definition"""
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +133,19 @@ class Opener:
             inner, null = self.resolve(raw)
             required = required_here and name in wanted
             words = split(name) or (name.lower(),)
-            kind = str(inner.get("type") or ("object" if inner.get("properties") else "array" if inner.get("items") else "any"))
+            kind = str(
+                inner.get("type") or ("object" if inner.get("properties") else "array" if inner.get("items") else "any")
+            )
             if kind == "any" and ("enum" in inner or "const" in inner):
                 kind = "string"
             if kind == "object" and self.is_envelope(words, inner, len(properties), depth):
                 if inner.get("properties") and depth < 3:
-                    self.walk(inner, (*at, name), required or (required_here and depth == 0 and len(properties) == 1), depth + 1)
+                    self.walk(
+                        inner,
+                        (*at, name),
+                        required or (required_here and depth == 0 and len(properties) == 1),
+                        depth + 1,
+                    )
                     continue
                 self.add(name, at, words, kind, inner, required, null, opaque=True)
                 continue
@@ -211,7 +221,11 @@ def open_output(schema: Mapping[str, Any] | None) -> list[Arg]:
         if not isinstance(properties, Mapping) or not properties:
             return []
         inner = [(n, opener.resolve(v)[0]) for n, v in properties.items()]
-        big = [v for _, v in inner if v.get("properties") or (v.get("items") and opener.resolve(v["items"])[0].get("properties"))]
+        big = [
+            v
+            for _, v in inner
+            if v.get("properties") or (v.get("items") and opener.resolve(v["items"])[0].get("properties"))
+        ]
         scalars = [n for n, v in inner if v.get("type") in ("string", "integer", "number", "boolean")]
         if len(big) == 1 and len(scalars) <= 4:
             node = big[0]

@@ -1,7 +1,7 @@
 """Reading: what a real tool does, as far as its facts tell. One frozen `Reading` per tool, confident or with a reason.
 
-The order is names (verb, noun, parents), arguments (envelopes opened), the server's nouns and their other names, then the
-operation from the verb, corrected by the keys and payload that the tool really takes.
+The order is names (verb, noun, parents), arguments (envelopes opened), the server's nouns and their other names, then
+the operation from the verb, corrected by the keys and payload that the tool really takes.
 """
 
 from __future__ import annotations
@@ -18,15 +18,35 @@ from synth.worlds.lift.roles import KeyArg, Nouns, is_person, key_of, matches
 from synth.worlds.lift.words import is_plural, singular_phrase
 
 Reason = Literal[
-    "no_verb", "no_noun", "no_key", "no_payload", "no_query", "opaque", "code", "machine", "series", "compute", "job", "lookup", "session",
-    "help", "multiplexer", "batch", "file", "contradiction", "unsure", "lonely", "uncut", "inadmissible",
-]  # fmt: skip
+    "no_verb",
+    "no_noun",
+    "no_key",
+    "no_payload",
+    "no_query",
+    "opaque",
+    "code",
+    "machine",
+    "series",
+    "compute",
+    "job",
+    "lookup",
+    "session",
+    "help",
+    "multiplexer",
+    "batch",
+    "file",
+    "contradiction",
+    "unsure",
+    "lonely",
+    "uncut",
+    "inadmissible",
+]
 REASONS: tuple[Reason, ...] = Reason.__args__  # type: ignore[attr-defined]
 READ_KINDS = frozenset({"get", "list", "search", "aggregate", "exists", "singleton"})
 # data sources and machines: there a noun counts as a record only where some tool of the server writes it
-SOURCES = frozenset(
-    """finance-markets weather science-gov data-science web-search maps browser science-research translation sports finance-crypto
-    dev-mobile math search reference news""".split()
+SOURCES = lx.wordset(
+    """finance-markets weather science-gov data-science web-search maps browser science-research translation sports
+    finance-crypto dev-mobile math search reference news"""
 )
 THRESHOLD = 0.6
 
@@ -51,7 +71,7 @@ class Bound:
     """One argument with its role. `noun`: of a key, the entity it names; `field`: words of the field it fills."""
 
     arg: Arg
-    role: str  # key parent field filter query limit offset page cursor sort order projection confirm dry_run ignored payload
+    role: str  # key parent natural field payload filter time query limit offset page cursor sort order ... ignored
     noun: Words = ()
     tail: str = ""
     compare: str = "eq"
@@ -157,13 +177,17 @@ def _context(server: str, category: str, drafts: list[Draft]) -> Context:
     verbs: dict[Words, set[str]] = {}
     for d in drafts:
         if not d.parts.guessed:
-            verbs.setdefault(_plain(noun_of(d.parts), d.parts, Context(server, category, nouns, frozenset(), ())), set()).add(d.parts.verb)
-    written |= {n for n, vs in verbs.items() if n and vs & (lx.LIST | lx.SEARCH) and vs & lx.GET and category in SOURCES}  # a corpus: found, then looked up
+            verbs.setdefault(
+                _plain(noun_of(d.parts), d.parts, Context(server, category, nouns, frozenset(), ())), set()
+            ).add(d.parts.verb)
+    written |= {
+        n for n, vs in verbs.items() if n and vs & (lx.LIST | lx.SEARCH) and vs & lx.GET and category in SOURCES
+    }  # a corpus: found, then looked up
     main = min(counts, key=lambda n: (-counts[n], n)) if counts else ()
     return Context(server, category, nouns, frozenset(written), main)
 
 
-_ALIAS_VERBS = frozenset("get delete update read fetch remove edit modify patch show describe destroy retrieve".split())
+_ALIAS_VERBS = lx.wordset("""get delete update read fetch remove edit modify patch show describe destroy retrieve""")
 
 
 def _learn_aliases(drafts: list[Draft], nouns: Nouns) -> None:
@@ -172,16 +196,32 @@ def _learn_aliases(drafts: list[Draft], nouns: Nouns) -> None:
     claims: dict[Words, list[Words]] = {}
     for d in drafts:
         noun = noun_of(d.parts)
-        if d.parts.verb not in _ALIAS_VERBS or not noun or noun not in nouns.known or (is_plural(d.parts.noun[-1]) and not d.parts.last):
+        if (
+            d.parts.verb not in _ALIAS_VERBS
+            or not noun
+            or noun not in nouns.known
+            or (is_plural(d.parts.noun[-1]) and not d.parts.last)
+        ):
             continue
         keys = [k for a in d.args if a.required and (k := key_of(a, nouns)) is not None and not k.many]
         if not keys or keys[-1].bare or keys[-1].tail in ("name", "self"):
             continue
         said = keys[-1].noun
-        if len(keys) == 1 and len(said) > 1 and len(noun) == 1 and "".join(w[0] for w in said) == noun[0] and said in nouns.known:
+        if (
+            len(keys) == 1
+            and len(said) > 1
+            and len(noun) == 1
+            and "".join(w[0] for w in said) == noun[0]
+            and said in nouns.known
+        ):
             nouns.alias.setdefault(noun, said)  # tgw: the transit gateway
             continue
-        if said in nouns.known or matches(said, noun, nouns) or set(said) & _OUTER - {"resource"} or noun[: len(said)] == said:
+        if (
+            said in nouns.known
+            or matches(said, noun, nouns)
+            or set(said) & _OUTER - {"resource"}
+            or noun[: len(said)] == said
+        ):
             continue
         if len(keys) == 1 or len(said) <= 2:
             claims.setdefault(said, []).append(noun)
@@ -195,7 +235,11 @@ def _learn_aliases(drafts: list[Draft], nouns: Nouns) -> None:
 def _with_keys(d: Draft, context: Context) -> Draft:
     """Entity and keys of a draft: own key, keys of other rows."""
     noun = noun_of(d.parts)
-    d.plural = bool(d.parts.noun) and is_plural(d.parts.noun[-1]) and not (d.parts.last and d.parts.verb not in lx.LIST and any(a.required for a in d.args))
+    d.plural = (
+        bool(d.parts.noun)
+        and is_plural(d.parts.noun[-1])
+        and not (d.parts.last and d.parts.verb not in lx.LIST and any(a.required for a in d.args))
+    )
     nouns = context.nouns
     noun = _plain(noun, d.parts, context)
     noun = _without_parent(noun, d, nouns)
@@ -214,33 +258,61 @@ def _with_keys(d: Draft, context: Context) -> Draft:
     own.sort(key=lambda k: (not k.arg.required, k.tail in ("name", "self"), -len(k.noun)))
     bare = [k for k in d.keys if not k.many and k.bare]
     bare.sort(key=lambda k: not k.arg.required)
-    prefixed = [k for k in d.keys if not k.many and k.arg.required and len(k.noun) < len(d.entity) and k.noun and d.entity[: len(k.noun)] == k.noun]
+    prefixed = [
+        k
+        for k in d.keys
+        if not k.many
+        and k.arg.required
+        and len(k.noun) < len(d.entity)
+        and k.noun
+        and d.entity[: len(k.noun)] == k.noun
+    ]
     if own:
         d.own = own[0]
     elif bare and not (d.parts.particle in ("of", "for", "in") and d.plural) and not (d.plural and prefixed):
         d.own = bare[0]
-    if d.own is None and d.parts.verb in _NAMED and not (d.parts.verb in lx.UPDATE and any(k.arg.required for k in d.keys)):
-        persons = is_person(d.entity) or (bool(d.entity) and d.entity[-1] in ("account", "domain", "host", "site", "website", "zone", "customer", "contact", "subscriber"))
-        names = [
-            a for a in d.args
-            if a.required and a.type == "string" and a.flat in _NAMES and not a.enum and not (d.parts.verb in lx.UPDATE and a.flat in _RENAMED) and (persons or a.flat not in ("username", "email", "login", "hostname", "domain"))
-        ]  # fmt: skip
+    if (
+        d.own is None
+        and d.parts.verb in _NAMED
+        and not (d.parts.verb in lx.UPDATE and any(k.arg.required for k in d.keys))
+    ):
+        persons = is_person(d.entity) or (
+            bool(d.entity)
+            and d.entity[-1]
+            in ("account", "domain", "host", "site", "website", "zone", "customer", "contact", "subscriber")
+        )
+        shut = (_RENAMED if d.parts.verb in lx.UPDATE else frozenset()) | (frozenset() if persons else _PERSONAL)
+        names = [a for a in d.args if a.required and a.type == "string" and a.flat in _NAMES - shut and not a.enum]
         if len(names) == 1 and names[0].flat not in [k.arg.flat for k in d.keys]:
             d.own = KeyArg(names[0], (), names[0].flat.split("_")[-1])
             d.keys.append(d.own)
     d.others = [k for k in d.keys if k is not d.own and not k.bare]
     if d.own is None and d.parts.verb in _NAMED and not d.plural:
-        strange = [k for k in d.others if k.arg.required and not k.many and k.tail in lx.KEY_TAILS and nouns.resolve(k.noun) is None and not set(k.noun) & _OUTER]
+        strange = [
+            k
+            for k in d.others
+            if k.arg.required
+            and not k.many
+            and k.tail in lx.KEY_TAILS
+            and nouns.resolve(k.noun) is None
+            and not set(k.noun) & _OUTER
+        ]
         rest = [k for k in d.others if k.arg.required and not k.many and k not in strange]
-        if len(strange) == 1 and (rest or (d.entity in nouns.known and d.entity[: len(strange[0].noun)] != strange[0].noun)):
+        if len(strange) == 1 and (
+            rest or (d.entity in nouns.known and d.entity[: len(strange[0].noun)] != strange[0].noun)
+        ):
             d.own = strange[0]
             d.others = [k for k in d.others if k is not d.own]
             d.doubt(0.1, "the key of no other noun")
         elif nouns.known.get(d.entity, 0) > 1:
             keys = [k for k in d.others if k.arg.required and not k.many]
             area = d.parts.namespace + d.entity
-            full = [k for k in keys if k.noun == area or (k.noun == area[-len(k.noun) :] and len(k.noun) > len(d.entity))]
-            if full or (len(keys) > 1 and d.entity[: len(keys[-1].noun)] != keys[-1].noun and not set(keys[-1].noun) & _OUTER):
+            full = [
+                k for k in keys if k.noun == area or (k.noun == area[-len(k.noun) :] and len(k.noun) > len(d.entity))
+            ]
+            if full or (
+                len(keys) > 1 and d.entity[: len(keys[-1].noun)] != keys[-1].noun and not set(keys[-1].noun) & _OUTER
+            ):
                 d.own = full[0] if full else keys[-1]
                 d.others = [k for k in d.others if k is not d.own]
                 d.doubt(0.1 if full else 0.2, "the last key is taken as the own")
@@ -248,15 +320,24 @@ def _with_keys(d: Draft, context: Context) -> Draft:
 
 
 _ADJECTIVES = frozenset({("external",), ("primary",), ("one",), ("single",), ("detail",), ("new",), ("current",)})
-_OUTER = frozenset("organization org account tenant workspace team user customer site company project drive enterprise subscription resource".split())
-_VIEWS = frozenset("upcoming recent active latest favorite archived pending deleted trashed assigned open closed new public private published popular unread".split())
+_OUTER = lx.wordset(
+    """organization org account tenant workspace team user customer site company project drive enterprise subscription
+    resource"""
+)
+_VIEWS = lx.wordset(
+    """upcoming recent active latest favorite archived pending deleted trashed assigned open closed new public private
+    published popular unread"""
+)
 
 
 def _plain(noun: Words, parts: NameParts, context: Context) -> Words:
     """Without the server's own name and without a view (`upcoming events` are events)."""
     if noun in _ADJECTIVES and parts.namespace:
         return singular_phrase(parts.namespace[-1:])
-    while len(noun) > 1 and (noun[0] in context.server.split("-") or (noun[0] in _VIEWS and (noun[1:] in context.nouns.known or noun[0] == "new"))):
+    while len(noun) > 1 and (
+        noun[0] in context.server.split("-")
+        or (noun[0] in _VIEWS and (noun[1:] in context.nouns.known or noun[0] == "new"))
+    ):
         noun = noun[1:]
     return noun
 
@@ -278,6 +359,12 @@ def _without_parent(noun: Words, d: Draft, nouns: Nouns) -> Words:
     return out
 
 
-_NAMES = frozenset("name path slug email domain username hostname login symbol code address file_path filename key tag title mac mac_address ip ip_address".split())
-_RENAMED = frozenset("name title tag key code".split())  # what an update changes rather than finds by
-_NAMED = lx.GET | lx.DELETE | frozenset(lx.TRANSITIONS) | (lx.UPDATE - {"set", "move", "configure"}) | lx.EXISTS | {"check"}
+_NAMES = lx.wordset(
+    """name path slug email domain username hostname login symbol code address file_path filename key tag title mac
+    mac_address ip ip_address"""
+)
+_RENAMED = lx.wordset("""name title tag key code""")  # what an update changes rather than finds by
+_PERSONAL = frozenset({"username", "email", "login", "hostname", "domain"})
+_NAMED = (
+    lx.GET | lx.DELETE | frozenset(lx.TRANSITIONS) | (lx.UPDATE - {"set", "move", "configure"}) | lx.EXISTS | {"check"}
+)

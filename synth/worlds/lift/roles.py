@@ -10,14 +10,20 @@ from synth.worlds.lift.opening import Arg
 from synth.worlds.lift.words import is_plural, singular, singular_phrase
 
 Words = tuple[str, ...]
-_QUALIFIERS = frozenset("source target destination from to parent new old original current existing root base default primary main first second origin dest src".split())  # noqa: E501
-_PERSONS = frozenset("user assignee agent owner member person author reporter requester responder contact reviewer lead manager assigned".split())
+_QUALIFIERS = lx.wordset(
+    """source target destination from to parent new old original current existing root base default primary main first
+    second origin dest src"""
+)
+_PERSONS = lx.wordset(
+    """user assignee agent owner member person author reporter requester responder contact reviewer lead manager
+    assigned"""
+)
 
 
 @dataclass(frozen=True, slots=True)
 class KeyArg:
-    """A parameter that names a row. `noun` is what its own name says (empty for a bare `id`), `tail` how (`id`, `name`, or
-    `self` where the parameter is the noun itself)."""
+    """A parameter that names a row. `noun` is what its own name says (empty for a bare `id`), `tail` how: `id`, `name`,
+    or `self` where the parameter is the noun itself."""
 
     arg: Arg
     noun: Words
@@ -99,14 +105,33 @@ def key_of(arg: Arg, nouns: Nouns) -> KeyArg | None:
         return KeyArg(arg, (), last)
     if last in ("ids", "uuids"):
         return KeyArg(arg, _noun(words[:-1]), "id", many=True)
-    if last in lx.KEY_TAILS and not (last in ("number", "code", "ref", "handle") and len(words) == 1 and not (last == "number" and arg.required and arg.type == "integer")):
+    if last in lx.KEY_TAILS and not (
+        last in ("number", "code", "ref", "handle")
+        and len(words) == 1
+        and not (last == "number" and arg.required and arg.type == "integer")
+    ):
         if last == "number" and words[:-1] and nouns.resolve(_noun(words[:-1])) is None:
             return None
-        if last in ("key", "identity", "ref", "handle") and len(words) > 1 and nouns.resolve(_noun(words[:-1])) is None and not arg.required:
+        if (
+            last in ("key", "identity", "ref", "handle")
+            and len(words) > 1
+            and nouns.resolve(_noun(words[:-1])) is None
+            and not arg.required
+        ):
             return None
         if arg.required and last == "id" and words[:-1] in (("request",), ("session",)):
             return KeyArg(arg, _noun(words[:-1]), last)
-        if words[0] in ("api", "access", "secret", "private", "public", "session", "request", "idempotency", "correlation") and last in ("key", "id"):
+        if words[0] in (
+            "api",
+            "access",
+            "secret",
+            "private",
+            "public",
+            "session",
+            "request",
+            "idempotency",
+            "correlation",
+        ) and last in ("key", "id"):
             return None if nouns.resolve(_noun(words[:-1])) is None else KeyArg(arg, _noun(words[:-1]), last)
         return KeyArg(arg, _noun(words[:-1]), last)
     if last in lx.NAME_TAILS and len(words) > 1 and words[0] not in ("new", "first", "last", "display", "full"):
@@ -159,8 +184,38 @@ def paging_role(arg: Arg) -> str | None:
 def is_context(arg: Arg, reads: bool) -> bool:
     """Whether a parameter never touches records: where and how to call, how much to tell."""
     flat = arg.flat
-    if flat in ("mode", "view", "token", "context", "format", "intent", "secret", "force", "headers", "output", "max_length", "region", "subscription", "depth", "wait", "with", "timeout", "stream", "strict"):
-        return reads or flat in ("context", "headers", "wait", "format", "region" if arg.words[0] == "aws" else "wait", "force", "intent", "depth", "timeout")
+    if flat in (
+        "mode",
+        "view",
+        "token",
+        "context",
+        "format",
+        "intent",
+        "secret",
+        "force",
+        "headers",
+        "output",
+        "max_length",
+        "region",
+        "subscription",
+        "depth",
+        "wait",
+        "with",
+        "timeout",
+        "stream",
+        "strict",
+    ):
+        return reads or flat in (
+            "context",
+            "headers",
+            "wait",
+            "format",
+            "region" if arg.words[0] == "aws" else "wait",
+            "force",
+            "intent",
+            "depth",
+            "timeout",
+        )
     if flat in lx.CONTEXT or "".join(arg.words) in lx.CONTEXT:
         return True
     if arg.type == "boolean" and reads and arg.words[0] in lx.MANY_FLAG:
@@ -178,12 +233,16 @@ def time_bound(arg: Arg) -> tuple[str, Words] | None:
         return None
     words = arg.words
     bounds = {**dict.fromkeys(lx.TIME_STARTS, "ge"), **dict.fromkeys(lx.TIME_ENDS, "le")}
-    dated = any(w in ("date", "time", "at", "timestamp", "datetime", "day", "on") for w in words) or str(arg.schema.get("format", "")).startswith("date")
+    dated = any(w in ("date", "time", "at", "timestamp", "datetime", "day", "on") for w in words) or str(
+        arg.schema.get("format", "")
+    ).startswith("date")
     if len(words) == 1 and words[0] in ("since", "after", "from", "until", "before", "to", "start", "end"):
         return (bounds[words[0]], ()) if arg.type == "string" else None
     for edge in (words[0], words[-1]):
         if (edge in bounds and edge not in ("min", "max", "begin")) or (edge in bounds and dated):
-            rest = tuple(w for w in words if w != edge and w not in ("date", "time", "at", "timestamp", "datetime", "on", "than"))
+            rest = tuple(
+                w for w in words if w != edge and w not in ("date", "time", "at", "timestamp", "datetime", "on", "than")
+            )
             if dated or edge in ("after", "before", "since", "until"):
                 return bounds[edge], rest
     return None

@@ -1,4 +1,4 @@
-"""A server's tools become worlds: connected components over the tables they touch, cut and packed to a readable size."""
+"""A server's tools become worlds: connected components over their tables, cut and packed to size."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ SMALL = 4  # components below this many tools are pooled with others of their se
 
 
 def components(touch: Mapping[str, frozenset[str]], owner: Mapping[str, str]) -> list[list[str]]:
-    """Groups of tool names. `touch`: entities a tool names; `owner`: the entity it works on. Order is that of `touch`."""
+    """Groups of tool names. `touch`: entities a tool names; `owner`: the one it works on, in `touch` order."""
     groups = _connected(touch, frozenset())
     out: list[list[str]] = []
     for group in groups:

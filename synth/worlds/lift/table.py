@@ -26,7 +26,9 @@ class Table:
     link: tuple[str, str] | None = None
     readings: list[Reading] = field(default_factory=list)
     children: int = 0
-    free_state: str | None = None  # a two-valued state that updates may set too: no lifecycle, moves check it themselves
+    free_state: str | None = (
+        None  # a two-valued state that updates may set too: no lifecycle, moves check it themselves
+    )
     moves: dict[str, list[str]] = field(default_factory=dict)
 
     def column(self, words: Words) -> str | None:

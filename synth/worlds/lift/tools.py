@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from synth.worlds.infer import infer_gen
-from synth.worlds.lift.entities import ID_TAILS, Tables, draw
+from synth.worlds.lift.entities import ID_TAILS, Tables
 from synth.worlds.lift.fields import ANY, fits, json_class
+from synth.worlds.lift.habits import draw
 from synth.worlds.lift.lifecycles import flag_of, is_flag, member, transition
 from synth.worlds.lift.naming import Words
 from synth.worlds.lift.opening import Arg
@@ -97,7 +98,12 @@ class ToolBuilder:
     def fit(p: Param, arg: Arg, want: str) -> Param:
         """`p` with the argument's own fragment where a value of the field passes it."""
         if arg.type == want or (want == "integer" and arg.type == "number"):
-            p["schema"] = {k: v for k, v in _fragment(arg).items() if k in ("type", "enum", "format") and not (k == "format" and v not in ("date", "date-time", "uuid", "email"))}
+            p["schema"] = {
+                k: v
+                for k, v in _fragment(arg).items()
+                if k in ("type", "enum", "format")
+                and not (k == "format" and v not in ("date", "date-time", "uuid", "email"))
+            }
             if p["schema"].get("format") == "uuid" and want == "string":
                 p["schema"].pop("format")
         return p
@@ -131,9 +137,15 @@ class ToolBuilder:
         by_name = b.tail not in ID_TAILS and not target.natural
         if by_name or (target is own and r.kind not in ("list", "search")):
             return self.ignored(b.arg)
-        field = None if own.singleton or r.kind in ("relate", "unrelate") else self.tables.ref(own, b.noun, self.tables.ref_words(b), hard=b.arg.required)
+        field = (
+            None
+            if own.singleton or r.kind in ("relate", "unrelate")
+            else self.tables.ref(own, b.noun, self.tables.ref_words(b), hard=b.arg.required)
+        )
         if field is None:
-            return self.fit({"role": "key", "entity": target.name}, b.arg, want) if b.arg.required else self.ignored(b.arg)
+            return (
+                self.fit({"role": "key", "entity": target.name}, b.arg, want) if b.arg.required else self.ignored(b.arg)
+            )
         role = "field" if r.kind in ("create", "send", "upsert", "copy") else "filter"
         return self.fit({"role": role, "field": field}, b.arg, want)
 
@@ -144,7 +156,11 @@ class ToolBuilder:
         if role in ("sort", "projection"):
             if arg.enum:
                 names = {n for n, s in own.fields.values() if s["type"] not in ("list", "map", "record", "ref", "bool")}
-                return {"role": "sort", "schema": {"type": "string", "enum": list(arg.enum)}} if set(arg.enum) <= names and role == "sort" else self.ignored(arg)
+                return (
+                    {"role": "sort", "schema": {"type": "string", "enum": list(arg.enum)}}
+                    if set(arg.enum) <= names and role == "sort"
+                    else self.ignored(arg)
+                )
             return {"role": role}
         return {"role": role, "schema": _fragment(arg)}
 
@@ -185,9 +201,22 @@ class ToolBuilder:
             return self.ignored(b.arg)
         if b.compare in ("ge", "le") and spec["type"] not in ("int", "number", "money", "date", "time"):
             return self.ignored(b.arg)
-        want = "integer" if spec["type"] == "ref" and self.ref_int(spec) else "string" if spec["type"] == "ref" else json_class(spec)
+        want = (
+            "integer"
+            if spec["type"] == "ref" and self.ref_int(spec)
+            else "string"
+            if spec["type"] == "ref"
+            else json_class(spec)
+        )
         if b.arg.enum and any(m.lower() in ANY for m in b.arg.enum):
-            return {"role": "filter", "field": name, "schema": {"type": "string", "enum": [m for m in b.arg.enum if m.lower() not in ANY and m in spec.get("of", ())] or ["all"]}}
+            return {
+                "role": "filter",
+                "field": name,
+                "schema": {
+                    "type": "string",
+                    "enum": [m for m in b.arg.enum if m.lower() not in ANY and m in spec.get("of", ())] or ["all"],
+                },
+            }
         p: Param = {"role": "filter", "field": name}
         if b.compare != "eq":
             p["compare"] = b.compare
@@ -223,11 +252,17 @@ class ToolBuilder:
         bound = {p.get("field") for p in taken.values()}
         chosen = [
             (n, s) for n, s in own.fields.values()
-            if n not in bound and n != own.key and s["type"] not in ("ref", "map", "record", "list") and s.get("set_by", "tool") == "tool"
+            if n not in bound and n != own.key and s["type"] not in ("ref", "map", "record", "list")
+            and s.get("set_by", "tool") == "tool"
         ][:MAX_INFERRED]  # fmt: skip
         for i, (n, _) in enumerate(sorted(chosen, key=lambda x: x[0] != own.label)):
             name = n if n not in taken and n not in out else f"{b.arg.name}_{n}"
-            out[name] = {"role": "field", "field": n, "at": [*b.arg.at, n], "required": bool(b.arg.required and i == 0 and r.kind in ("create", "send"))}
+            out[name] = {
+                "role": "field",
+                "field": n,
+                "at": [*b.arg.at, n],
+                "required": bool(b.arg.required and i == 0 and r.kind in ("create", "send")),
+            }
         return out
 
     # --- the rest of a tool -------------------------------------------------------------------------------------------
@@ -247,12 +282,21 @@ class ToolBuilder:
             goal = member(transition(r)[0], list(own.moves))
             sources = [s for s, targets in own.moves.items() if goal in targets]
             tool["init"] = {own.free_state: f"'{goal}'"}
-            tool["require"] = [{"that": f"it['{own.free_state}'] in [" + ", ".join(f"'{s}'" for s in sources) + "]", "else": "wrong_state"}]
+            tool["require"] = [
+                {
+                    "that": f"it['{own.free_state}'] in [" + ", ".join(f"'{s}'" for s in sources) + "]",
+                    "else": "wrong_state",
+                }
+            ]
         if tool["op"] in ("list", "search"):
             self.listing(tool, own, params)
         if r.kind == "get" and r.facet and not own.singleton:
             part = own.column(r.facet)
-            if part is None and len(r.facet) <= 2 and r.facet[-1] not in ("settings", "setting", "details", "config", "configuration", "profile", "info"):
+            if (
+                part is None
+                and len(r.facet) <= 2
+                and r.facet[-1] not in ("settings", "setting", "details", "config", "configuration", "profile", "info")
+            ):
                 part = own.add(r.facet, {"type": "text", "null": 0.2}, self.style)
             if part is not None:
                 tool["shows"] = [own.key, part]
@@ -274,17 +318,31 @@ class ToolBuilder:
         if isinstance(top, int) and 1 <= top <= 10_000:
             paging["max"] = top
         tool["paging"] = paging
-        texts = [n for k, (n, s) in own.fields.items() if s["type"] in ("text", "code") and n != own.key and not k.endswith("_id")]
+        texts = [
+            n
+            for k, (n, s) in own.fields.items()
+            if s["type"] in ("text", "code") and n != own.key and not k.endswith("_id")
+        ]
         if any(p["role"] == "query" for p in params.values()):
-            first = [n for n in texts if n == own.label] + [n for n in texts if n != own.label and (own.spec(n) or {}).get("search")]
+            first = [n for n in texts if n == own.label] + [
+                n for n in texts if n != own.label and (own.spec(n) or {}).get("search")
+            ]
             tool["in"] = (first or texts)[:3]
             if not tool["in"]:
                 tool.pop("in")
         shown = [own.key]
-        ranked = sorted(own.fields.values(), key=lambda ns: (ns[0] != own.label, ns[1]["type"] in ("list", "map", "record"), bool(ns[1].get("search"))))
+        ranked = sorted(
+            own.fields.values(),
+            key=lambda ns: (ns[0] != own.label, ns[1]["type"] in ("list", "map", "record"), bool(ns[1].get("search"))),
+        )
         if draw(self.server, "wide", 3):
             for n, s in ranked:
-                if n not in shown and len(shown) < MAX_SHOWN and s["type"] not in ("map", "record") and not (s["type"] == "text" and infer_gen(n) == "paragraph"):
+                if (
+                    n not in shown
+                    and len(shown) < MAX_SHOWN
+                    and s["type"] not in ("map", "record")
+                    and not (s["type"] == "text" and infer_gen(n) == "paragraph")
+                ):
                     shown.append(n)
             tool["shows"] = shown
 
@@ -308,7 +366,9 @@ class ToolBuilder:
         elif total == 3:
             out["total"] = None
         if draw(self.server, "next", 3):
-            out["next"] = ("next", "next_cursor" if self.style == "snake" else "nextCursor", "next_page")[draw(self.server, "nextname", 3)]
+            out["next"] = ("next", "next_cursor" if self.style == "snake" else "nextCursor", "next_page")[
+                draw(self.server, "nextname", 3)
+            ]
         if habit == 1:
             out["item"] = join(noun, self.style)
         return out

@@ -27,14 +27,24 @@ _JOINED = {
 _SPLIT = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+[0-9]*[a-z]*|[A-Z]+[0-9]*|[0-9]+[a-z]*")
 _VERSION = re.compile(r"v[0-9.]+$")
 _IRREGULAR = {
-    "people": "person", "children": "child", "men": "man", "indices": "index", "indexes": "index", "data": "data", "media": "media", "matrices": "matrix",
-    "criteria": "criterion", "vertices": "vertex", "statuses": "status", "addresses": "address", "analyses": "analysis", "series": "series", "news": "news", "bonuses": "bonus",
-    "aliases": "alias", "databases": "database", "purchases": "purchase", "responses": "response", "releases": "release", "licenses": "license", "cases": "case", "caches": "cache",
-    "expenses": "expense", "courses": "course", "causes": "cause", "leases": "lease", "warehouses": "warehouse", "phrases": "phrase", "leaves": "leave", "houses": "house",
-    "images": "image", "messages": "message", "archives": "archive", "bases": "base", "clauses": "clause", "codes": "code", "taxes": "tax", "buses": "bus", "quizzes": "quiz",
-    "movies": "movie", "cookies": "cookie", "axes": "axis", "slas": "sla", "slos": "slo", "dns": "dns",
+    "people": "person", "children": "child", "men": "man", "indices": "index", "indexes": "index", "data": "data",
+    "media": "media", "matrices": "matrix", "criteria": "criterion", "vertices": "vertex", "statuses": "status",
+    "addresses": "address", "analyses": "analysis", "series": "series", "news": "news", "bonuses": "bonus", "aliases":
+    "alias", "databases": "database", "purchases": "purchase", "responses": "response", "releases": "release",
+    "licenses": "license", "cases": "case", "caches": "cache", "expenses": "expense", "courses": "course", "causes":
+    "cause", "leases": "lease", "warehouses": "warehouse", "phrases": "phrase", "leaves": "leave", "houses": "house",
+    "images": "image", "messages": "message", "archives": "archive", "bases": "base", "clauses": "clause", "codes":
+    "code", "taxes": "tax", "buses": "bus", "quizzes": "quiz", "movies": "movie", "cookies": "cookie", "axes": "axis",
+    "slas": "sla", "slos": "slo", "dns": "dns",
 }  # fmt: skip
-_PLURAL = {"person": "people", "child": "children", "man": "men", "analysis": "analyses", "criterion": "criteria", "quiz": "quizzes"}
+_PLURAL = {
+    "person": "people",
+    "child": "children",
+    "man": "men",
+    "analysis": "analyses",
+    "criterion": "criteria",
+    "quiz": "quizzes",
+}
 
 
 @lru_cache(maxsize=65536)
@@ -72,7 +82,11 @@ def plural(word: str) -> str:
     """The plural of a lower-case English noun, by rule."""
     if word in _PLURAL:
         return _PLURAL[word]
-    if is_plural(word) or word in lx.PLURAL_ONLY or word in ("data", "media", "information", "metadata", "content", "history", "feedback", "software"):
+    if (
+        is_plural(word)
+        or word in lx.PLURAL_ONLY
+        or word in ("data", "media", "information", "metadata", "content", "history", "feedback", "software")
+    ):
         return word
     if word.endswith("y") and word[-2:-1] not in "aeiou":
         return word[:-1] + "ies"

@@ -19,7 +19,18 @@ from synth.worlds.spec import World
 from tools_catalog import Catalog, load_catalog
 
 AUDIT = Path(__file__).parent / "audit.jsonl"
-SAMPLE = ("freshdesk", "trello", "resend", "grafana", "woocommerce", "aws-iam", "n8n", "discord-barry", "strava", "ref-github")
+SAMPLE = (
+    "freshdesk",
+    "trello",
+    "resend",
+    "grafana",
+    "woocommerce",
+    "aws-iam",
+    "n8n",
+    "discord-barry",
+    "strava",
+    "ref-github",
+)
 
 
 @dataclass(frozen=True)
@@ -40,11 +51,19 @@ class Tool:
 
 TEXT, WHOLE = {"type": "string"}, {"type": "integer"}
 DESK = (
-    Tool("create_ticket", {"subject": TEXT, "priority": {"type": "string", "enum": ["low", "high"]}, "requester_id": TEXT}, ("subject", "requester_id")),
+    Tool(
+        "create_ticket",
+        {"subject": TEXT, "priority": {"type": "string", "enum": ["low", "high"]}, "requester_id": TEXT},
+        ("subject", "requester_id"),
+    ),
     Tool("get_ticket", {"ticket_id": TEXT}, ("ticket_id",)),
     Tool("list_tickets", {"status": TEXT, "limit": WHOLE, "offset": WHOLE}),
     Tool("search_tickets", {"query": TEXT}, ("query",)),
-    Tool("update_ticket", {"ticket_id": TEXT, "ticket_fields": {"type": "object", "properties": {"subject": TEXT, "priority": TEXT}}}, ("ticket_id",)),
+    Tool(
+        "update_ticket",
+        {"ticket_id": TEXT, "ticket_fields": {"type": "object", "properties": {"subject": TEXT, "priority": TEXT}}},
+        ("ticket_id",),
+    ),
     Tool("close_ticket", {"ticket_id": TEXT}, ("ticket_id",)),
     Tool("reopen_ticket", {"ticket_id": TEXT}, ("ticket_id",)),
     Tool("delete_ticket", {"ticket_id": TEXT}, ("ticket_id",)),
@@ -91,7 +110,11 @@ def test_strict_precision_on_the_audit_file(catalog: Catalog) -> None:
         by_server[server] = {r.tool: r for r in read_server(server, facts.category, catalog.tools_of(server))}
     lifted = [(label, by_server[label["server"]][label["tool"]]) for label in labels]
     lifted = [(label, r) for label, r in lifted if r.kind != "none"]
-    wrong = [f"{label['server']} {label['tool']}: {r.kind} {' '.join(r.entity)}" for label, r in lifted if not strictly_right(label, r)]
+    wrong = [
+        f"{label['server']} {label['tool']}: {r.kind} {' '.join(r.entity)}"
+        for label, r in lifted
+        if not strictly_right(label, r)
+    ]
     assert len(lifted) >= 60
     assert 1 - len(wrong) / len(lifted) >= 0.8, wrong
 
@@ -99,11 +122,18 @@ def test_strict_precision_on_the_audit_file(catalog: Catalog) -> None:
 @pytest.mark.parametrize(
     ("tool", "kind", "entity"),
     [
-        ("create_ticket", "create", "ticket"), ("get_ticket", "get", "ticket"), ("list_tickets", "list", "ticket"), ("search_tickets", "search", "ticket"),
-        ("update_ticket", "update", "ticket"), ("close_ticket", "move", "ticket"), ("delete_ticket", "delete", "ticket"),
-        ("add_tag_to_ticket", "relate", "ticket"), ("remove_tag_from_ticket", "unrelate", "ticket"), ("get_my_profile", "singleton", "profile"),
+        ("create_ticket", "create", "ticket"),
+        ("get_ticket", "get", "ticket"),
+        ("list_tickets", "list", "ticket"),
+        ("search_tickets", "search", "ticket"),
+        ("update_ticket", "update", "ticket"),
+        ("close_ticket", "move", "ticket"),
+        ("delete_ticket", "delete", "ticket"),
+        ("add_tag_to_ticket", "relate", "ticket"),
+        ("remove_tag_from_ticket", "unrelate", "ticket"),
+        ("get_my_profile", "singleton", "profile"),
     ],
-)  # fmt: skip
+)
 def test_reads_plain_names(readings: dict[str, Reading], tool: str, kind: str, entity: str) -> None:
     assert (readings[tool].kind, " ".join(readings[tool].entity)) == (kind, entity)
 
@@ -127,7 +157,8 @@ def test_an_opened_envelope_keeps_its_place(desk: Lift) -> None:
 def test_transitions_give_a_lifecycle(desk: Lift) -> None:
     cycle = desk.worlds[0].entities["Ticket"].lifecycle
     assert cycle is not None
-    assert "closed" in cycle.moves["open"] and "open" in cycle.moves["closed"]
+    assert "closed" in cycle.moves["open"]
+    assert "open" in cycle.moves["closed"]
 
 
 def test_the_desk_runs(desk: Lift) -> None:
@@ -161,22 +192,37 @@ def test_every_parameter_of_a_real_tool_is_kept(catalog: Catalog) -> None:
         for world in lift_server(server, facts.category, catalog.tools_of(server)).worlds:
             for name, tool in world.tools.items():
                 real = catalog.find(server, name)
-                assert real is not None and tool.source == name
+                assert real is not None
+                assert tool.source == name
                 tops = {(p.at or [n])[0] for n, p in (tool.params or {}).items()}
                 assert tops == set(real.input_schema.get("properties", {})), name
 
 
+DIGEST = """
+import hashlib, json
+from synth.worlds.lift import lift_server
+from tools_catalog import load_catalog
+c = load_catalog()
+worlds = [w.dump() for s in ("trello", "grafana") for w in lift_server(s, c.server(s).category, c.tools_of(s)).worlds]
+print(hashlib.sha256(json.dumps(worlds).encode()).hexdigest())
+"""
+
+
 def test_the_same_worlds_in_another_process() -> None:
-    code = (
-        "import hashlib, json; from tools_catalog import load_catalog; from synth.worlds.lift import lift_server; c = load_catalog();"
-        "print(hashlib.sha256(json.dumps([w.dump() for s in ('trello', 'grafana') for w in lift_server(s, c.server(s).category, c.tools_of(s)).worlds])"
-        ".encode()).hexdigest())"
-    )
-    runs = [
-        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60, env={"PYTHONHASHSEED": seed, "PYTHONPATH": "."})
+    root = str(Path(__file__).parents[3])
+    outs = [
+        subprocess.run(
+            [sys.executable, "-c", DIGEST],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+            cwd=root,
+            env={"PYTHONHASHSEED": seed, "PYTHONPATH": root},
+        ).stdout
         for seed in ("1", "2")
-    ]  # fmt: skip
-    assert runs[0].stdout == runs[1].stdout != ""
+    ]
+    assert outs[0] == outs[1] != ""
 
 
 def test_two_fifths_of_all_tools_are_lifted_in_time(catalog: Catalog) -> None:
@@ -189,6 +235,9 @@ def test_two_fifths_of_all_tools_are_lifted_in_time(catalog: Catalog) -> None:
 @pytest.mark.slow
 def test_two_fifths_of_all_tools_are_admitted(catalog: Catalog) -> None:
     admitted = sum(
-        v.ok for s in catalog.servers for w in lift_server(s.id, s.category, catalog.tools_of(s.id)).worlds for v in admit_world(w).values()
+        v.ok
+        for s in catalog.servers
+        for w in lift_server(s.id, s.category, catalog.tools_of(s.id)).worlds
+        for v in admit_world(w).values()
     )
     assert admitted >= 0.40 * len(catalog)
