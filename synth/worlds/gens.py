@@ -16,6 +16,13 @@ from synth.worlds.pools import CONTEXTS, PROBLEMS, PoolSide, pools
 Gen = Callable[[random.Random], Any]
 
 _VIN = "0123456789ABCDEFGHJKLMNPRSTUVWXYZ"
+_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
+_PAIRS = ("EUR/USD", "GBP/USD", "USD/JPY", "EUR/CHF", "AUD/USD", "USD/CAD", "EUR/GBP", "NZD/USD")
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "December",
+)  # fmt: skip
 COUNTRY_CODES = (
     "US",
     "GB",
@@ -257,6 +264,15 @@ def generators(side: PoolSide) -> dict[str, Gen]:
         "note": note,
         "query": lambda r: f"{adjective(r)} {obj(r)}" if r.random() < 0.5 else f"{topic(r)} {thing(r)}",
         "password": lambda r: f"{token(r)}-{adjective(r)}-{_int(r, 100, 999)}",
+        "ref_code": lambda r: (
+            f"{_LETTERS[int(r.random() * 24)]}{_LETTERS[int(r.random() * 24)]}-{_int(r, 10000, 99999)}"
+        ),
+        "spot": lambda r: f"{_LETTERS[int(r.random() * 8)]}{_int(r, 1, 60)}",
+        "clock_time": lambda r: f"{_int(r, 6, 21):02d}:{_int(r, 0, 3) * 15:02d}",
+        "digits": lambda r: f"{_int(r, 0, 9999):04d}",
+        "currency_pair": lambda r: _PAIRS[int(r.random() * len(_PAIRS))],
+        "weekday": lambda r: _DAYS[int(r.random() * 7)],
+        "month": lambda r: _MONTHS[int(r.random() * 12)],
         "code_line": lambda r: f"{token(r)}_{thing(r)} = {_int(r, 1, 99)}",
     }
     return gens

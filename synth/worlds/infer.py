@@ -21,7 +21,7 @@ PEOPLE = word_set(
     buyer seller vendor_contact doctor nurse staff manager lead recipient sender creator host passenger citizen
     donor volunteer learner instructor technician operator worker artist coach athlete lawyer attorney broker
     landlord resident approver editor instructor inspector farmer grower clinician caregiver moderator officer judge
-    pilot captain crew"""
+    pilot captain crew guardian parent"""
 )  # fmt: skip
 COMPANIES = word_set(
     """company organization organisation supplier vendor merchant customer_account employer publisher carrier insurer
@@ -74,6 +74,25 @@ _PHRASES: dict[str, str] = {
     "short_description": "issue_title", "objective": "sentence", "goal": "sentence", "purpose": "sentence",
     "diagnosis": "sentence", "symptom": "sentence", "symptoms": "sentence", "medium": "word", "material": "word",
     "species": "word", "breed": "word", "variety": "word", "rule": "sentence", "source": "label", "target": "label",
+    "phone_number": "phone", "mobile_number": "phone", "contact_number": "phone", "fax_number": "phone",
+    "plate": "ref_code", "licence_number": "ref_code", "passport_number": "ref_code", "badge_number": "ref_code",
+    "bar_number": "ref_code", "case_number": "ref_code", "lot_number": "ref_code", "parcel_number": "ref_code",
+    "id_number": "ref_code", "kb_number": "ref_code", "loyalty_number": "ref_code", "candidate_number": "ref_code",
+    "order_number": "ref_code", "invoice_number": "ref_code", "tracking_number": "ref_code",
+    "confirmation_number": "ref_code", "policy_number": "ref_code", "reference_number": "ref_code",
+    "cost_centre": "ref_code", "permit_number": "ref_code", "registration": "ref_code", "seat": "spot",
+    "aisle": "spot", "gate": "spot", "desk": "spot", "shelf": "spot", "ward": "spot", "chamber": "spot",
+    "block": "spot", "bay": "spot", "berth": "spot", "slot": "spot", "locker": "spot", "hall": "spot",
+    "grade": "spot", "zone": "spot", "at_time": "clock_time", "start_time": "clock_time", "end_time": "clock_time",
+    "time_of_day": "clock_time", "time_slot": "clock_time", "opening_time": "clock_time", "last_four": "digits",
+    "pin": "digits", "pin_code": "digits", "pair": "currency_pair", "currency_pair": "currency_pair",
+    "weekday": "weekday", "month": "month", "firmware": "version", "fingerprint": "hex", "command_line": "code_line",
+    "command": "code_line", "expression": "code_line", "selector": "slug", "allergies": "word", "medicine": "word",
+    "fabric": "word", "crop": "word", "ingredient": "word", "os": "word", "justification": "sentence",
+    "hazard": "sentence", "offence": "sentence", "merchant": "company", "clinic": "company", "school": "company",
+    "sponsor": "company", "court": "company", "outlet": "company", "insurer": "company", "river": "city",
+    "station": "city", "base": "city", "office": "city", "course_name": "title", "class_name": "spot",
+    "window": "clock_time", "abbreviation": "tag", "build": "version",
 }  # fmt: skip
 
 
@@ -111,8 +130,12 @@ def infer_gen(name: str, type_: str = "text") -> str:
         return _PHRASES[last]
     if last in PEOPLE or parts[-1] == "by":
         return "person"
+    if last in COMPANIES:
+        return "company"
     if last in PLACES:
         return "city"
+    if parts[-1] == "number" and len(parts) > 1:
+        return "ref_code"
     for word in reversed(parts):
         if word in _PHRASES and word not in ("name", "type", "id", "key", "code"):
             return _PHRASES[word]

@@ -23,7 +23,8 @@ SHARED = {  # closed standard lists and values without words: nothing to keep ap
     "ip",
     "phone", "postcode", "iban", "mac", "version", "git_sha", "latitude", "longitude", "money", "percentage",
     "duration",
-    "hex", "uuid", "md5", "isbn", "vin", "ticker",
+    "hex", "uuid", "md5", "isbn", "vin", "ticker", "ref_code", "spot",
+    "clock_time", "digits", "currency_pair", "weekday", "month",
 }  # fmt: skip
 
 
