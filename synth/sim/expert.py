@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import random
 import re
@@ -14,6 +15,7 @@ from synth.records import Call, Usage
 from synth.sim import grounding, speech
 from synth.sim.environment import Environment
 from synth.sim.episode import NO_USAGE, Conversation
+from synth.sim.roles import free_choice
 from synth.taskspec import Ask, Goal, Plan, Step, Tell, UserProfile
 
 TRIES = 4  # of one call that fails for a passing reason
@@ -52,7 +54,7 @@ class Expert:
         )  # fmt: skip
         ready = self._ready(turn, heard)
         if ready:
-            return self._calls([(step, grounding.arguments(step, heard)) for step in ready])
+            return self._calls([(step, grounding.arguments(step, heard, self._may_choose(step))) for step in ready])
         asks = self._asks(turn, heard)
         if asks:
             return {"content": " ".join(a.question for a in asks)}
@@ -96,6 +98,12 @@ class Expert:
             if fact is not None and not grounding.said(fact, heard.user, self._profile):
                 return False
         return True
+
+    def _may_choose(self, step: Step) -> grounding.MayChoose:
+        tool = self._env.offered.get(step.tool)
+        if tool is None or not isinstance(tool.executor, WorldExecutor):
+            raise TaskFailure("task", "sim.expert", f"step {step.id} calls {step.tool}, which the agent cannot run")
+        return functools.partial(free_choice, tool.executor.compiled.tool(tool.row.name))
 
     def _asks(self, turn: int, heard: grounding.Heard) -> list[Ask]:
         """Questions whose time has come. An answer that did not help is not asked for twice."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rubrics.normal import Text, leaves, mentions, same, squash
+from rubrics.normal import Text, flat_text, leaves, mentions, same, squash
 from synth.errors import TaskFailure
 from synth.taskspec import Fact, Source, Step, UserProfile
+
+MayChoose = Callable[[str, Any], bool]
 
 
 @dataclass(frozen=True)
@@ -33,13 +35,14 @@ def said(fact: Fact, user: Text, profile: UserProfile) -> bool:
     return mentions(fact.value, user)
 
 
-def arguments(step: Step, heard: Heard) -> dict[str, Any]:
-    """The step's arguments, each value taken from its source. Raises TaskFailure("task") for a value without ground."""
+def arguments(step: Step, heard: Heard, may_choose: MayChoose) -> dict[str, Any]:
+    """The step's arguments, each value taken from its source. `may_choose(pointer, value)` says whether a value may be
+    a free choice. Raises TaskFailure("task") for one without ground."""
     out: dict[str, Any] = copy.deepcopy(step.arguments)
     covered: list[str] = []
     for pointer, source in step.sources.items():
         found, planned = parts(pointer), at(step.arguments, parts(pointer))
-        put(out, found, _value(step, pointer, planned, source, heard))
+        put(out, found, _value(step, pointer, planned, source, heard, may_choose))
         covered.append(pointer)
     for pointer, _ in leaves(step.arguments):
         if not any(pointer == c or pointer.startswith(c + "/") for c in covered):
@@ -47,8 +50,11 @@ def arguments(step: Step, heard: Heard) -> dict[str, Any]:
     return out
 
 
-def _value(step: Step, pointer: str, planned: Any, source: Source, heard: Heard) -> Any:
+def _value(step: Step, pointer: str, planned: Any, source: Source, heard: Heard, may_choose: MayChoose) -> Any:
     if source.kind == "free":
+        for inner, value in leaves(planned, pointer):
+            if not may_choose(inner, value) and not _known(value, heard):
+                raise _no_ground(step, inner, f"= {value!r} is called a free choice, but names something nobody named")
         return planned
     if source.kind == "prompt":
         if not mentions(planned, heard.prompt):
@@ -77,6 +83,12 @@ def _from_user(step: Step, pointer: str, planned: Any, source: Source, heard: He
     if not mentions(planned, heard.user):
         raise _no_ground(step, pointer, "is not what the user said")
     return planned
+
+
+def _known(value: Any, heard: Heard) -> bool:
+    """Whether somebody or something named the value: the prompt, the user, a result."""
+    texts = [heard.prompt, heard.user, *(Text(flat_text(r)) for r in heard.results.values())]
+    return any(mentions(value, text) for text in texts)
 
 
 def _no_ground(step: Step, pointer: str, why: str) -> TaskFailure:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import rubrics
 from synth.errors import TaskFailure
 from synth.records import Criterion, FailedRow, TaskRow, TrajectoryRow, VerdictRow, content_hash
+from synth.sim.roles import param_roles
 from synth.sim.setup import Catalog, catalog_for, compiled
 from synth.stage import Context, Output, Part
-from synth.worlds.simulate import CompiledTool
 
 TABLE = "verdicts"
 VERSION = "1"
@@ -81,31 +80,5 @@ def params_of(task: TaskRow, catalog: Catalog, names: set[str]) -> dict[str, Any
     for name in sorted(names & offered.keys()):
         row = catalog.tools[offered[name]]
         if row.world_id is not None and row.semantics is not None:
-            out[name] = _roles(compiled(catalog.worlds[row.world_id]).tool(row.name))
+            out[name] = param_roles(compiled(catalog.worlds[row.world_id]).tool(row.name))
     return out
-
-
-@lru_cache(maxsize=4096)
-def _roles(tool: CompiledTool) -> dict[str, Any]:
-    out: dict[str, Any] = {}
-    for name, param in tool.params.items():
-        pointer = "".join(f"/{p.replace('~', '~0').replace('/', '~1')}" for p in param.at or [name])
-        out[pointer] = {
-            "role": param.role,
-            "enum": _enum(tool.input_schema, param.at or [name]),
-            "default": param.default,
-        }
-    for case in (tool.spec.cases or {}).values():
-        for name, param in (case.params or {}).items():
-            pointer = "".join(f"/{p}" for p in param.at or [name])
-            out.setdefault(pointer, {"role": param.role, "enum": _enum(tool.input_schema, param.at or [name]),
-                                     "default": param.default})  # fmt: skip
-    return out
-
-
-def _enum(schema: Any, at: list[str]) -> list[Any] | None:
-    """The closed list of values of the parameter at a path of a tool's input schema."""
-    for step in at:
-        schema = schema.get("properties", {}).get(step, {}) if isinstance(schema, dict) else {}
-    found = schema.get("enum") or (schema.get("items") or {}).get("enum") if isinstance(schema, dict) else None
-    return list(found) if found else None

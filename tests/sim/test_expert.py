@@ -55,6 +55,15 @@ def edited(task: TaskRow, step: int, **fields: Any) -> TaskRow:
         (edited(desk.chain(), 1, sources={"/requester": desk.shown(0, "items", 7, "id").model_dump()}), "is not at"),
         (edited(desk.chain(), 0, sources={"/query": desk.told("nobody").model_dump()}), "unknown fact"),
         (edited(desk.single(), 0, sources={"/id": {"kind": "prompt"}}), "does not stand in the system prompt"),
+        (
+            edited(
+                desk.create(),
+                1,
+                sources=desk.create().plan["steps"][1]["sources"] | {"/requester": {"kind": "free"}},
+                arguments=desk.create().plan["steps"][1]["arguments"] | {"requester": "ZZZ999"},
+            ),
+            "nobody named",
+        ),
         (edited(desk.single(), 0, sources={"/id": desk.shown(3, "id").model_dump()}), "can never start"),
         (changed(desk.clarify(), asks=[]), "can never start"),
     ],
@@ -64,6 +73,7 @@ def edited(task: TaskRow, step: int, **fields: Any) -> TaskRow:
         "no such path",
         "no such fact",
         "not in the prompt",
+        "an invented choice",
         "no such step",
         "never asked",
     ],
