@@ -123,7 +123,7 @@ class Finder:
         self._shown.clear()
         self._hopeless.clear()
 
-    # --- ways -----------------------------------------------------------------------------------------------------------
+    # --- ways ---
 
     def already_shown(self, entity: str, row: RowData) -> Found | None:
         for look in self.known:
@@ -319,7 +319,7 @@ class Finder:
                 return Found(Seen(look, (*path, name)), words, found.looks)
         return None
 
-    # --- calls ----------------------------------------------------------------------------------------------------------
+    # --- calls ---
 
     def get(self, act: Act, entity: str, row: RowData, origin: Origin) -> Look | None:
         """Fetch `row` by its key, whose origin is known."""

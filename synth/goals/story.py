@@ -81,7 +81,7 @@ class Story:
         self.finder.known, self.finder.mentioned, self.finder.state = mark["known"], mark["mentioned"], mark["state"]
         self.finder.forget()
 
-    # --- finding ------------------------------------------------------------------------------------------------------
+    # --- finding ---
 
     def find(self, entity: str, key: Any) -> tuple[Found, str]:
         """Make a key known and put its looks into the plan; returns it and the words for it here."""
@@ -107,7 +107,7 @@ class Story:
             known = self.facts[told.at] = Known(f"f{len(self.facts)}", told, None if hidden else self.turn)
         return known
 
-    # --- steps --------------------------------------------------------------------------------------------------------
+    # --- steps ---
 
     def commit(self, look: Look) -> Look:
         """Make a call part of the plan; a read that was made before and still shows the same is not repeated."""
@@ -153,7 +153,7 @@ class Story:
             return Source(kind="result", step=step, path=list(origin.path))
         return Source(kind="free", why=origin.why)
 
-    # --- writes -------------------------------------------------------------------------------------------------------
+    # --- writes ---
 
     def write(self, aim: Aim, hide: str | None = None) -> Clause:
         """Add a write: derive its references, tell its payload, execute it. `hide`: parameter whose value is told only
@@ -259,7 +259,7 @@ class Story:
                         )
                         break
 
-    # --- questions ----------------------------------------------------------------------------------------------------
+    # --- questions ---
 
     def question(self, q: Question) -> Clause:
         """Add a question for a field of a row; the answer is what the last call shows."""

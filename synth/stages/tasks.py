@@ -1,0 +1,137 @@
+"""Stage `tasks`: each slot draws an agent and builds a task of its kind on the agent's primary world.
+
+A slot whose agent allows no such task tries a few more agents; one that still fails is a failed row of class `task`.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+from synth.goals.build import BuildFailed, Built, build
+from synth.goals.desk import Desk
+from synth.records import AgentRow, FailedRow, Kind, TaskRow, ToolRow, WorldRow, make_id, rng_for
+from synth.stage import Context, Inputs, Output, Part
+from synth.taskspec import Start, WorldStart
+from synth.worlds.spec import World
+
+TABLE = "tasks"
+VERSION = "1"
+AGENTS_TRIED = 4
+VARIANTS = 2  # start states per world
+_WORLDS = 256
+_DESKS = 512
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The tables a task reads, by id."""
+
+    agents: list[AgentRow]
+    tools: dict[str, ToolRow]
+    worlds: dict[str, WorldRow]
+
+
+_rows: list[tuple[tuple[Any, ...], Rows]] = []
+_worlds: OrderedDict[str, World] = OrderedDict()
+_desks: OrderedDict[tuple[str, int], Desk] = OrderedDict()
+
+
+def rows_of(inputs: Inputs) -> Rows:
+    """Indexed once per process while the tables stay the same."""
+    tables = (inputs.table("agents"), inputs.table("tools"), inputs.table("worlds"))
+    if not _rows or any(a is not b for a, b in zip(_rows[0][0], tables, strict=True)):
+        agents, tools, worlds = tables
+        _rows[:] = [(tables, Rows(agents, {t.tool_id: t for t in tools}, {w.world_id: w for w in worlds}))]
+        _desks.clear()
+        _worlds.clear()
+    return _rows[0][1]
+
+
+def run(ctx: Context, part: Part) -> Output:
+    """Build the tasks of a part; `part.payload["kinds"]` holds one kind per slot."""
+    out = Output(opened=part.stop - part.start)
+    rows = rows_of(ctx.inputs)
+    for ordinal in range(part.start, part.stop):
+        kind: Kind = part.payload["kinds"][ordinal - part.start]
+        made = make_task(ctx.seed, rows, ordinal, kind)
+        if isinstance(made, TaskRow):
+            out.rows.append(made)
+            out.closed_with_rows += 1
+        else:
+            out.failed.append(made)
+    return out
+
+
+def make_task(seed: int, rows: Rows, ordinal: int, kind: Kind) -> TaskRow | FailedRow:
+    """The task of a slot, or why there is none."""
+    rng = rng_for(seed, "tasks", ordinal)
+    reasons: list[str] = []
+    agent_id = ""
+    for _ in range(AGENTS_TRIED if rows.agents else 0):
+        agent = rng.choice(rows.agents)
+        agent_id = agent.agent_id
+        desk = desk_of(seed, rows, agent, rng.randrange(VARIANTS))
+        try:
+            return row_of(seed, agent, ordinal, kind, build(desk, kind, rng))
+        except BuildFailed as failed:
+            reasons.append(f"{desk.world.world}: {failed}")
+    detail = " | ".join(reasons) or "there are no agents"
+    slot = make_id("task", seed, "tasks", agent_id, ordinal)
+    return FailedRow(stage="tasks", row_id=slot, parent_id=agent_id, class_="task", boundary="goals.build",
+                     detail=f"{kind}: {detail}"[:2000], attempts=max(1, len(reasons)))  # fmt: skip
+
+
+def row_of(seed: int, agent: AgentRow, ordinal: int, kind: Kind, built: Built) -> TaskRow:
+    starts = {w: WorldStart(seed=world_seed(seed, w, 0)) for w in agent.world_ids} | built.start.worlds
+    start = Start(worlds=starts, faults=built.start.faults)
+    return TaskRow(
+        task_id=make_id("task", seed, "tasks", agent.agent_id, ordinal), agent_id=agent.agent_id, ordinal=ordinal,
+        split=agent.split, kind=kind, difficulty=built.difficulty, user=built.user.model_dump(mode="json"),
+        goal=built.goal.model_dump(mode="json"), start=start.model_dump(mode="json"),
+        plan=built.plan.model_dump(mode="json"), rubric=built.rubric.model_dump(mode="json"),
+    )  # fmt: skip
+
+
+def world_seed(seed: int, world_id: str, variant: int) -> int:
+    """The seed of a start state: few per world, so that states are shared by tasks."""
+    return zlib.crc32(f"{seed} {world_id} {variant}".encode())
+
+
+def desk_of(seed: int, rows: Rows, agent: AgentRow, variant: int) -> Desk:
+    """The agent's desk on one start state of its primary world."""
+    at = (agent.agent_id, variant)
+    found = _desks.get(at)
+    if found is None:
+        world_id = str(agent.traits["world_id"])
+        offered: dict[str, str] = {}
+        foreign: list[str] = []
+        for name, tool_id in agent.traits["offered"].items():
+            tool = rows.tools[tool_id]
+            if tool.world_id == world_id and tool.semantics is not None:
+                offered[name] = tool.name
+            else:
+                foreign.append(name)
+        found = _desks[at] = Desk(
+            world_id, world_of(rows.worlds[world_id]), offered, world_seed(seed, world_id, variant), agent.split,
+            agent.system_prompt, len(agent.tool_ids), tuple(foreign),
+        )  # fmt: skip
+        if len(_desks) > _DESKS:
+            _desks.popitem(last=False)
+    else:
+        _desks.move_to_end(at)
+    return found
+
+
+def world_of(row: WorldRow) -> World:
+    """The parsed world of a row, once per process while it is in use."""
+    found = _worlds.get(row.world_id)
+    if found is None:
+        found = _worlds[row.world_id] = World.load(row.spec, row.world_id)
+        if len(_worlds) > _WORLDS:
+            _worlds.popitem(last=False)
+    else:
+        _worlds.move_to_end(row.world_id)
+    return found
