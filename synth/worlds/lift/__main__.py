@@ -26,11 +26,12 @@ def survey(servers: list[str], admission: bool) -> dict[str, Any]:
     details: list[dict[str, str]] = []
     begun = time.perf_counter()
     for s, lift in zip(chosen, lifts, strict=True):
-        admitted = 0
+        passed: set[str] = set()
         for world in lift.worlds if admission else []:
             for name, verdict in admit_world(world).items():
-                admitted += verdict.ok
-                if not verdict.ok:
+                if verdict.ok:
+                    passed.add(name)
+                else:
                     rejected[verdict.reason] += 1
                     details.append(
                         {"world": world.world, "tool": name, "reason": verdict.reason, "detail": verdict.detail}
@@ -38,7 +39,7 @@ def survey(servers: list[str], admission: bool) -> dict[str, Any]:
         per[s.id] = {
             "tools": len(s.tool_names),
             "lifted": lift.lifted,
-            "admitted": admitted,
+            "admitted": len(passed),
             "worlds": len(lift.worlds),
         }
     tools = sum(p["tools"] for p in per.values())

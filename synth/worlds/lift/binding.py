@@ -22,6 +22,9 @@ def bind(d: Draft, context: Context, mode: str, skip: set[str] | None = None) ->
             role = "filter" if many_rows else "natural" if mode == "create" else "key"
             out.append(Bound(a, role, d.entity, d.own.tail, field=("<key>",)))
             continue
+        if a.schema.get("const") is not None:
+            out.append(Bound(a, "ignored"))
+            continue
         if is_context(a, reads) and not (
             a.required and a.name in keyed and a.flat in ("request_id", "session_id", "agent_id")
         ):

@@ -38,8 +38,8 @@ class Lift:
 
     @property
     def lifted(self) -> int:
-        """Tools that stand in a world."""
-        return sum(len(w.tools) for w in self.worlds)
+        """Real tools that stand in a world; one that finds rows for several worlds counts once."""
+        return len({name for w in self.worlds for name in w.tools})
 
 
 def lift_server(server: str, category: str, tools: Sequence[ToolLike]) -> Lift:
@@ -64,12 +64,56 @@ def lift_server(server: str, category: str, tools: Sequence[ToolLike]) -> Lift:
         if len(group) == 1 and len(tools) > 1 and not _stands_alone(built[group[0]]):
             lift.dropped.append(Dropped(group[0], "lonely"))
             continue
-        spec = _world(server, category, tables, {n: built[n] for n in group}, titles)
+        spec = _world(server, category, tables, {n: built[n] for n in (*group, *_producers(group, built))}, titles)
         try:
             lift.worlds.append(World.load(spec, spec["world"]))
         except SpecError as error:
             lift.dropped += [Dropped(n, "inadmissible", str(error)) for n in group]
     return lift
+
+
+MAX_PRODUCERS = 5
+
+
+def _producers(group: list[str], built: dict[str, tuple[Table, dict[str, Any], frozenset[str]]]) -> list[str]:
+    """Lists and searches of other worlds of this server that find the rows which `group` needs the keys of. A cut
+    through a hub (projects, accounts) would otherwise leave only the user to know them."""
+    found = {built[n][0].name for n in group if built[n][1]["op"] in ("list", "search")}
+    needed: dict[str, None] = {}
+    for n in group:
+        own, spec, _ = built[n]
+        for target in _required_rows(own, spec):
+            needed.setdefault(target)
+    out: list[str] = []
+    for target in needed:
+        if target in found or len(out) == MAX_PRODUCERS:
+            continue
+        fitting = [
+            (sum(bool(p.get("required")) for p in spec["params"].values()), spec["op"] != "list", n)
+            for n, (own, spec, _) in built.items()
+            if own.name == target and spec["op"] in ("list", "search") and set(_required_rows(own, spec)) <= found
+        ]
+        if fitting and min(fitting)[0] <= 2:
+            out.append(min(fitting)[2])
+            found.add(target)
+    return out
+
+
+def _required_rows(own: Table, spec: dict[str, Any]) -> list[str]:
+    """Entities whose keys a tool cannot do without."""
+    out = []
+    for p in spec["params"].values():
+        if not p.get("required"):
+            continue
+        if p.get("entity"):
+            out.append(p["entity"])
+        elif p["role"] == "key" and spec["op"] not in ("relate", "unrelate"):
+            out.append(own.name)
+        elif p.get("field"):
+            target = own.spec(p["field"])
+            if target is not None and target["type"] == "ref":
+                out.append(target["to"])
+    return out
 
 
 def _empty(r: Reading, spec: dict[str, Any]) -> bool:

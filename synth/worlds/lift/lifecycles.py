@@ -16,9 +16,12 @@ FLAGS = {
 }  # fmt: skip
 
 
+RESTARTS = frozenset({"restart", "reboot"})  # back to where it was: a time stamp, not a move
+
+
 def add_lifecycle(t: Table, style: str) -> None:
     """The states of a table and the moves between them, from its transition verbs; none where no tool moves a row."""
-    moves = [r for r in t.readings if r.kind == "move" and not is_flag(r, t)]
+    moves = [r for r in t.readings if r.kind == "move" and not is_flag(r, t) and r.verb not in RESTARTS]
     if not moves:
         return
     state = next(

@@ -8,7 +8,7 @@ from synth.worlds.infer import infer_gen
 from synth.worlds.lift.entities import ID_TAILS, Tables
 from synth.worlds.lift.fields import ANY, fits, json_class
 from synth.worlds.lift.habits import draw
-from synth.worlds.lift.lifecycles import flag_of, is_flag, member, transition
+from synth.worlds.lift.lifecycles import RESTARTS, flag_of, is_flag, member, transition
 from synth.worlds.lift.naming import Words
 from synth.worlds.lift.opening import Arg
 from synth.worlds.lift.read import Bound, Reading
@@ -60,7 +60,7 @@ class ToolBuilder:
             return "setting"
         if r.kind == "flag" or (r.kind == "move" and is_flag(r, own)):
             return "update"
-        if r.kind == "move" and own.lifecycle is None:
+        if r.kind == "move" and (own.lifecycle is None or r.verb in RESTARTS):
             return "update"
         if own.singleton and r.kind in ("get", "update", "list"):
             return "setting"
@@ -272,7 +272,14 @@ class ToolBuilder:
         tool["description"] = real.description
         if real.annotations:
             tool["annotations"] = dict(real.annotations)
-        if r.kind == "move" and not is_flag(r, own) and own.lifecycle is not None:
+        if r.kind == "move" and r.verb in RESTARTS:
+            stamp = own.add(
+                (f"{r.verb}ed", "at"), {"type": "time", "within": ["-60d", "-1d"], "set_by": "system"}, self.style
+            )
+            tool["init"] = {stamp: "now"}
+            if own.lifecycle is not None and "running" in own.lifecycle["moves"]:
+                tool["require"] = [{"that": f"it['{own.lifecycle['field']}'] == 'running'", "else": "wrong_state"}]
+        elif r.kind == "move" and not is_flag(r, own) and own.lifecycle is not None:
             tool["to"] = member(transition(r)[0], list(own.lifecycle["moves"]))
         elif tool["op"] == "update" and (r.kind == "flag" or is_flag(r, own)):
             name, value = flag_of(r)

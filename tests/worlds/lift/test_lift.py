@@ -173,14 +173,14 @@ def test_real_servers_become_worlds_that_run(catalog: Catalog, server: str) -> N
     assert facts is not None
     lift = lift_server(server, facts.category, catalog.tools_of(server))
     assert lift.worlds
-    names = [n for w in lift.worlds for n in w.tools] + [d.tool for d in lift.dropped]
-    assert sorted(names) == sorted(facts.tool_names)
+    lifted, dropped = {n for w in lift.worlds for n in w.tools}, [d.tool for d in lift.dropped]
+    assert sorted([*lifted, *dropped]) == sorted(facts.tool_names)
     assert {d.reason for d in lift.dropped} <= set(REASONS)
     verdicts = [v for w in lift.worlds for v in admit_world(w).values()]
     bad = [f"{v.tool}: {v.reason} {v.detail}" for v in verdicts if not v.ok]
     assert len(bad) <= 0.05 * len(verdicts), bad
     for world in lift.worlds:
-        assert len(world.tools) <= 25
+        assert len(world.tools) <= 30
         assert world.roots == [server]
         assert World.load(world.dump()) == world
 
@@ -234,10 +234,11 @@ def test_two_fifths_of_all_tools_are_lifted_in_time(catalog: Catalog) -> None:
 
 @pytest.mark.slow
 def test_two_fifths_of_all_tools_are_admitted(catalog: Catalog) -> None:
-    admitted = sum(
-        v.ok
-        for s in catalog.servers
-        for w in lift_server(s.id, s.category, catalog.tools_of(s.id)).worlds
-        for v in admit_world(w).values()
-    )
-    assert admitted >= 0.40 * len(catalog)
+    admitted = {
+        (server.id, verdict.tool)
+        for server in catalog.servers
+        for world in lift_server(server.id, server.category, catalog.tools_of(server.id)).worlds
+        for verdict in admit_world(world).values()
+        if verdict.ok
+    }
+    assert len(admitted) >= 0.40 * len(catalog)
