@@ -131,13 +131,15 @@ def field_question(field: str, obj: str, rng: random.Random) -> Clause:
     return Clause(q=phrase(rng, "questions", "field_q", **slots), i=phrase(rng, "questions", "field_i", **slots))
 
 
-def count_question(desk: Desk, entity: str, pieces: list[Piece], rng: random.Random, what: str | None = None) -> Clause:
-    """How many rows, or `what` of them, with conditions."""
+def count_question(desk: Desk, entity: str, pieces: list[Piece], rng: random.Random) -> Clause:
+    """How many rows there are, with conditions."""
     parts = [f"{preposition(p.field)} {p.text}" if p.row else f"with {p.field} {p.text}" for p in pieces]
     where = " " + " and ".join(parts) if parts else ""
-    slots = {"plural": plural(desk.world, entity), "where": where, "field": what or ""}
-    kind = "value" if what else "count"
-    return Clause(q=phrase(rng, "questions", f"{kind}_q", **slots), i=phrase(rng, "questions", f"{kind}_i", **slots))
+    slots = {"plural": plural(desk.world, entity), "where": where}
+    answer = f"the number of {slots['plural']}{where} is"
+    return Clause(
+        q=phrase(rng, "questions", "count_q", **slots), i=phrase(rng, "questions", "count_i", **slots), answer=answer
+    )
 
 
 def spoken_field(act: Act, name: str, field: str | None) -> str:

@@ -13,7 +13,7 @@ from synth.goals.draw import Aim, Question, askable, draw_question, draw_write, 
 from synth.goals.ground import Told
 from synth.goals.speech import phrase
 from synth.goals.story import DeadEnd, Story
-from synth.goals.words import noun
+from synth.goals.words import noun, plural_of, split_words
 from synth.records import Kind
 from synth.taskspec import FaultSpec
 
@@ -238,13 +238,19 @@ def no_tool(desk: Desk, rng: random.Random) -> Draft:
     story = Story(desk, rng, ids=rng.random() < 0.3)
     story.finder.words_only = not story.ids
     story.new_turn()
-    acts = [a for a in desk.missing if a.writes and not producible(desk, a)]
+    acts = [a for a in desk.missing if a.writes and not producible(desk, a) and not sounds_offered(desk, a)]
     for _ in range(TRIES if acts else 0):
         aim = draw_write(desk, story.state, rng, acts, [], 0.0)
         if aim is not None:
             story.write(aim)
             return Draft(story, refuse=True)
     raise DeadEnd("everything the world can do is offered" if not acts else "no write that works")
+
+
+def sounds_offered(desk: Desk, wanted: Act) -> bool:
+    """Whether a tool of another world, or one without semantics, has the same noun: it might be meant for this."""
+    last = noun(desk.world, wanted.of).split(" ")[-1] if wanted.of else ""
+    return any({last, plural_of(last)} & set(split_words(name)) for name in desk.foreign)
 
 
 _MAKES: dict[str, frozenset[str]] = {

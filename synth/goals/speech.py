@@ -19,12 +19,13 @@ _SLOT = re.compile(r"\{([a-z_]+)\}")
 
 @dataclass(frozen=True)
 class Clause:
-    """One request: `vp` is a verb phrase in base form ("change the ..."). A question has `q` (direct) and `i` (indirect)
-    instead."""
+    """One request: `vp` is a verb phrase in base form ("change the ..."). A question has `q` (direct) and `i`
+    (indirect) instead."""
 
     vp: str = ""
     q: str = ""
     i: str = ""
+    answer: str = ""  # how an answer begins ("the number of ... is")
 
 
 @lru_cache(maxsize=1)

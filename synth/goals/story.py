@@ -395,11 +395,10 @@ class Story:
         if value is None or abs(value) < _FEWEST:
             raise DeadEnd("the number is easily guessed")
         self.commit(look)
-        measure = None if path in ("count", "total") else path
-        clause = count_question(self.desk, act.of, pieces, self.rng, None if measure == "value" else measure)
-        if measure is not None and act.spec.measure not in (None, "size(found)"):
+        if path == "value" and act.spec.measure not in (None, "size(found)"):
             raise DeadEnd("the measure has no plain words")
-        self.tells.append(Tell(id=f"t{len(self.tells)}", turn=self.turn, say=f"the number is {say(value)}", value=value,
+        clause = count_question(self.desk, act.of, pieces, self.rng)
+        self.tells.append(Tell(id=f"t{len(self.tells)}", turn=self.turn, say=f"{clause.answer} {say(value)}", value=value,
                                why=f"{path} of {act.offered}"))  # fmt: skip
         self.turns[-1].append(clause)
         return clause

@@ -18,6 +18,8 @@ _EVENTS = {
     "received": "date of receipt", "published": "publication date", "joined": "joining date", "due": "due date", "expires": "expiry date",
     "opened": "opening date", "resolved": "resolution date", "paid": "payment date", "ordered": "order date", "shipped": "shipping date",
 }  # fmt: skip
+_ACRONYMS = frozenset({"sku", "url", "uri", "ip", "arn", "vat", "iban", "isbn", "api", "ssh", "dns", "cpu", "pdf", "csv", "html", "utc", "vin", "id",
+                       "iso", "bic", "sla", "kpi", "seo", "sms", "ssl", "ttl", "mac", "gps", "crm", "sql", "json", "xml", "aws", "vpc"})  # fmt: skip
 _HISSING = ("s", "x", "z", "ch", "sh")
 
 
@@ -39,7 +41,7 @@ def field_words(name: str, entity: str = "") -> str:
         words.pop()
     if len(words) == 1 and words[0] in _EVENTS:
         return _EVENTS[words[0]]
-    return " ".join(words)
+    return " ".join(w.upper() if w in _ACRONYMS else w for w in words)
 
 
 def noun(world: World, entity: str) -> str:
