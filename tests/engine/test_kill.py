@@ -84,9 +84,13 @@ def test_toy_stages_survive_kills(run: Runner, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_real_pipeline_survives_kills_and_any_number_of_workers(tmp_path: Path) -> None:
     def command(out: Path, workers: int) -> list[str]:
-        sets = [word for key, value in SMALL.items() for word in ("--set", f"{key}={value}")]
+        servers = [server.id for server in load_catalog().servers][::5]  # enough for two parts and all splits
+        chosen = SMALL | {"stages.worlds.servers": json.dumps(servers)}
+        sets = [word for key, value in chosen.items() for word in ("--set", f"{key}={value}")]
         base = [sys.executable, "-m", "synth.cli", "run", "pipelines/tooluse.yaml", "--json"]
         return [*base, *sets, "--out", str(out), "--workers", str(workers)]
+
+    from tools_catalog import load_catalog
 
     root = HERE.parents[1]
     one, two, killed = tmp_path / "one", tmp_path / "two", tmp_path / "killed"
