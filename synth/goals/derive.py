@@ -15,9 +15,9 @@ from typing import Any
 
 from rubrics.normal import same
 from synth.goals.describe import by_id, describe, natural_fields, sayable, single_out, told_field
-from synth.goals.desk import FREE_ROLES, Act, Desk, names_row_of, pointer
+from synth.goals.desk import FREE_ROLES, Act, Desk, free_choice, names_row_of, pointer
 from synth.goals.ground import Chosen, Description, Found, Look, Origin, Seen, Told, records
-from synth.goals.words import field_words, noun
+from synth.goals.words import field_words, noun, say
 from synth.worlds.spec import Param
 from synth.worlds.state import RowData, State, thaw
 
@@ -190,6 +190,8 @@ class Finder:
         """A value for one argument of a list or search that keeps `row` in."""
         if p.role in FREE_ROLES:
             drawn = self.desk.draw(act, self.state, self.rng, {})
+            if drawn is not None and name in drawn and not free_choice(self.desk.cw, act, name, drawn[name]):
+                return self.named_besides(name, drawn[name], entity)
             return (
                 None
                 if drawn is None or name not in drawn
@@ -225,6 +227,15 @@ class Finder:
         if isinstance(value, bool) or not sayable(value):
             return None
         return ([value] if p.compare == "in" else value), told_field(self.desk, entity, str(p.field), value), None, ()
+
+    def named_besides(
+        self, name: str, value: Any, entity: str
+    ) -> tuple[Any, Origin, Description | None, tuple[Look, ...]] | None:
+        """A name that the call needs and that no record holds: a region, a namespace."""
+        if not sayable(value):
+            return None
+        what, words, said = noun(self.desk.world, entity), field_words(name), say(value)
+        return value, Told(value, words, what, f"The {words} is {said}.", said, identity=True), None, ()
 
     def within_up_to(self, entity: str, key: Any, most: int, busy: frozenset[tuple[str, Any]]) -> Found | None:
         for budget in range(max(0, most) + 1):

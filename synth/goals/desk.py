@@ -140,6 +140,18 @@ def present(params: Mapping[str, Param], arguments: Mapping[str, Any]) -> dict[s
     return out
 
 
+def free_choice(cw: CompiledWorld, act: Act, name: str, value: Any) -> bool:
+    """Whether the assistant may choose the value: paging, sorting, confirmation. A name that merely has no effect on
+    records (a region, a namespace) is none: somebody has to name it."""
+    p = act.params[name]
+    if p.role != "ignored":
+        return p.role in FREE_ROLES
+    node: Any = cw.tool(act.tool).input_schema
+    for step in p.at or [name]:
+        node = (node.get("properties") or {}).get(step, {}) if isinstance(node, dict) else {}
+    return isinstance(value, bool | int | float) or (isinstance(node, dict) and value in (node.get("enum") or ()))
+
+
 def pointer(name: str, p: Param) -> str:
     """JSON pointer of a parameter in the arguments object."""
     return "".join("/" + str(s).replace("~", "~0").replace("/", "~1") for s in (p.at or [name]))

@@ -6,8 +6,8 @@ import random
 from dataclasses import dataclass
 from typing import Any
 
-from synth.goals.describe import LONGEST, natural_fields, sayable
-from synth.goals.desk import FREE_ROLES, Act, Desk, names_row_of
+from synth.goals.describe import LONGEST, sayable
+from synth.goals.desk import Act, Desk, names_row_of
 from synth.goals.words import split_words
 from synth.worlds.state import Change, State, diff, thaw
 
@@ -85,7 +85,7 @@ def hot_entity(desk: Desk, act: Act, name: str) -> str:
 
 def settle(desk: Desk, state: State, act: Act, values: dict[str, Any]) -> Aim | None:
     """Execute; an aim where it succeeds, changes something, and changes it the same way whenever it is done."""
-    result, after = desk.execute(state, act, values)
+    result, _ = desk.execute(state, act, values)
     if not result.ok or not result.changes or len(result.changes) > MOST_CHANGES:
         return None
     late = state.snapshot()
@@ -224,15 +224,3 @@ def askable(desk: Desk) -> list[tuple[str, str]]:
         out |= {(act.of, f) for f in shown if f in e.fields and e.fields[f].type in OPEN_TYPES and f not in e.keys
                 and f != e.label and not set(split_words(f)) & _SECRET}  # fmt: skip
     return sorted(out)
-
-
-def tellable(desk: Desk, entity: str) -> list[str]:
-    return [
-        f
-        for f in natural_fields(desk, entity)
-        if (spec := desk.field(entity, f)) is not None and spec.type in OPEN_TYPES
-    ]
-
-
-def free(act: Act, name: str) -> bool:
-    return act.params[name].role in FREE_ROLES

@@ -10,8 +10,8 @@ from typing import Any
 from rubrics.normal import Text, mentions
 from synth.goals.clauses import Piece, count_question, field_question, spoken_field, write_clause
 from synth.goals.derive import Finder, free_rest, own_key
-from synth.goals.describe import by_id, natural_fields, sayable, told_field
-from synth.goals.desk import FREE_ROLES, Act, Desk, names_row_of, pointer
+from synth.goals.describe import sayable, told_field
+from synth.goals.desk import Act, Desk, free_choice, names_row_of, pointer
 from synth.goals.draw import Aim, Question
 from synth.goals.ground import Chosen, Description, Found, Look, Origin, Seen, Told, at_path, records
 from synth.goals.speech import Clause
@@ -166,7 +166,7 @@ class Story:
             p = act.params[name]
             at = pointer(name, p)
             label = spoken_field(act, name, p.field)
-            if p.role in FREE_ROLES:
+            if free_choice(self.desk.cw, act, name, value):
                 origins[at] = Chosen("a choice of the caller")
                 continue
             target = names_row_of(self.desk, act, p)
@@ -406,12 +406,6 @@ class Story:
     def touch(self, entity: str, key: Any) -> None:
         if (entity, key) not in self.hot:
             self.hot.append((entity, key))
-
-    def id_told(self, entity: str, key: Any) -> tuple[Description, Told]:
-        return by_id(self.desk, entity, key, self.desk.entity(entity).keys[0])
-
-    def label_of(self, entity: str) -> str | None:
-        return next(iter(natural_fields(self.desk, entity)), None)
 
 
 def same_cell(known: Known, value: Any) -> bool:
