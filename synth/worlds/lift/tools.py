@@ -14,6 +14,7 @@ from synth.worlds.lift.opening import Arg
 from synth.worlds.lift.read import Bound, Reading
 from synth.worlds.lift.table import Table
 from synth.worlds.lift.words import join, plural, singular
+from tools_catalog import describe_parameter
 
 Param = dict[str, Any]
 MAX_SHOWN = 6
@@ -26,6 +27,7 @@ class ToolBuilder:
 
     def __init__(self, tables: Tables) -> None:
         self.tables, self.server, self.style = tables, tables.server, tables.style
+        self.describes = draw(self.server, "describes", 4) > 0
 
     def build(self, r: Reading) -> tuple[Table, dict[str, Any], set[str]]:
         """The table a tool works on, its spec, and the names of all entities it touches."""
@@ -42,7 +44,7 @@ class ToolBuilder:
                 p["required"] = True
             if list(b.arg.at) != [b.arg.name]:
                 p["at"] = list(b.arg.at)
-            params[b.arg.name] = p
+            params[b.arg.name] = self.told(p, b.arg.at[-1], b.arg.schema)
         for p in params.values():
             if p.get("entity"):
                 touched.add(p["entity"])
@@ -54,6 +56,12 @@ class ToolBuilder:
         tool: dict[str, Any] = {"op": self.op(r, own), "of": own.name, "params": params, "source": r.tool}
         self.details(tool, r, own, params)
         return own, tool, touched
+
+    def told(self, p: Param, name: str, schema: Any) -> Param:
+        """`p` with a description in our words, where this server is one that describes its parameters."""
+        if self.describes:
+            p["description"] = describe_parameter(name, schema, bool(p.get("required")), self.server)
+        return p
 
     def op(self, r: Reading, own: Table) -> str:
         if r.kind == "singleton":
@@ -263,7 +271,7 @@ class ToolBuilder:
                 "at": [*b.arg.at, n],
                 "required": bool(b.arg.required and i == 0 and r.kind in ("create", "send")),
             }
-        return out
+        return {n: self.told(p, p["at"][-1], {}) for n, p in out.items()}
 
     # --- the rest of a tool -------------------------------------------------------------------------------------------
 

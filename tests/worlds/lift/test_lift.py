@@ -167,6 +167,53 @@ def test_the_desk_runs(desk: Lift) -> None:
     assert len(verdicts) == 16
 
 
+RECURSIVE = {
+    "type": "object",
+    "properties": {"node": {"$ref": "#/$defs/n"}, "id": {"type": ["string", "null"]}},
+    "$defs": {"n": {"type": "object", "properties": {"child": {"$ref": "#/$defs/n"}, "x": True}}},
+}
+ODD = {
+    "": {},
+    "a b": {"enum": []},
+    "1": {"type": []},
+    "é": {"anyOf": []},
+    "request": {"allOf": [{"$ref": "#/nope"}, True]},
+}
+HOSTILE: tuple[Any, ...] = (
+    {},
+    {"properties": None},
+    RECURSIVE,
+    {"type": "object", "properties": ODD, "required": ["", "zz", 3]},
+    {
+        "type": "object",
+        "properties": {"x": {"enum": [None, 1, "a|b", {}]}, "ids": {"type": "array", "items": {"$ref": "#"}}},
+    },
+    True,
+)
+
+
+@dataclass(frozen=True)
+class Raw:
+    """A tool with whatever schema a server may send."""
+
+    name: str
+    input_schema: Any
+    annotations: Mapping[str, bool] = field(default_factory=dict)
+    description: str = ""
+
+    @property
+    def output_schema(self) -> Any:
+        return self.input_schema
+
+
+@pytest.mark.parametrize("schema", HOSTILE, ids=range(len(HOSTILE)))
+@pytest.mark.parametrize("name", ["create_thing", "", "___", "get", "list_", "1", "ünïcode_list", "add_x_to_y"])
+def test_hostile_schemas_are_read_or_left(name: str, schema: Any) -> None:
+    tools = [Raw(name, schema), Raw("list_things", schema), DESK[1]]
+    lift = lift_server("odd", "crm", tools)
+    assert {t.name for t in tools} == {n for w in lift.worlds for n in w.tools} | {d.tool for d in lift.dropped}
+
+
 @pytest.mark.parametrize("server", SAMPLE)
 def test_real_servers_become_worlds_that_run(catalog: Catalog, server: str) -> None:
     facts = catalog.server(server)
