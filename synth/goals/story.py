@@ -196,6 +196,8 @@ class Story:
         result, after = self.desk.cw.execute(self.state, act.tool, arguments)
         if not result.ok:
             raise DeadEnd(f"{act.offered} fails after what was done before: {result.message}")
+        if any(c.before is None and self.desk.row(self.desk.start, c.entity, c.key) is not None for c in result.changes):
+            raise DeadEnd("a new row takes the key of a deleted one")  # the difference would read as an update
         look = Look(act, aim.values, arguments, free_rest(act, aim.values, origins), result.value, result.changes)
         self.commit(look)
         self.advance(after)
