@@ -5,17 +5,18 @@ from __future__ import annotations
 import random
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 from synth.goals.check import check, leaked_ids, minimal
 from synth.goals.desk import Desk
 from synth.goals.draw import goal_changes
 from synth.goals.kinds import BUILDERS, Draft
 from synth.goals.rubric import make_rubric
-from synth.goals.speech import Speaker
+from synth.goals.speech import Clause, Speaker
 from synth.goals.story import DeadEnd, Known
 from synth.goals.words import split_words
 from synth.records import Kind
-from synth.taskspec import Ask, Fact, Goal, GoalChange, Plan, Rubric, Start, UserProfile, WorldStart
+from synth.taskspec import Ask, Fact, Goal, GoalChange, Plan, Rubric, Start, Tell, UserProfile, WorldStart
 from synth.worlds.draw import values_for
 
 ATTEMPTS = 10  # whole tries per task
@@ -56,10 +57,13 @@ def finish(desk: Desk, kind: Kind, draft: Draft, rng: random.Random) -> Built:
     """Words, goal, checks, rubric of a draft. Raises DeadEnd where a check fails."""
     story = draft.story
     speaker = Speaker(rng)
-    turns = [speaker.opening(c) if n == 0 else speaker.follow(c) for n, c in enumerate(story.turns)]
+    values = values_for(desk.split)
+    name, department = str(values.gen("person", rng)), str(values.gen("department", rng))
+    intro = speaker.intro(name, department)
+    turns = [speaker.opening(c, intro) if n == 0 else speaker.follow(c) for n, c in enumerate(story.turns)]
     facts = [fact_of(k, speaker) for k in story.facts.values()]
     user = UserProfile(
-        name=str(values_for(desk.split).gen("person", rng)), style=speaker.persona, turns=turns, facts=facts,
+        name=name, style=speaker.persona, turns=turns, facts=facts,
         thanks=speaker.of("thanks"), unknown=speaker.of("unknown"),
     )  # fmt: skip
     volatile = frozenset(v for a in story.aims for v in a.volatile)
@@ -115,20 +119,19 @@ def ask_for(ids: list[str], question: str, draft: Draft) -> Ask:
     return Ask(turn=step.turn, before=step.id, facts=ids, question=question)
 
 
-def spoken(turns: list[list[object]]) -> str:
-    return "; ".join(str(getattr(c, "vp", "") or getattr(c, "q", "")) for turn in turns for c in turn)
+def spoken(turns: list[list[Clause]]) -> str:
+    return "; ".join((c.vp or c.q) for turn in turns for c in turn)
 
 
-def goal_text(changes: list[dict[str, object]], tells: list[object]) -> str:
+def goal_text(changes: list[dict[str, Any]], tells: list[Tell]) -> str:
     """One paragraph for a person."""
     parts = []
     for c in changes:
         name = " ".join(split_words(str(c["entity"])))
-        fields = c["fields"] if isinstance(c["fields"], dict) else {}
-        values = ", ".join(f"{f} = {v}" for f, v in fields.items())
+        values = ", ".join(f"{f} = {v}" for f, v in c["fields"].items())
         what = f"a new {name}" if c["kind"] == "insert" else f"{name} {c['key']}"
         parts.append(f"{what} is deleted" if c["kind"] == "delete" else f"{what} has {values}")
-    parts += [f"the user is told that {getattr(t, 'say', '')}" for t in tells]
+    parts += [f"the user is told that {t.say}" for t in tells]
     return "; ".join(parts) + ". Nothing else changes."
 
 
@@ -137,7 +140,7 @@ def difficulty(desk: Desk, draft: Draft, plan: Plan, goal: Goal) -> int:
     story = draft.story
     score = 0.5 * len(plan.steps) + 0.6 * story.hops + 0.5 * (len(story.turns) - 1) + 1.2 * len(draft.hidden)
     score += (
-        1.0 * sum(f.times for f in draft.faults)
+        1.0 * sum(min(f.times, 2) for f in draft.faults)
         + max(desk.tools_in_all, len(desk.offered)) / 24
         + (1.0 if goal.refuse else 0.0)
     )

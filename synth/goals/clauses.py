@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from synth.goals.describe import preposition
 from synth.goals.desk import Act, Desk
 from synth.goals.speech import Clause, phrase
-from synth.goals.words import a, field_words, joined, noun, plural, split_words
+from synth.goals.words import a, field_words, is_plural, joined, noun, plural, split_words
 
 _MOVE_SUFFIX = 4  # letters a verb shares with its state: resolve, resolved
 _PASSIVE = frozenset(
@@ -48,6 +48,8 @@ def write_clause(
         return Clause(phrase(rng, "clauses", "copy", obj=obj, **{"with": with_words(pieces)}))
     if act.op in ("update", "move", "upsert") and obj:
         return update_clause(obj, pieces, rng, hidden)
+    if act.op == "setting" and hidden is not None:
+        return update_clause(f"the {what}", pieces, rng, hidden)
     if act.op == "setting":
         sets, states = joined([f"{p.field} {_to(p)}" for p in pieces]), joined([_is(p) for p in pieces])
         return Clause(phrase(rng, "clauses", "setting", what=what, sets=sets, **{"is": states}))
@@ -81,10 +83,7 @@ def _to(p: Piece) -> str:
 
 
 def _is(p: Piece) -> str:
-    many = p.field.endswith("s") and not p.field.endswith(("ss", "us", "is"))
-    return (
-        f"the {p.field} {'are' if many else 'is'} {('on' if p.boolean else 'off') if p.boolean is not None else p.text}"
-    )
+    return f"the {p.field} {'are' if is_plural(p.field) else 'is'} {('on' if p.boolean else 'off') if p.boolean is not None else p.text}"
 
 
 def with_words(pieces: list[Piece]) -> str:
@@ -128,6 +127,8 @@ def move_verb(act: Act, state: str) -> str | None:
 def field_question(field: str, obj: str, rng: random.Random) -> Clause:
     """A question for one field of a described row."""
     slots = {"field": field, "obj": obj}
+    if is_plural(field):
+        return Clause(q=f"what are the {field} of {obj}", i=f"the {field} of {obj}")
     return Clause(q=phrase(rng, "questions", "field_q", **slots), i=phrase(rng, "questions", "field_i", **slots))
 
 

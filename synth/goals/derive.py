@@ -9,8 +9,9 @@ found, refers to it (OR).
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from rubrics.normal import same
@@ -104,12 +105,13 @@ class Finder:
             return None
         if budget == 0:
             return self.already_shown(entity, row)
-        ways = [
-            lambda a=a: self.by_list(a, entity, row, budget, busy) for a in self.desk.reads_of(entity, "list", "search")
+        ways: list[Callable[[], Found | None]] = [
+            partial(self.by_list, act, entity, row, budget, busy)
+            for act in self.desk.reads_of(entity, "list", "search")
         ]
-        ways += [lambda a=a: self.by_field(a, entity, row) for a in self.desk.reads_of(entity, "get")]
+        ways += [partial(self.by_field, act, entity, row) for act in self.desk.reads_of(entity, "get")]
         self.rng.shuffle(ways)
-        ways.append(lambda: self.by_referrer(entity, key, budget, busy))
+        ways.append(partial(self.by_referrer, entity, key, budget, busy))
         for way in ways:
             found = way()
             if found is not None:
@@ -170,7 +172,7 @@ class Finder:
             value, origin, words, before = got
             values[name], origins[pointer(name, p)] = value, origin
             looks += before
-            if isinstance(origin, Told):
+            if words is None and isinstance(origin, Told):
                 told.append(origin)
             if words is not None:
                 parents.append((str(p.field or p.entity or name), words))

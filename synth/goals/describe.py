@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -59,7 +59,7 @@ def single_out(
     state: State,
     entity: str,
     record: Mapping[str, Any],
-    others: list[Mapping[str, Any]],
+    others: Sequence[Mapping[str, Any]],
     given: Mapping[str, Any],
 ) -> tuple[str, ...] | None:
     """The smallest set of natural fields by which `record` differs from `others` (the result's other records) and, with

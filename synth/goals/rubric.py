@@ -70,7 +70,7 @@ def patterns(kind: Kind, plan: Plan, faults: list[FaultSpec]) -> list[CriterionS
     for fault in faults:
         out.append(CriterionSpec(id=f"recovered_{fault.tool}", part="pattern", check="recovered", params={"tool": fault.tool}, required=False,
                                  text=f"After {fault.tool} failed, a later call succeeded"))  # fmt: skip
-    most = int(1.5 * len(plan.steps)) + SLACK + sum(f.times for f in faults)
+    most = int(1.5 * len(plan.steps)) + SLACK + sum(min(f.times, 2) for f in faults)
     out.append(CriterionSpec(id="no_repeat_failures", part="pattern", check="no_repeat_failures", params={"max": 2},
                              text="The same failing call is not repeated more than twice"))  # fmt: skip
     out.append(

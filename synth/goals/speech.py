@@ -14,6 +14,7 @@ import yaml
 
 from synth.goals.words import sentence
 
+INTRODUCED = 0.35  # share of users who say their name
 _SLOT = re.compile(r"\{([a-z_]+)\}")
 
 
@@ -58,23 +59,26 @@ class Speaker:
         """One of the persona's texts for `what`."""
         return str(self.rng.choice(self._own[what]))
 
-    def opening(self, clauses: list[Clause], extra: str = "") -> str:
-        """The first message: greeting, perhaps a reason, the requests in order."""
-        greet = self.of("greet")
-        body = self.body(clauses)
-        if extra:
-            body = f"{body} {extra}"
-        why = self.of("why")
-        close = self.of("close")
-        if greet.endswith((",", ":")):
-            parts = [greet, lowered(body)] if not why or self.rng.random() < 0.5 else [greet, lowered(why), body]
-            return " ".join(p for p in [*parts, close] if p)
-        order = [why, body] if self.rng.random() < 0.6 else [body, why]
-        return " ".join(p for p in [greet, *order, close] if p)
+    def intro(self, name: str, department: str) -> str:
+        """A third of the users say who they are."""
+        if self.rng.random() > INTRODUCED:
+            return ""
+        slots = {"name": name, "first": name.split(" ")[0], "department": department}
+        return fill(self.rng.choice(grammar()["intros"]), slots)
 
-    def follow(self, clauses: list[Clause], extra: str = "") -> str:
+    def opening(self, clauses: list[Clause], intro: str = "") -> str:
+        """The first message: greeting, perhaps who speaks and why, the requests in order."""
+        greet, why, close = self.of("greet"), self.of("why"), self.of("close")
+        body = self.body(clauses)
+        order = [why, body] if self.rng.random() < 0.6 else [body, why]
+        parts = [p for p in [intro, *order] if p]
+        if greet.endswith((",", ":")):
+            parts[0] = parts[0] if parts[0] == intro else lowered(parts[0])
+        return " ".join(p for p in [greet, *parts, close] if p)
+
+    def follow(self, clauses: list[Clause]) -> str:
         """A later message of the same user."""
-        body = " ".join(p for p in [self.body(clauses), extra] if p)
+        body = self.body(clauses)
         return fill(self.of("follow"), {"s": body, "l": lowered(body)})
 
     def body(self, clauses: list[Clause]) -> str:

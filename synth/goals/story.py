@@ -15,7 +15,7 @@ from synth.goals.desk import Act, Desk, free_choice, names_row_of, pointer
 from synth.goals.draw import Aim, Question
 from synth.goals.ground import Chosen, Description, Found, Look, Origin, Seen, Told, at_path, records
 from synth.goals.speech import Clause
-from synth.goals.words import field_words, noun, say
+from synth.goals.words import field_words, is_plural, noun, say
 from synth.taskspec import Source, Step, Tell
 from synth.worlds.state import State, thaw
 
@@ -196,7 +196,9 @@ class Story:
         result, after = self.desk.cw.execute(self.state, act.tool, arguments)
         if not result.ok:
             raise DeadEnd(f"{act.offered} fails after what was done before: {result.message}")
-        if any(c.before is None and self.desk.row(self.desk.start, c.entity, c.key) is not None for c in result.changes):
+        if any(
+            c.before is None and self.desk.row(self.desk.start, c.entity, c.key) is not None for c in result.changes
+        ):
             raise DeadEnd("a new row takes the key of a deleted one")  # the difference would read as an update
         look = Look(act, aim.values, arguments, free_rest(act, aim.values, origins), result.value, result.changes)
         self.commit(look)
@@ -279,7 +281,7 @@ class Story:
         if any(same_cell(t, value) for t in self.facts.values()) and not any(t.value == value for t in self.tells):
             raise DeadEnd("the answer stands in the user's words")
         label = field_words(q.field, q.entity)
-        tell = Tell(id=f"t{len(self.tells)}", turn=self.turn, say=f"the {label} of {text} is {say(value)}", value=value,
+        tell = Tell(id=f"t{len(self.tells)}", turn=self.turn, say=f"the {label} of {text} {'are' if is_plural(label) else 'is'} {say(value)}", value=value,
                     why=f"{q.entity}.{q.field}, shown by {look.act.offered}")  # fmt: skip
         self.tells.append(tell)
         self.asked.add((q.entity, q.field))

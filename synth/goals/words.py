@@ -64,6 +64,11 @@ def plural_of(word: str) -> str:
     return word + ("es" if word.endswith(_HISSING) else "s")
 
 
+def is_plural(words: str) -> bool:
+    """Whether a field's spoken name takes a plural verb."""
+    return words.endswith("s") and not words.endswith(("ss", "us", "is"))
+
+
 def a(phrase: str) -> str:
     """`phrase` with its indefinite article."""
     first = phrase[:1].lower()
@@ -105,5 +110,6 @@ def say(value: Any, spec: FieldSpec | None = None) -> str:
 def sentence(text: str) -> str:
     """First letter up, a full stop at the end unless it has an end."""
     text = text.strip()
-    text = text[:1].upper() + text[1:]
+    if text.split(" ", 1)[0].strip(",.;:!?'").isalpha() or text[:2] in ("I'", "i'"):
+        text = text[:1].upper() + text[1:]
     return text if text.endswith((".", "!", "?")) else text + "."

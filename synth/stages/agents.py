@@ -26,6 +26,15 @@ from synth.worlds.draw import values_for
 
 TABLE = "agents"
 VERSION = "1"
+ASSETS = [
+    "synth/prompts/agent_brief.j2",
+    "synth/prompts/agent_letter.j2",
+    "synth/prompts/agent_numbered.j2",
+    "synth/prompts/agent_plain.j2",
+    "synth/prompts/agent_sections.j2",
+    "synth/prompts/agent_tags.j2",
+    "synth/goals/data/agents.yaml",
+]  # part of the fingerprint
 PART_SIZE = 50
 CORE_SHARE = (0.5, 0.85)  # of an agent's tools, from the primary world
 MOST_WORLDS = 3  # worlds of one agent, the primary one included
@@ -105,10 +114,10 @@ def shelve(worlds: list[WorldRow], tools: list[ToolRow]) -> dict[Split, Shelf]:
             for word in {words[0], words[-1]} if words else ():
                 shelf.by_word.setdefault(word, []).append(t)
     for shelf in out.values():
-        good = [w for w in shelf.worlds if usable(shelf.tools.get(w, []))]
-        for w in good or [w for w in shelf.worlds if shelf.tools.get(w)]:
-            row = shelf.worlds[w]
-            shelf.by_server.setdefault(f"{row.origin} {row.server or row.domain}", []).append(w)
+        good = [world_id for world_id in shelf.worlds if usable(shelf.tools.get(world_id, []))]
+        for world_id in good or [w for w in shelf.worlds if shelf.tools.get(w)]:
+            row = shelf.worlds[world_id]
+            shelf.by_server.setdefault(f"{row.origin} {row.server or row.domain}", []).append(world_id)
     return out
 
 
@@ -146,7 +155,7 @@ def draw_split(rng: random.Random, shelves: dict[Split, Shelf], shares: Any) -> 
     drawn: Split = "eval" if at < shares.eval else "validation" if at < shares.eval + shares.validation else "train"
     for split in (drawn, "train", "validation", "eval"):
         if shelves[split].by_server:
-            return split  # type: ignore[return-value]
+            return split
     return None
 
 
