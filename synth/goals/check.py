@@ -153,7 +153,7 @@ def leaked_ids(steps: Sequence[Step], desk: Desk, turns: Sequence[str]) -> bool:
 
 def minimal(desk: Desk, steps: Sequence[Step], facts: Sequence[Fact]) -> Literal["yes", "unknown", "no"]:
     """Whether fewer reads would do. One read or none cannot be spared: what it shows is not in the user's words, and
-    every write is needed by (c). Two reads: every single read that the user's facts allow is tried, on the start state."""
+    every write is needed by (c). Two reads: every single read that the user's facts allow is tried."""
     needed = [(s, at) for s in steps for at, src in s.sources.items() if src.kind == "result"]
     sources = {src.step for s in steps for src in s.sources.values() if src.kind == "result"}
     reads = [s for s in steps if s.effect == "read"]

@@ -83,7 +83,8 @@ def _to(p: Piece) -> str:
 
 
 def _is(p: Piece) -> str:
-    return f"the {p.field} {'are' if is_plural(p.field) else 'is'} {('on' if p.boolean else 'off') if p.boolean is not None else p.text}"
+    value = p.text if p.boolean is None else "on" if p.boolean else "off"
+    return f"the {p.field} {'are' if is_plural(p.field) else 'is'} {value}"
 
 
 def with_words(pieces: list[Piece]) -> str:

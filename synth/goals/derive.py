@@ -17,7 +17,7 @@ from typing import Any
 from rubrics.normal import same
 from synth.goals.describe import by_id, describe, natural_fields, sayable, single_out, told_field
 from synth.goals.desk import FREE_ROLES, Act, Desk, free_choice, names_row_of, pointer
-from synth.goals.ground import Chosen, Description, Found, Look, Origin, Seen, Told, records
+from synth.goals.ground import Chosen, Description, Found, Look, Origin, Seen, Told, free_rest, own_key, records
 from synth.goals.words import field_words, noun, say
 from synth.worlds.spec import Param
 from synth.worlds.state import RowData, State, thaw
@@ -388,30 +388,3 @@ class Finder:
 
     def field_called(self, entity: str, told: Told) -> str:
         return next((f for f in self.desk.entity(entity).fields if field_words(f, entity) == told.name), told.name)
-
-
-def own_key(act: Act, desk: Desk) -> str | None:
-    """The one required parameter of an act, where it is the generated key of its own entity."""
-    required = [(n, p) for n, p in act.params.items() if p.required]
-    if len(required) != 1 or act.of is None:
-        return None
-    name, p = required[0]
-    own = (
-        p.role == "key"
-        and p.entity in (None, act.of)
-        and p.compare == "eq"
-        and (p.field or desk.entity(act.of).keys[0]) in desk.entity(act.of).keys
-    )
-    return name if own else None
-
-
-def free_rest(act: Act, values: Mapping[str, Any], origins: Mapping[str, Origin]) -> dict[str, Origin]:
-    """`origins`, with the fixed action and whatever else is unaccounted for and free by its role."""
-    out = dict(origins)
-    for name in values:
-        at = pointer(name, act.params[name])
-        if act.params[name].role in FREE_ROLES and not any(o == at or o.startswith(at + "/") for o in out):
-            out[at] = Chosen("a choice of the caller")
-    for at in act.fixed_at:
-        out[at] = Chosen("names the action")
-    return out

@@ -15,13 +15,35 @@ from synth.worlds.state import State
 
 LONGEST = 140  # characters a person would quote
 _ID_WORDS = frozenset(
-    {"id", "uuid", "guid", "iid", "gid", "key", "token", "hash", "sha", "cursor", "etag", "secret", "password"}
+    ["id", "uuid", "guid", "iid", "gid", "key", "token", "hash", "sha", "cursor", "etag", "secret", "password"]
 )
 _NAME_WORDS = frozenset(
-    {"name", "title", "subject", "label", "email", "username", "login", "slug", "path", "topic", "summary", "headline"}
+    ["name", "title", "subject", "label", "email", "username", "login", "slug", "path", "topic", "summary", "headline"]
 )
-_PLACES = frozenset({"project", "folder", "board", "list", "workspace", "repository", "repo", "channel", "database", "collection",
-                     "directory", "bucket", "space", "team", "group", "organization", "organisation", "company", "playlist", "album"})  # fmt: skip
+_PLACES = frozenset(
+    {
+        "project",
+        "folder",
+        "board",
+        "list",
+        "workspace",
+        "repository",
+        "repo",
+        "channel",
+        "database",
+        "collection",
+        "directory",
+        "bucket",
+        "space",
+        "team",
+        "group",
+        "organization",
+        "organisation",
+        "company",
+        "playlist",
+        "album",
+    }
+)
 _ON = frozenset(
     {"ticket", "issue", "task", "post", "document", "card", "page", "pull", "request", "article", "video", "item"}
 )

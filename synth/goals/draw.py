@@ -15,7 +15,7 @@ MOST_CHANGES = 4  # rows one write may change
 _LATER = 997  # ticks: far enough that a value stamped from the clock differs
 _EXTRA = 2  # optional payload parameters kept
 _QUIET = frozenset(
-    {"limit", "offset", "page", "cursor", "sort", "order", "projection", "dry_run", "ignored", "value", "query"}
+    ["limit", "offset", "page", "cursor", "sort", "order", "projection", "dry_run", "ignored", "value", "query"]
 )
 OPEN_TYPES = frozenset({"text", "int", "number", "money", "date", "time", "code"})  # answers nobody guesses
 _SECRET = frozenset({"id", "uuid", "token", "secret", "password", "hash", "etag", "cursor"})
@@ -23,7 +23,8 @@ _SECRET = frozenset({"id", "uuid", "token", "secret", "password", "hash", "etag"
 
 @dataclass(frozen=True)
 class Aim:
-    """One write that works: canonical values and the row changes it makes. `volatile`: (entity, field) stamped by the clock."""
+    """One write that works: canonical values and the row changes it makes. `volatile`: (entity, field) pairs that the
+    clock stamps."""
 
     act: Act
     values: dict[str, Any]
@@ -124,7 +125,7 @@ def all_take_effect(act: Act, values: dict[str, Any], changes: tuple[Change, ...
 
 
 def simplified(desk: Desk, act: Act, values: dict[str, Any], rng: random.Random) -> dict[str, Any]:
-    """Without optional arguments that nobody would say: structures, long texts, paging; at most two optional payloads."""
+    """Without optional arguments that nobody would say (structures, long texts, paging); at most two are payload."""
     out: dict[str, Any] = {}
     payload = [
         n for n, p in act.params.items() if p.role == "field" and n in values and not p.required and plain(values[n])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from synth.goals.desk import Act
+from synth.goals.desk import FREE_ROLES, Act, Desk, pointer
 from synth.records import canonical
 
 
@@ -97,3 +97,30 @@ def at_path(value: Any, path: tuple[str | int, ...] | list[str | int]) -> Any:
     for step in path:
         value = value[step]
     return value
+
+
+def own_key(act: Act, desk: Desk) -> str | None:
+    """The one required parameter of an act, where it is the generated key of its own entity."""
+    required = [(n, p) for n, p in act.params.items() if p.required]
+    if len(required) != 1 or act.of is None:
+        return None
+    name, p = required[0]
+    own = (
+        p.role == "key"
+        and p.entity in (None, act.of)
+        and p.compare == "eq"
+        and (p.field or desk.entity(act.of).keys[0]) in desk.entity(act.of).keys
+    )
+    return name if own else None
+
+
+def free_rest(act: Act, values: Mapping[str, Any], origins: Mapping[str, Origin]) -> dict[str, Origin]:
+    """`origins`, with the fixed action and whatever else is unaccounted for and free by its role."""
+    out = dict(origins)
+    for name in values:
+        at = pointer(name, act.params[name])
+        if act.params[name].role in FREE_ROLES and not any(o == at or o.startswith(at + "/") for o in out):
+            out[at] = Chosen("a choice of the caller")
+    for at in act.fixed_at:
+        out[at] = Chosen("names the action")
+    return out

@@ -12,6 +12,7 @@ from synth.goals.describe import sayable
 from synth.goals.desk import Act, Desk, names_row_of
 from synth.goals.draw import Aim, Question, askable, draw_question, draw_write, unguessable
 from synth.goals.ground import Told
+from synth.goals.questions import ask_count, ask_field
 from synth.goals.speech import phrase
 from synth.goals.story import DeadEnd, Story
 from synth.goals.words import noun, plural_of, split_words
@@ -66,7 +67,7 @@ def add_question(story: Story) -> None:
     if counts and story.rng.random() < 0.25:
         mark = story.mark()
         try:
-            story.count(story.rng.choice(counts))
+            ask_count(story, story.rng.choice(counts))
             return
         except DeadEnd:
             story.back_to(mark)  # ask for a field instead
@@ -76,7 +77,7 @@ def add_question(story: Story) -> None:
         if q is not None:
             mark = story.mark()
             try:
-                story.question(q)
+                ask_field(story, q)
                 return
             except DeadEnd as end:
                 story.back_to(mark)
@@ -131,7 +132,7 @@ def same_question(story: Story, n: int) -> None:
         raise DeadEnd("too few rows to ask for")
     for row in story.rng.sample(rows, n):
         key = tuple(row[k] for k in e.keys)
-        story.question(Question(entity, key[0] if len(key) == 1 else key, name))
+        ask_field(story, Question(entity, key[0] if len(key) == 1 else key, name))
 
 
 def chain(desk: Desk, rng: random.Random) -> Draft:

@@ -95,7 +95,9 @@ class Speaker:
 
     def answer(self, fact: str, value: str) -> str:
         """The reply to a question that was put: a whole sentence with the value."""
-        return sentence(fill(self.of("answer"), {"f": fact, "g": lowered(fact), "v": value}))
+        template = self.of("answer")
+        text = fill(template, {"f": fact, "g": lowered(fact), "v": value})
+        return text if template.startswith("{v}") else sentence(text)  # a bare value keeps its case
 
 
 def lowered(text: str) -> str:

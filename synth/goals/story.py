@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import random
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from rubrics.normal import Text, mentions
-from synth.goals.clauses import Piece, count_question, field_question, spoken_field, write_clause
-from synth.goals.derive import Finder, free_rest, own_key
-from synth.goals.describe import sayable, told_field
+from synth.goals.clauses import Piece, spoken_field, write_clause
+from synth.goals.derive import Finder
 from synth.goals.desk import Act, Desk, free_choice, names_row_of, pointer
-from synth.goals.draw import Aim, Question
-from synth.goals.ground import Chosen, Description, Found, Look, Origin, Seen, Told, at_path, records
+from synth.goals.draw import Aim
+from synth.goals.ground import (
+    Chosen,
+    Description,
+    Found,
+    Look,
+    Origin,
+    Seen,
+    Told,
+    free_rest,
+    records,
+)
 from synth.goals.speech import Clause
-from synth.goals.words import field_words, is_plural, noun, say
+from synth.goals.words import noun, say
 from synth.taskspec import Source, Step, Tell
-from synth.worlds.state import State, thaw
+from synth.worlds.state import State
 
 
 class DeadEnd(Exception):
@@ -33,7 +42,6 @@ class Known:
     turn: int | None
 
 
-_FEWEST = 4  # a smaller count is easily guessed
 _GROWS = ("steps", "looks", "facts", "tells", "aims", "hot", "cells", "asked", "_last")
 
 
@@ -124,9 +132,17 @@ class Story:
         sources = {at: self.source(origin) for at, origin in look.origins.items()}
         after = {s.step for s in sources.values() if s.step is not None}
         self.steps.append(
-            Step(id=look.step, turn=self.turn, tool=look.act.offered, world_id=self.desk.world_id, arguments=look.arguments,
-                 sources=sources, after=sorted(after | self.must_follow(look)), effect="write" if look.act.effect == "write" else "read")
-        )  # fmt: skip
+            Step(
+                id=look.step,
+                turn=self.turn,
+                tool=look.act.offered,
+                world_id=self.desk.world_id,
+                arguments=look.arguments,
+                sources=sources,
+                after=sorted(after | self.must_follow(look)),
+                effect="write" if look.act.effect == "write" else "read",
+            )
+        )
         self.looks.append(look)
         if not look.act.writes:
             self.finder.known.append(look)
@@ -263,169 +279,6 @@ class Story:
                         )
                         break
 
-    # --- questions ---
-
-    def question(self, q: Question) -> Clause:
-        """Add a question for a field of a row; the answer is what the last call shows."""
-        found, text, look = None, "", None
-        row = self.desk.row(self.state, q.entity, q.key)
-        if row is None:
-            raise DeadEnd("the row is gone")
-        value = thaw(row[q.field])
-        keyed = self.desk.entity(q.entity).generated_key
-        if keyed or not isinstance(q.key, tuple):
-            found, text = self.find(q.entity, q.key)
-            look = self.showing(found, q)
-        if look is None:
-            look, text = self.fetch(q, found, text)
-        if any(same_cell(t, value) for t in self.facts.values()) and not any(t.value == value for t in self.tells):
-            raise DeadEnd("the answer stands in the user's words")
-        label = field_words(q.field, q.entity)
-        tell = Tell(id=f"t{len(self.tells)}", turn=self.turn, say=f"the {label} of {text} {'are' if is_plural(label) else 'is'} {say(value)}", value=value,
-                    why=f"{q.entity}.{q.field}, shown by {look.act.offered}")  # fmt: skip
-        self.tells.append(tell)
-        self.asked.add((q.entity, q.field))
-        self.touch(q.entity, q.key)
-        clause = field_question(label, text, self.rng)
-        self.turns[-1].append(clause)
-        return clause
-
-    def showing(self, found: Found, q: Question) -> Look | None:
-        """The look that made the key known, where it shows the asked field of that row too."""
-        origin = found.origin
-        if isinstance(origin, Seen) and not origin.call.act.writes:
-            record = at_path(origin.call.result, origin.path[:-1])
-            own = self.desk.entity(q.entity).keys[0]
-            row = self.desk.row(self.state, q.entity, q.key)
-            if (
-                row is not None
-                and record.get(own) == q.key
-                and q.field in record
-                and record[q.field] == thaw(row[q.field])
-            ):
-                return origin.call
-        return None
-
-    def fetch(self, q: Question, found: Found | None, text: str) -> tuple[Look, str]:
-        """Get the row: by its one key, or by the parts of a composite one."""
-        row = self.desk.row(self.state, q.entity, q.key)
-        acts = [
-            a
-            for a in self.desk.reads_of(q.entity, "get")
-            if q.field in (a.spec.shows or [q.field]) and a.offered not in self.avoid
-        ]
-        self.rng.shuffle(acts)
-        for act in acts:
-            if found is not None and row is not None and own_key(act, self.desk) is not None:
-                look = self.finder.get(act, q.entity, row, found.origin)
-                if look is not None and any(r.get(q.field) == thaw(row[q.field]) for _, r in records(look.result)):
-                    self.commit(look)
-                    return look, text
-            elif row is not None:
-                got = self.by_parts(act, q, row)
-                if got is not None:
-                    return got
-        raise DeadEnd(f"nothing offered shows {q.field} of {q.entity}")
-
-    def by_parts(self, act: Act, q: Question, row: Any) -> tuple[Look, str] | None:
-        origins: dict[str, Origin] = {}
-        values: dict[str, Any] = {}
-        words: list[str] = []
-        what = noun(self.desk.world, q.entity)
-        for name, p in act.params.items():
-            if not p.required:
-                continue
-            if p.role not in ("key", "filter") or p.entity not in (None, act.of) or p.compare != "eq":
-                return None
-            column = p.field or self.desk.entity(q.entity).keys[0]
-            value = thaw(row.get(column))
-            target = names_row_of(self.desk, act, p)
-            if value is None:
-                return None
-            if target is not None and target != q.entity:
-                found, text = self.find(target, value)
-                origins[pointer(name, p)] = found.origin
-                words.append(f"of {text}")
-            elif sayable(value) and (target is None or self.ids):
-                told = told_field(self.desk, q.entity, column, value)
-                self.hear(told)
-                origins[pointer(name, p)] = told
-                words.insert(0, f"{field_words(column, q.entity)} {told.said}")
-            else:
-                return None
-            values[name] = value
-        look = self.finder.look(act, values, origins)
-        if look is None or not any(r.get(q.field) == thaw(row[q.field]) for _, r in records(look.result)):
-            return None
-        self.commit(look)
-        named = [w for w in words if not w.startswith("of ")]
-        rest = [w for w in words if w.startswith("of ")]
-        return look, " ".join([f"the {what}", *(["with " + " and ".join(named)] if named else []), *rest])
-
-    def count(self, act: Act) -> Clause:
-        """Ask how many rows there are (an aggregate, or the total of a list) under one or two conditions."""
-        values = self.desk.draw(act, self.state, self.rng, {})
-        if values is None or act.of is None:
-            raise DeadEnd("no arguments for a count")
-        names = [n for n in values if act.params[n].required or act.params[n].role == "filter"]
-        optional = [n for n in names if not act.params[n].required]
-        self.rng.shuffle(optional)
-        kept = [n for n in names if act.params[n].required or n in optional[:2]]
-        if not kept and act.params:
-            kept = optional[:1]
-        origins: dict[str, Origin] = {}
-        pieces: list[Piece] = []
-        for name in kept:
-            p = act.params[name]
-            if p.role not in ("filter", "key") or p.compare != "eq":
-                raise DeadEnd(f"{name} is no plain condition")
-            target = names_row_of(self.desk, act, p)
-            label = spoken_field(act, name, p.field)
-            if target is not None:
-                found, text = self.find(target, values[name])
-                origins[pointer(name, p)] = found.origin
-                pieces.append(Piece(label, text, row=True))
-            else:
-                piece, told = self.payload(act, name, values[name], label)
-                self.hear(replace(told, identity=True, clause=f"The {label} is {told.said}."))
-                origins[pointer(name, p)] = told
-                pieces.append(
-                    piece if piece.boolean is None else replace(piece, text="true" if piece.boolean else "false")
-                )
-        look = self.finder.look(act, {n: values[n] for n in kept}, origins)
-        if look is None:
-            raise DeadEnd("the count fails")
-        value, path = counted(look)
-        if value is None or abs(value) < _FEWEST:
-            raise DeadEnd("the number is easily guessed")
-        self.commit(look)
-        if path == "value" and act.spec.measure not in (None, "size(found)"):
-            raise DeadEnd("the measure has no plain words")
-        clause = count_question(self.desk, act.of, pieces, self.rng)
-        self.tells.append(Tell(id=f"t{len(self.tells)}", turn=self.turn, say=f"{clause.answer} {say(value)}", value=value,
-                               why=f"{path} of {act.offered}"))  # fmt: skip
-        self.turns[-1].append(clause)
-        return clause
-
     def touch(self, entity: str, key: Any) -> None:
         if (entity, key) not in self.hot:
             self.hot.append((entity, key))
-
-
-def same_cell(known: Known, value: Any) -> bool:
-    return known.told.value == value
-
-
-def counted(look: Look) -> tuple[Any, str]:
-    """The number a counting call gave, and the name it stands under."""
-    if isinstance(look.result, dict):
-        for name in (
-            "count",
-            "value",
-            "total",
-            str((look.act.spec.envelope.total if look.act.spec.envelope else None) or "total"),
-        ):
-            found = look.result.get(name)
-            if isinstance(found, int | float) and not isinstance(found, bool):
-                return found, "total" if name not in ("count", "value") else name
-    return None, ""

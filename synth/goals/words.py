@@ -13,13 +13,51 @@ from synth.worlds.spec import FieldSpec, World
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _IDS = frozenset({"id", "ids", "uuid", "key", "iid", "gid", "guid", "sid"})
 _EVENTS = {
-    "created": "creation date", "updated": "date of the last update", "modified": "date of the last change", "closed": "closing date",
-    "started": "start", "ended": "end", "finished": "finishing time", "completed": "completion date", "sent": "sending date",
-    "received": "date of receipt", "published": "publication date", "joined": "joining date", "due": "due date", "expires": "expiry date",
-    "opened": "opening date", "resolved": "resolution date", "paid": "payment date", "ordered": "order date", "shipped": "shipping date",
+    "created": "creation date", "updated": "date of the last update", "modified": "date of the last change",
+    "closed": "closing date", "started": "start", "ended": "end", "finished": "finishing time",
+    "completed": "completion date", "sent": "sending date", "received": "date of receipt",
+    "published": "publication date", "joined": "joining date", "due": "due date", "expires": "expiry date",
+    "opened": "opening date", "resolved": "resolution date", "paid": "payment date", "ordered": "order date",
+    "shipped": "shipping date",
 }  # fmt: skip
-_ACRONYMS = frozenset({"sku", "url", "uri", "ip", "arn", "vat", "iban", "isbn", "api", "ssh", "dns", "cpu", "pdf", "csv", "html", "utc", "vin", "id",
-                       "iso", "bic", "sla", "kpi", "seo", "sms", "ssl", "ttl", "mac", "gps", "crm", "sql", "json", "xml", "aws", "vpc"})  # fmt: skip
+_ACRONYMS = frozenset(
+    [
+        "sku",
+        "url",
+        "uri",
+        "ip",
+        "arn",
+        "vat",
+        "iban",
+        "isbn",
+        "api",
+        "ssh",
+        "dns",
+        "cpu",
+        "pdf",
+        "csv",
+        "html",
+        "utc",
+        "vin",
+        "id",
+        "iso",
+        "bic",
+        "sla",
+        "kpi",
+        "seo",
+        "sms",
+        "ssl",
+        "ttl",
+        "mac",
+        "gps",
+        "crm",
+        "sql",
+        "json",
+        "xml",
+        "aws",
+        "vpc",
+    ]
+)
 _HISSING = ("s", "x", "z", "ch", "sh")
 
 

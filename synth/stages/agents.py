@@ -23,6 +23,7 @@ from synth.goals.words import split_words
 from synth.records import AgentRow, DroppedRow, FailedRow, Split, ToolRow, WorldRow, content_hash, make_id, rng_for
 from synth.stage import Context, Inputs, Output, Part
 from synth.worlds.draw import values_for
+from synth.worlds.spec import World
 
 TABLE = "agents"
 VERSION = "1"
@@ -285,7 +286,7 @@ def system_prompt(rng: random.Random, world: WorldRow, split: Split) -> tuple[st
     role = rng.choice(words["roles"]).replace("{app}", app).replace("{domain}", domain)
     tone = rng.choice(sorted(words["tones"]))
     organisation = str(values_for(split).gen("company", rng))
-    today = date.fromisoformat(str(spec.get("clock") or "2026-03-02")[:10])
+    today = date.fromisoformat(str(spec.get("clock") or World.model_fields["clock"].default)[:10])
     groups = rng.sample(words["rules"], rng.randint(3, len(words["rules"])))
     rules = [rng.choice(g) for g in groups]
     policies = [p["text"] for p in spec.get("policies", []) if p.get("held_by", "assistant") == "assistant"]

@@ -58,9 +58,7 @@ STAMPED = frozenset({("Loan", "changed"), ("Ticket", "created"), ("Note", "creat
 
 def struck(b: Built) -> set[int]:
     """Steps that a fault takes away for good."""
-    return {
-        [s.id for s in b.plan.steps if s.tool == f.tool][f.nth] for f in b.start.faults if f.recover == "other_way"
-    }
+    return {[s.id for s in b.plan.steps if s.tool == f.tool][f.nth] for f in b.start.faults if f.recover == "other_way"}
 
 
 def test_doing_nothing_fails_and_so_does_leaving_out_a_write(built: list[tuple[str, Desk, Built]]) -> None:
