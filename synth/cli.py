@@ -138,18 +138,27 @@ def show(run: RunFolder, row_id: Annotated[str, typer.Argument(metavar="ID")]) -
 
 
 @app.command()
-def replay(run: RunFolder, trajectory_id: Annotated[str, typer.Argument(metavar="TRAJECTORY_ID")]) -> None:
+def replay(
+    run: RunFolder,
+    trajectory_id: Annotated[str | None, typer.Argument(metavar="[TRAJECTORY_ID]")] = None,
+    sample: Annotated[int, typer.Option(min=1, help="Without an id: replay this many random trajectories.")] = 100,
+) -> None:
     """Execute a trajectory's calls again on its start state; exit 0 only where all is equal."""
     from synth.store.views import open_run
 
     run_dir = open_run(run).run_dir
-    from synth.replaying import replay_trajectory
+    from synth.replaying import replay_sample, replay_trajectory
 
-    report = replay_trajectory(run_dir, trajectory_id)
-    for difference in report.differences:
-        print(difference)
-    print(f"{report.calls} calls, {'all equal' if report.equal else 'NOT equal'}")
-    raise typer.Exit(0 if report.equal else 1)
+    reports = (
+        {trajectory_id: replay_trajectory(run_dir, trajectory_id)} if trajectory_id else replay_sample(run_dir, sample)
+    )
+    for name, report in reports.items():
+        for difference in report.differences:
+            print(f"{name} {difference}")
+    calls, wrong = sum(r.calls for r in reports.values()), sum(not r.equal for r in reports.values())
+    found = f"{wrong} of {len(reports)} trajectories NOT equal" if wrong else "all equal"
+    print(f"{len(reports)} trajectories, {calls} calls, {found}")
+    raise typer.Exit(1 if wrong else 0)
 
 
 @app.command()

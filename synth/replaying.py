@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,18 @@ def replay_trajectory(run_dir: Path, trajectory_id: str) -> ReplayReport:
     worlds = find(run_dir, "worlds", task.start["worlds"])
     tools = find(run_dir, "tools", agent.traits["offered"].values())
     return replay_rows(trajectory, task, Catalog.of([agent], tools, worlds))
+
+
+def replay_sample(run_dir: Path, count: int, seed: int = 0) -> dict[str, ReplayReport]:
+    """Replay `count` random trajectories of a run (all where it has fewer), drawn by `seed`; by trajectory id."""
+    from synth.store.views import open_run
+
+    run = open_run(run_dir)
+    rows = run.rows("trajectories")
+    chosen = random.Random(seed).sample(rows, min(count, len(rows)))
+    tasks = {t.task_id: t for t in run.rows("tasks")}
+    catalog = Catalog.of(run.rows("agents"), run.rows("tools"), run.rows("worlds"))
+    return {t.trajectory_id: replay_rows(t, tasks[t.task_id], catalog) for t in chosen}
 
 
 def replay_rows(trajectory: TrajectoryRow, task: TaskRow, catalog: Catalog) -> ReplayReport:

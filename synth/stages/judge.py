@@ -13,6 +13,9 @@ from synth.stage import Context, Output, Part
 
 TABLE = "verdicts"
 VERSION = "1"
+ASSETS = [
+    "rubrics/data/standing.json",
+]  # part of the fingerprint
 JUDGE = "code"
 
 

@@ -22,6 +22,10 @@ from synth.taskspec import Goal, Plan, UserProfile
 
 TABLE = "trajectories"
 VERSION = "1"
+ASSETS = [
+    "synth/sim/data/expert.json",
+    "synth/sim/data/user.json",
+]  # part of the fingerprint
 
 # (task, profile, environment, episode seed) -> the assistant of that episode
 Cast = Callable[[TaskRow, UserProfile, Environment, int], Policy]

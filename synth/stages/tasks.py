@@ -19,6 +19,9 @@ from synth.worlds.spec import World
 
 TABLE = "tasks"
 VERSION = "1"
+ASSETS = [
+    "synth/goals/data/grammar.yaml",
+]  # part of the fingerprint
 AGENTS_TRIED = 4
 VARIANTS = 2  # start states per world
 _WORLDS = 256

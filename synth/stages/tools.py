@@ -23,7 +23,6 @@ SERVERS_PER_PART = 32
 WORLDS_PER_PART = 40
 
 
-
 def waves(ctx: Context) -> list[list[Part]]:
     servers, worlds = len(chosen_servers(ctx.settings.worlds)), len(ctx.inputs.table("worlds"))
     out = [
@@ -85,7 +84,9 @@ def _admitted(ctx: Context, part: Part) -> Output:
             if admission.ok and tool_id in twins:
                 reason, detail = "near_duplicate", f"of {twins[tool_id]}"
             if reason:
-                out.dropped.append(DroppedRow(stage="tools", row_id=tool_id, parent_id=row.world_id, reason=reason, detail=detail))
+                out.dropped.append(
+                    DroppedRow(stage="tools", row_id=tool_id, parent_id=row.world_id, reason=reason, detail=detail)
+                )
                 continue
             out.rows.append(_tool_row(row, compiled.tool(name), admission, tool_id))
             out.closed_with_rows += 1

@@ -17,6 +17,10 @@ from tools_catalog.taxonomy import load_taxonomy
 
 TABLE = "worlds"
 VERSION = "1"
+ASSETS = [
+    "tools_catalog/data/catalog.jsonl.xz",
+    "tools_catalog/data/taxonomy.json",
+]  # part of the fingerprint
 SERVERS_PER_PART = 16
 EVOLVED_PER_PART = 50
 
@@ -89,7 +93,9 @@ def _evolve(ctx: Context, part: Part) -> Output:
         grown = evolve(ordinal, ctx.seed, parents, taxonomy, split_of_domain=split_of)
         if isinstance(grown, Rejected):
             out.dropped.append(
-                DroppedRow(stage="worlds", row_id=row_id, parent_id=grown.parent_id, reason=grown.reason, detail=grown.detail)
+                DroppedRow(
+                    stage="worlds", row_id=row_id, parent_id=grown.parent_id, reason=grown.reason, detail=grown.detail
+                )
             )
             continue
         out.closed_with_rows += 1

@@ -137,8 +137,12 @@ class _Trial:
         while grew:
             grew = False
             for name, entity in self.world.entities.items():
-                targets = {f.to for f in entity.fields.values() if f.type == "ref" and f.on_delete in ("cascade", "clear")}
-                targets |= {f.of[4:] for f in entity.fields.values() if isinstance(f.of, str) and f.of.startswith("ref ")}
+                targets = {
+                    f.to for f in entity.fields.values() if f.type == "ref" and f.on_delete in ("cascade", "clear")
+                }
+                targets |= {
+                    f.of[4:] for f in entity.fields.values() if isinstance(f.of, str) and f.of.startswith("ref ")
+                }
                 if name not in out and targets & out:
                     out.add(name)
                     grew = True
@@ -197,7 +201,9 @@ class _Trial:
         elif code == "not_confirmed":
             yield from ((self.state, {**values, n: False}) for n, p in self.tool.params.items() if p.role == "confirm")
         elif code == "invalid_cursor":
-            yield from ((self.state, {**values, n: "not-a-marker"}) for n, p in self.tool.params.items() if p.role == "cursor")
+            yield from (
+                (self.state, {**values, n: "not-a-marker"}) for n, p in self.tool.params.items() if p.role == "cursor"
+            )
         elif code == "missing_argument":
             keep = {n for n, p in self.tool.params.items() if p.required}
             action = next((n for n, p in self.tool.params.items() if p.role == "action"), None)
@@ -221,7 +227,9 @@ class _Trial:
         if self.entity is None:
             return
         rows = list(self.state.rows(str(self.tool.of)).values())[:40]
-        names = {n: str(p.field or self.entity.keys[0]) for n, p in self.tool.params.items() if p.role in ("field", "key")}
+        names = {
+            n: str(p.field or self.entity.keys[0]) for n, p in self.tool.params.items() if p.role in ("field", "key")
+        }
         for row in rows:
             taken = {n: thaw(row[f]) for n, f in names.items() if f in row and row[f] is not None
                      and (f in self.entity.keys or (f in self.entity.fields and self.entity.fields[f].unique))}  # fmt: skip
@@ -248,7 +256,9 @@ class _Trial:
     def illegal_moves(self, values: dict[str, Any]) -> Iterator[tuple[State, dict[str, Any]]]:
         assert self.entity is not None and self.entity.lifecycle is not None
         cycle = self.entity.lifecycle
-        key = next((n for n, p in self.tool.params.items() if p.role == "key" and p.entity in (None, self.tool.of)), None)
+        key = next(
+            (n for n, p in self.tool.params.items() if p.role == "key" and p.entity in (None, self.tool.of)), None
+        )
         target = next((n for n, p in self.tool.params.items() if p.role == "field" and p.field == cycle.field), None)
         members = list(self.entity.fields[cycle.field].of or [])
         for row_key, row in list(self.state.rows(str(self.tool.of)).items())[:12]:
@@ -270,16 +280,22 @@ class _Trial:
         for row in list(self.state.rows(str(self.tool.of)).values())[:60]:
             yield self.state, {**values, **{n: thaw(row[f]) for n, f in own.items() if row.get(f) is not None}}
         if self.tool.op == "unrelate" and self.entity is not None:
-            left, right = (list(self.state.rows(str(self.entity.fields[str(f)].to))) for f in (self.tool.spec.left, self.tool.spec.right))
+            left, right = (
+                list(self.state.rows(str(self.entity.fields[str(f)].to)))
+                for f in (self.tool.spec.left, self.tool.spec.right)
+            )
             names = {f: n for n, f in own.items()}
             for a in left[:8]:
                 for b in right[:8]:
-                    yield self.state, {**values, names[str(self.tool.spec.left)]: a, names[str(self.tool.spec.right)]: b}
+                    yield (
+                        self.state,
+                        {**values, names[str(self.tool.spec.left)]: a, names[str(self.tool.spec.right)]: b},
+                    )
 
     def shaken(self) -> State:
         """A neighbour of the start state: a few enum, bool and reference fields of random rows set otherwise."""
         state = self.state.snapshot()
-        for name in ([str(self.tool.of)] if self.entity is not None else list(self.world.entities)):
+        for name in [str(self.tool.of)] if self.entity is not None else list(self.world.entities):
             entity = self.world.entities[name]
             rows = list(state.rows(name).items())
             for key, row in self.rng.sample(rows, min(4, len(rows))):

@@ -80,7 +80,9 @@ def row_key(entity: Entity, row: Mapping[str, Any]) -> Key:
 class BodyCompiler:
     """Compiles the body of one tool. Names bound anywhere in the body are known from there on."""
 
-    def __init__(self, world: World, entities: dict[str, dict[str, str]], arg_types: dict[str, str], where: str) -> None:
+    def __init__(
+        self, world: World, entities: dict[str, dict[str, str]], arg_types: dict[str, str], where: str
+    ) -> None:
         self.world, self.where = world, where
         names = {"args": "row:$args", "now": "text", **dict.fromkeys(world.tables, "any")}
         self.scope = Scope(names, {**entities, "$args": arg_types})
@@ -117,7 +119,20 @@ class BodyCompiler:
         return run
 
     def stmt(self, stmt: dict[str, Any], path: str, depth: int) -> Step:
-        for kind in ("let", "load", "find", "require", "when", "each", "append", "insert", "set", "delete", "return", "use"):
+        for kind in (
+            "let",
+            "load",
+            "find",
+            "require",
+            "when",
+            "each",
+            "append",
+            "insert",
+            "set",
+            "delete",
+            "return",
+            "use",
+        ):
             if kind in stmt:
                 method = getattr(self, "do_" + kind)
                 step: Step = method(stmt, path, depth)
@@ -173,14 +188,23 @@ class BodyCompiler:
             if isinstance(cond, str):
                 free.append(self.expr(cond, f"{path}.where[{i}]", it=f"row:{table}"))
             else:
-                tests.append((cond["field"], cond.get("compare", "eq"), self.expr(cond["value"], f"{path}.where[{i}]"), cond.get("optional", False)))
+                tests.append(
+                    (
+                        cond["field"],
+                        cond.get("compare", "eq"),
+                        self.expr(cond["value"], f"{path}.where[{i}]"),
+                        cond.get("optional", False),
+                    )
+                )
         indexed = {f for f, s in entity.fields.items() if s.type in ("ref", "enum") or s.unique} | set(entity.keys)
         self.bind(name, f"list:row:{table}")
 
         def step(env: Env) -> None:
             state: State = env["$state"]
             live = [(f, c, v) for f, c, run, optional in tests if (v := run(env)) is not None or not optional]
-            pick = next((t for t in live if t[1] == "eq" and t[0] in indexed and not isinstance(t[2], dict | tuple)), None)
+            pick = next(
+                (t for t in live if t[1] == "eq" and t[0] in indexed and not isinstance(t[2], dict | tuple)), None
+            )
             rows = state.tables[table].by(pick[0], pick[2]) if pick else tuple(state.tables[table].rows.values())
             burn(env, 1 + len(rows))
             found = [r for r in rows if all(t is pick or COMPARE[t[1]](r.get(t[0]), t[2]) for t in live)]
@@ -313,19 +337,25 @@ def _now(env: Env, spec: FieldSpec) -> str:
 def _stamp(name: str, spec: FieldSpec) -> bool:
     """Whether every change of the row renews this field."""
     words = name.lower()
-    return spec.set_by == "system" and spec.type in ("date", "time") and any(w in words for w in ("updat", "modif", "chang", "edit"))
+    return (
+        spec.set_by == "system"
+        and spec.type in ("date", "time")
+        and any(w in words for w in ("updat", "modif", "chang", "edit"))
+    )
 
 
 def _default(spec: FieldSpec) -> Any:
     """Value of a field that a new row was not given."""
     if spec.type == "enum" and not spec.nullable:
-        return (spec.of or [None])[0]
+        return spec.of[0] if spec.of else None
     if spec.type == "bool" and not spec.nullable:
         return False
     return () if spec.type == "list" else None
 
 
-def new_row(world: World, table: str, entity: Entity, env: Env, values: dict[str, Any], like: Mapping[str, Any] | None) -> RowData:
+def new_row(
+    world: World, table: str, entity: Entity, env: Env, values: dict[str, Any], like: Mapping[str, Any] | None
+) -> RowData:
     """Insert a row: given values first, then the copied row, lifecycle start, stamps and defaults."""
     state: State = env["$state"]
     rows = state.writable(table)
@@ -360,10 +390,12 @@ def new_row(world: World, table: str, entity: Entity, env: Env, values: dict[str
 
 
 def delete_row(world: World, env: Env, table: str, key: Key) -> None:
-    """Delete by the `on_delete` rules of the references that point here."""
+    """Delete by the `on_delete` rules of the references that point here. The row goes first, so that a circle of cascades
+    ends; a refusal further down undoes the whole call."""
     state: State = env["$state"]
     if key not in state.tables[table].rows:
         return
+    state.remove(table, key)
     for name, entity in world.entities.items():
         for f, spec in entity.fields.items():
             if spec.type == "list" and spec.of == f"ref {table}":
@@ -375,7 +407,7 @@ def delete_row(world: World, env: Env, table: str, key: Key) -> None:
             burn(env, len(children))
             for row in children:
                 child = row_key(entity, row)
-                if (name, child) == (table, key):
+                if child not in state.tables[name].rows:
                     continue
                 if spec.on_delete == "restrict":
                     raise ToolError("in_use", entity=table, id=key, by=name)
@@ -383,7 +415,6 @@ def delete_row(world: World, env: Env, table: str, key: Key) -> None:
                     state.put(name, child, {**state.tables[name].rows[child], f: None})
                 else:
                     delete_row(world, env, name, child)
-    state.remove(table, key)
 
 
 def _ordered(test: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
@@ -407,6 +438,8 @@ COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "le": _ordered(lambda a, b: a <= b),
     "gt": _ordered(lambda a, b: a > b),
     "ge": _ordered(lambda a, b: a >= b),
-    "contains": lambda a, b: (b.lower() in a.lower()) if isinstance(a, str) and isinstance(b, str) else isinstance(a, tuple) and b in a,
+    "contains": lambda a, b: (
+        (b.lower() in a.lower()) if isinstance(a, str) and isinstance(b, str) else isinstance(a, tuple) and b in a
+    ),
     "in": lambda a, b: isinstance(b, tuple | list) and a in b,
 }

@@ -29,7 +29,9 @@ def values_for(split: str) -> Values:
 class Drawer:
     """Draws arguments for one tool on one state. `None` where the state holds nothing to work on."""
 
-    def __init__(self, compiled: CompiledWorld, tool: CompiledTool, state: State, rng: random.Random, split: str) -> None:
+    def __init__(
+        self, compiled: CompiledWorld, tool: CompiledTool, state: State, rng: random.Random, split: str
+    ) -> None:
         self.world, self.cw, self.tool, self.state, self.rng = compiled.world, compiled, tool, state, rng
         self.values: Values = values_for(split)
         self.entity: Entity | None = compiled.world.entities[tool.of] if tool.of else None
@@ -67,7 +69,9 @@ class Drawer:
         action = next(n for n, p in self.tool.params.items() if p.role == "action")
         case = str(out.get(action) or self.rng.choice(list(cases)))
         inner_tool = CompiledTool(self.world, self.cw.entities, f"{self.tool.name}.{case}", cases[case])
-        drawn = Drawer(self.cw, inner_tool, self.state, self.rng, self.values.split).draw({n: v for n, v in out.items() if n in inner_tool.params})
+        drawn = Drawer(self.cw, inner_tool, self.state, self.rng, self.values.split).draw(
+            {n: v for n, v in out.items() if n in inner_tool.params}
+        )
         return None if drawn is None else {**drawn, **out, action: case}
 
     def needs_row(self) -> bool:
@@ -140,7 +144,14 @@ class Drawer:
         """The key of the `target` row that `row` refers to."""
         if row is None or self.entity is None:
             return None
-        return next((row[f] for f, s in self.entity.fields.items() if s.type == "ref" and s.to == target and row[f] is not None), None)
+        return next(
+            (
+                row[f]
+                for f, s in self.entity.fields.items()
+                if s.type == "ref" and s.to == target and row[f] is not None
+            ),
+            None,
+        )
 
     def any_key(self, entity: str) -> Any:
         keys = list(self.state.rows(entity))
@@ -154,7 +165,11 @@ class Drawer:
         spec = self.entity.fields.get(str(p.field))
         value = thaw(row.get(str(p.field))) if row is not None else None
         if value is None and spec is not None:
-            value = self.any_key(str(spec.to)) if spec.type == "ref" else self.values.draw(spec, str(p.field), self.rng, self.cw.start)
+            value = (
+                self.any_key(str(spec.to))
+                if spec.type == "ref"
+                else self.values.draw(spec, str(p.field), self.rng, self.cw.start)
+            )
         if isinstance(value, list):
             value = value[0] if value else None
         if p.compare == "in" and value is not None:
@@ -166,7 +181,9 @@ class Drawer:
     def query_value(self, row: RowData | None) -> str | None:
         if row is None or self.entity is None:
             return None
-        texts = self.tool.spec.in_ or [f for f, s in self.entity.fields.items() if s.type in ("text", "code") or s.search]
+        texts = self.tool.spec.in_ or [
+            f for f, s in self.entity.fields.items() if s.type in ("text", "code") or s.search
+        ]
         label = self.entity.label if self.entity.label in texts else None
         field = label or next((f for f in texts if row.get(f)), None)
         value = row.get(field) if field else None
@@ -258,7 +275,7 @@ def sample(schema: Mapping[str, Any], rng: random.Random, values: Values, name: 
             return {}
         props = schema.get("properties") or {}
         return {n: sample(props.get(n, {}), rng, values, n, depth + 1) for n in schema.get("required", [])}
-    spec = FieldSpec(type={"date": "date", "date-time": "time"}.get(str(schema.get("format")), "text"))  # type: ignore[arg-type]
+    spec = FieldSpec.model_validate({"date": "date", "date-time": "time"}.get(str(schema.get("format")), "text"))
     text = str(values.draw(spec, name, rng, _EPOCH))
     text = text.ljust(int(schema.get("minLength", 0)), "x")
     return text[: int(schema.get("maxLength", 1 << 20))]

@@ -246,7 +246,9 @@ class Scope(NamedTuple):
 def compile_expr(text: str, scope: Scope, where: str = "") -> tuple[Closure, str]:
     """Check `text` in `scope` and compile it. Returns (closure over an environment, inferred type). The environment binds
     every name of the scope; entity names are read from `env["$state"]`, work is charged to `env["$fuel"]`."""
-    from synth.worlds.exprcompile import compile_node  # the two files are one idea in two halves: text -> tree -> closures
+    from synth.worlds.exprcompile import (
+        compile_node,
+    )  # the two files are one idea in two halves: text -> tree -> closures
 
     try:
         return compile_node(parse(text), scope)

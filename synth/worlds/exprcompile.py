@@ -125,7 +125,9 @@ def _if(node: Node, scope: Scope) -> tuple[Closure, str]:
     test, _ = compile_node(node.parts[0], scope)
     yes, a = compile_node(node.parts[1], scope)
     no, b = compile_node(node.parts[2], scope)
-    return (lambda env: yes(env) if test(env) is True else no(env)), a if a == b else b if a == "null" else a if b == "null" else "any"
+    return (
+        lambda env: yes(env) if test(env) is True else no(env)
+    ), a if a == b else b if a == "null" else a if b == "null" else "any"
 
 
 def _not(node: Node, scope: Scope) -> tuple[Closure, str]:
@@ -283,7 +285,10 @@ def _call(node: Node, scope: Scope) -> tuple[Closure, str]:
     if fn is None:
         raise _bad(node, f"unknown function `{name}`" + _near(name, [*FUNCTIONS, "rows", "by"]))
     if not fn.least <= len(arg_nodes) <= fn.most:
-        raise _bad(node, f"`{name}` takes {fn.least}{f' to {fn.most}' if fn.most != fn.least else ''} arguments, not {len(arg_nodes)}")
+        raise _bad(
+            node,
+            f"`{name}` takes {fn.least}{f' to {fn.most}' if fn.most != fn.least else ''} arguments, not {len(arg_nodes)}",
+        )
     parts = [compile_node(n, scope) for n in arg_nodes]
     runs = [r for r, _ in parts]
     kind = parts[0][1] if fn.result == "same" and parts else fn.result
@@ -366,7 +371,9 @@ def _plain_aggregate(name: str, target: Closure, kind: str) -> tuple[Closure, st
     if name == "flat":
         return (lambda env: tuple(y for x in _items(target(env)) for y in _items(x))), elem
     pick = min if name == "min" else max
-    return (lambda env: pick(xs, key=sort_key) if (xs := [x for x in _items(target(env)) if x is not None]) else None), elem
+    return (
+        lambda env: pick(xs, key=sort_key) if (xs := [x for x in _items(target(env)) if x is not None]) else None
+    ), elem
 
 
 def _bind(node: Node, scope: Scope) -> tuple[Closure, str]:
@@ -406,7 +413,13 @@ def _bind(node: Node, scope: Scope) -> tuple[Closure, str]:
         return (lambda env: sum(v for _, v in each(env) if _is_number(v))), body_kind if body_kind in NUMERIC else "any"
     if name in ("min", "max"):
         pick = min if name == "min" else max
-        return (lambda env: pick(ps, key=lambda p: sort_key(p[1]))[0] if (ps := [p for p in each(env) if p[1] is not None]) else None), elem
+        return (
+            lambda env: (
+                pick(ps, key=lambda p: sort_key(p[1]))[0]
+                if (ps := [p for p in each(env) if p[1] is not None])
+                else None
+            )
+        ), elem
     if name == "sort":
         return (lambda env: tuple(x for x, _ in sorted(each(env), key=lambda p: sort_key(p[1])))), kind
     if name == "flat":

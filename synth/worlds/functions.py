@@ -35,7 +35,11 @@ def _int(x: Any) -> Any:
         return None
     if isinstance(x, float):
         return int(x) if math.isfinite(x) else None
-    return int(x) if isinstance(x, int) or (isinstance(x, str) and x.strip().lstrip("+-").isdigit() and len(x) < 20) else None
+    return (
+        int(x)
+        if isinstance(x, int) or (isinstance(x, str) and x.strip().lstrip("+-").isdigit() and len(x) < 20)
+        else None
+    )
 
 
 def _str(x: Any) -> str:
@@ -142,7 +146,9 @@ def _similar(a: str, b: str) -> float:
 _CLASSES: dict[str, Callable[[str], bool]] = {
     "digits": str.isdigit,
     "letters": str.isalpha,
-    "email": lambda t: t.count("@") == 1 and "." in t.split("@")[1].strip(".") and " " not in t and not t.startswith("@"),
+    "email": lambda t: (
+        t.count("@") == 1 and "." in t.split("@")[1].strip(".") and " " not in t and not t.startswith("@")
+    ),
     "date": lambda t: len(t) == 10 and parse_time(t) is not None,
     "slug": lambda t: bool(t) and all(c.islower() or c.isdigit() or c == "-" for c in t),
     "url": lambda t: t.startswith(("http://", "https://")) and len(t) > 10 and " " not in t,
@@ -248,7 +254,9 @@ FUNCTIONS: dict[str, Function] = {
     "ends": Function(2, 2, "bool", str.endswith),
     "contains": Function(2, 2, "bool", lambda a, b: (b.lower() in a.lower()) if isinstance(a, str) else b in a),
     "replace": Function(3, 3, "text", lambda t, a, b: t.replace(a, b) if a else t),
-    "substr": Function(2, 3, "text", lambda t, i, n=None: t[max(0, i) :] if n is None else t[max(0, i) : max(0, i) + max(0, n)]),
+    "substr": Function(
+        2, 3, "text", lambda t, i, n=None: t[max(0, i) :] if n is None else t[max(0, i) : max(0, i) + max(0, n)]
+    ),
     "match": Function(2, 2, "bool", lambda t, c: _CLASSES[c](t) if c in _CLASSES else None),
     "similar": Function(2, 2, "number", _similar),
     "add_days": Function(2, 2, "text", _add_days),
@@ -266,7 +274,9 @@ FUNCTIONS: dict[str, Function] = {
     "median": Function(1, 1, "number", lambda xs: statistics.median(xs) if xs else None),
     "quantile": Function(2, 2, "number", _quantile),
     "slope": Function(1, 1, "number", _slope),
-    "hash_code": Function(2, 2, "text", lambda x, n: hashlib.sha256(_str(x).encode()).hexdigest()[: max(1, min(32, n))]),
+    "hash_code": Function(
+        2, 2, "text", lambda x, n: hashlib.sha256(_str(x).encode()).hexdigest()[: max(1, min(32, n))]
+    ),
 }
 
 

@@ -80,7 +80,9 @@ def lower(world: World, tool: ToolSpec) -> Lowered:
     params = explicit(world, tool)
     build = _Builder(world, tool, params)
     body = build.body()
-    return Lowered(params, body, build.errors, sch.input_schema(world, tool, params), tool.output_schema or build.output)
+    return Lowered(
+        params, body, build.errors, sch.input_schema(world, tool, params), tool.output_schema or build.output
+    )
 
 
 class _Builder:
@@ -128,7 +130,11 @@ class _Builder:
         assert self.entity is not None
         out = self.load_others()
         if self.entity.singleton:
-            return [*out, {"let": {"it": f"rows({self.tool.of}).first()"}}, {"require": "it != null", "else": "not_found"}]
+            return [
+                *out,
+                {"let": {"it": f"rows({self.tool.of}).first()"}},
+                {"require": "it != null", "else": "not_found"},
+            ]
         stmt: Stmt = {"load": "it", "from": self.tool.of, "key": self.key_expr(), "else": self.error("not_found")}
         keys = self.own_keys()
         alternative = [f for f in keys if f not in self.entity.keys]
@@ -152,7 +158,13 @@ class _Builder:
             if p.entity not in (None, self.tool.of):
                 exists = f"{p.entity}[{arg(n)}] != null"
                 cond = exists if p.required else f"!has({arg(n)}) || {exists}"
-                out.append({"require": cond, "else": self.error("not_found"), "with": {"entity": quote(str(p.entity)), "id": arg(n)}})
+                out.append(
+                    {
+                        "require": cond,
+                        "else": self.error("not_found"),
+                        "with": {"entity": quote(str(p.entity)), "id": arg(n)},
+                    }
+                )
         return out
 
     def check_payload(self, row: str | None) -> list[Stmt]:
@@ -185,7 +197,9 @@ class _Builder:
         assert self.entity is not None and self.entity.lifecycle is not None
         cycle = self.entity.lifecycle
         state = f"{row}[{quote(cycle.field)}]"
-        table = "{" + ", ".join(f"{quote(s)}: [{', '.join(quote(t) for t in ts)}]" for s, ts in cycle.moves.items()) + "}"
+        table = (
+            "{" + ", ".join(f"{quote(s)}: [{', '.join(quote(t) for t in ts)}]" for s, ts in cycle.moves.items()) + "}"
+        )
         cond = f"{target} in get({table}, {state}, [])"
         if optional:
             cond = f"!has({target}) || {target} == {state} || {cond}"
@@ -246,7 +260,11 @@ class _Builder:
         self.output = {"type": "object", "properties": {"exists": {"type": "boolean"}}, "required": ["exists"]}
         keys = self.own_keys()
         other = [f for f in keys if self.entity is not None and f not in self.entity.keys]
-        found = f"size(by({self.tool.of}, {quote(other[0])}, {arg(keys[other[0]])})) > 0" if other else f"{self.tool.of}[{self.key_expr()}] != null"
+        found = (
+            f"size(by({self.tool.of}, {quote(other[0])}, {arg(keys[other[0]])})) > 0"
+            if other
+            else f"{self.tool.of}[{self.key_expr()}] != null"
+        )
         return [*self.gates(), {"return": self.tool.gives or f"{{exists: {found}}}"}]
 
     def find(self) -> list[Stmt]:
@@ -263,7 +281,14 @@ class _Builder:
             where.append({"field": p.field, "compare": p.compare, "value": arg(name), "optional": not p.required})
         for name, p in self.by_role("key").items():
             if p.entity in (None, self.tool.of):
-                where.append({"field": p.field or self.entity.keys[0], "compare": p.compare, "value": arg(name), "optional": not p.required})
+                where.append(
+                    {
+                        "field": p.field or self.entity.keys[0],
+                        "compare": p.compare,
+                        "value": arg(name),
+                        "optional": not p.required,
+                    }
+                )
         where.extend(self.tool.where)
         return [*checks, {"find": "found", "from": self.tool.of, "where": where}]
 
@@ -292,7 +317,13 @@ class _Builder:
         for n in self.by_role("sort"):
             out.append({"let": {"found": f"has({arg(n)}) ? found.sort(it, it[{arg(n)}]) : found"}})
         for n in self.by_role("order"):
-            out.append({"let": {"found": f"has({arg(n)}) && lower({arg(n)}) in ['desc', 'descending'] ? reverse(found) : found"}})
+            out.append(
+                {
+                    "let": {
+                        "found": f"has({arg(n)}) && lower({arg(n)}) in ['desc', 'descending'] ? reverse(found) : found"
+                    }
+                }
+            )
         return out
 
     def page(self, shows: list[str]) -> list[Stmt]:
@@ -307,7 +338,9 @@ class _Builder:
             out.append({"let": {"start": self.start_expr(starts)}})
             for n, p in starts.items():
                 if p.role == "cursor":
-                    out.append({"require": "start != null", "else": self.error("invalid_cursor"), "with": {"value": arg(n)}})
+                    out.append(
+                        {"require": "start != null", "else": self.error("invalid_cursor"), "with": {"value": arg(n)}}
+                    )
             out.append({"let": {"page": "slice(found, start, limit)"}})
         else:
             out.append({"let": {"page": f"slice(found, 0, {paging.max})"}})
@@ -359,17 +392,33 @@ class _Builder:
         if self.tool.gives is not None:
             return [*out, {"return": self.tool.gives}]
         if self.tool.group:
-            self.output = {"type": "object", "properties": {"groups": {"type": "object"}, "total": {"type": "integer"}}, "required": ["groups", "total"]}
-            return [*out, {"return": f"{{groups: tally(found.map(it, it[{quote(self.tool.group)}])), total: size(found)}}"}]
+            self.output = {
+                "type": "object",
+                "properties": {"groups": {"type": "object"}, "total": {"type": "integer"}},
+                "required": ["groups", "total"],
+            }
+            return [
+                *out,
+                {"return": f"{{groups: tally(found.map(it, it[{quote(self.tool.group)}])), total: size(found)}}"},
+            ]
         name = "count" if self.tool.measure in (None, "size(found)") else "value"
-        self.output = {"type": "object", "properties": {name: {"type": ["number", "string", "null"]}}, "required": [name]}
+        self.output = {
+            "type": "object",
+            "properties": {name: {"type": ["number", "string", "null"]}},
+            "required": [name],
+        }
         return [*out, {"return": f"{{{name}: {self.tool.measure or 'size(found)'}}}"}]
 
     def op_compute(self) -> list[Stmt]:
         return [*self.gates(), {"return": self.tool.gives}]
 
     def insert(self) -> Stmt:
-        return {"insert": self.tool.of, "given": self.payload() | self.own_keys(), "row": dict(self.tool.init), "as": "it"}
+        return {
+            "insert": self.tool.of,
+            "given": self.payload() | self.own_keys(),
+            "row": dict(self.tool.init),
+            "as": "it",
+        }
 
     def op_create(self) -> list[Stmt]:
         assert self.entity is not None
@@ -387,7 +436,14 @@ class _Builder:
         return {"set": "it", "of": self.tool.of, "given": self.payload(), "to": dict(self.tool.init)}
 
     def op_update(self) -> list[Stmt]:
-        return [*self.load(), *self.check_payload("it"), *self.gates(), *self.dry_run(), self.set_given(), *self.returns("it", self.echo())]
+        return [
+            *self.load(),
+            *self.check_payload("it"),
+            *self.gates(),
+            *self.dry_run(),
+            self.set_given(),
+            *self.returns("it", self.echo()),
+        ]
 
     def op_setting(self) -> list[Stmt]:
         if not self.payload():
@@ -407,7 +463,11 @@ class _Builder:
                 *self.check_payload("it"),
             ]
         else:
-            checks = [*self.load_others(), {"let": {"it": f"{self.tool.of}[{self.key_expr()}]"}}, *self.check_payload("it")]
+            checks = [
+                *self.load_others(),
+                {"let": {"it": f"{self.tool.of}[{self.key_expr()}]"}},
+                *self.check_payload("it"),
+            ]
         branch: Stmt = {"when": "it == null", "do": [self.insert()], "otherwise": [self.set_given()]}
         return [*checks, *self.gates(), *self.dry_run(), branch, *self.returns("it", self.echo())]
 
@@ -422,7 +482,9 @@ class _Builder:
         out = [*self.load(), *self.gates(), *self.dry_run()]
         for name, entity in self.world.entities.items():
             guarded = any(f"by({name}," in r.that for r in self.tool.require)  # the tool's own rule speaks first
-            if not guarded and any(f.type == "ref" and f.to == self.tool.of and f.on_delete == "restrict" for f in entity.fields.values()):
+            if not guarded and any(
+                f.type == "ref" and f.to == self.tool.of and f.on_delete == "restrict" for f in entity.fields.values()
+            ):
                 self.error("in_use")
         key = self.first_key()
         if self.tool.gives is None:
@@ -438,7 +500,12 @@ class _Builder:
         field = self.entity.lifecycle.field
         if self.tool.to is None:
             return self.op_update()
-        set_: Stmt = {"set": "it", "of": self.tool.of, "given": self.payload(), "to": {**self.tool.init, field: quote(self.tool.to)}}
+        set_: Stmt = {
+            "set": "it",
+            "of": self.tool.of,
+            "given": self.payload(),
+            "to": {**self.tool.init, field: quote(self.tool.to)},
+        }
         return [
             *self.load(), *self.check_payload("it"), *self.gates(), self.move_check("it", quote(self.tool.to)), *self.dry_run(),
             set_, *self.returns("it", self.echo()),
@@ -452,13 +519,25 @@ class _Builder:
         out: list[Stmt] = []
         for field, value in ((left, a), (right, b)):
             target = str(self.entity.fields[field].to)
-            out.append({"require": f"{target}[{value}] != null", "else": self.error("not_found"), "with": {"entity": quote(target), "id": value}})
+            out.append(
+                {
+                    "require": f"{target}[{value}] != null",
+                    "else": self.error("not_found"),
+                    "with": {"entity": quote(target), "id": value},
+                }
+            )
         return out, f"by({self.tool.of}, {quote(left)}, {a}).first(row, row[{quote(right)}] == {b})"
 
     def op_relate(self) -> list[Stmt]:
         checks, found = self.link()
         checks.append({"require": f"{found} == null", "else": self.error("already_linked")})
-        return [*checks, *self.gates(), *self.dry_run(), self.insert(), *self.returns("it", [str(self.tool.left), str(self.tool.right)])]
+        return [
+            *checks,
+            *self.gates(),
+            *self.dry_run(),
+            self.insert(),
+            *self.returns("it", [str(self.tool.left), str(self.tool.right)]),
+        ]
 
     def op_unrelate(self) -> list[Stmt]:
         checks, found = self.link()
@@ -466,8 +545,15 @@ class _Builder:
         out = [*checks, {"let": {"it": found}}, {"require": "it != null", "else": self.error("not_linked")}]
         if self.tool.gives is None:
             props = sch.view_schema(self.world, str(self.tool.of), [left, right])["properties"]
-            self.output = {"type": "object", "properties": {"removed": {"type": "boolean"}, **props}, "required": ["removed", left, right]}
-        gives = self.tool.gives or f"{{removed: true, {quote(left)}: it[{quote(left)}], {quote(right)}: it[{quote(right)}]}}"
+            self.output = {
+                "type": "object",
+                "properties": {"removed": {"type": "boolean"}, **props},
+                "required": ["removed", left, right],
+            }
+        gives = (
+            self.tool.gives
+            or f"{{removed: true, {quote(left)}: it[{quote(left)}], {quote(right)}: it[{quote(right)}]}}"
+        )
         return [*out, *self.gates(), {"delete": "it", "of": self.tool.of}, *self.tool.then, {"return": gives}]
 
     def op_choose(self) -> list[Stmt]:
@@ -479,7 +565,8 @@ class _Builder:
             inner = _Builder(self.world, case, params)
             needed = [n for n, p in params.items() if p.required]
             guards: list[Stmt] = [
-                {"require": f"has({arg(n)})", "else": self.error("missing_argument"), "with": {"name": quote(n)}} for n in needed
+                {"require": f"has({arg(n)})", "else": self.error("missing_argument"), "with": {"name": quote(n)}}
+                for n in needed
             ]
             body = [*guards, *inner.body()]
             for code in inner.errors:

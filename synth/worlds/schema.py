@@ -38,7 +38,11 @@ def field_schema(world: World, field: FieldSpec, nullable: bool | None = None) -
         out = dict(key_schema(world, str(field.to)))
     elif field.type in ("list", "map"):
         inner = _element_schema(world, field)
-        out = {"type": "array", "items": inner} if field.type == "list" else {"type": "object", "additionalProperties": inner}
+        out = (
+            {"type": "array", "items": inner}
+            if field.type == "list"
+            else {"type": "object", "additionalProperties": inner}
+        )
     elif field.type == "record":
         out = _record_schema(world, field)
     else:
@@ -73,7 +77,8 @@ def param_schema(world: World, tool: ToolSpec, param: Param) -> Schema:
 
 
 def _implied(world: World, tool: ToolSpec, param: Param) -> Schema:
-    entity = world.entities[param.entity or tool.of] if (param.entity or tool.of) else None
+    owner = param.entity or tool.of
+    entity = world.entities[owner] if owner else None
     if param.role == "key" and entity is not None:
         if param.field and param.field in entity.fields:
             return field_schema(world, entity.fields[param.field], nullable=False)
@@ -102,7 +107,11 @@ def _implied(world: World, tool: ToolSpec, param: Param) -> Schema:
 
 
 def sortable(entity: Entity) -> list[str]:
-    return [n for n, f in entity.fields.items() if f.type in ("text", "int", "number", "money", "date", "time", "code", "enum")]
+    return [
+        n
+        for n, f in entity.fields.items()
+        if f.type in ("text", "int", "number", "money", "date", "time", "code", "enum")
+    ]
 
 
 def input_schema(world: World, tool: ToolSpec, params: dict[str, Param]) -> Schema:
@@ -114,7 +123,9 @@ def input_schema(world: World, tool: ToolSpec, params: dict[str, Param]) -> Sche
         node = root
         *envelope, leaf = param.at or [name]
         for step in envelope:
-            node = node["properties"].setdefault(step, {"type": "object", "properties": {}, "additionalProperties": False})
+            node = node["properties"].setdefault(
+                step, {"type": "object", "properties": {}, "additionalProperties": False}
+            )
         node["properties"][leaf] = param_schema(world, tool, param)
         if param.required:
             _require(root, param.at or [name])

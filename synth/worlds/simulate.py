@@ -84,6 +84,15 @@ class CompiledTool:
     def output_validator(self) -> Any:
         return jsonschema_rs.validator_for(self.output_schema) if self.output_schema is not None else None
 
+    def check_schemas(self) -> None:
+        """Raise SpecError where an own schema of the tool is not a JSON Schema."""
+        for part, schema in (("input_schema", self.input_schema), ("output_schema", self.output_schema)):
+            if schema is not None:
+                try:
+                    jsonschema_rs.validator_for(schema)
+                except (jsonschema_rs.ValidationError, ValueError) as error:
+                    raise SpecError(f"tools.{self.name}.{part}", f"is not a JSON Schema: {error}"[:300]) from None
+
     def problem(self, arguments: Any) -> str | None:
         """The first reason why `arguments` do not fit the input schema, None where they do."""
         if not isinstance(arguments, dict):
@@ -132,7 +141,7 @@ class CompiledWorld:
         bad: dict[str, SpecError] = {}
         for name in self.world.tools:
             try:
-                self.tool(name)
+                self.tool(name).check_schemas()
             except SpecError as error:
                 bad[name] = error
         return bad
@@ -206,7 +215,9 @@ class CompiledWorld:
             return None
         test = _FITS.get(spec.type)
         if test is not None:
-            return None if test(value) else f"expected {spec.type}, got {json.dumps(thaw(value), ensure_ascii=False)[:60]}"
+            return (
+                None if test(value) else f"expected {spec.type}, got {json.dumps(thaw(value), ensure_ascii=False)[:60]}"
+            )
         if spec.type == "enum":
             members = spec.of if isinstance(spec.of, list) else []
             return None if value in members else f"expected one of {', '.join(members)}"
@@ -252,7 +263,9 @@ _HOLE = re.compile(r"\{([a-z_]+)\}")
 
 def fill(template: str, bound: Mapping[str, Any]) -> str:
     """Fill `{name}` holes in one pass: a value that itself holds `{...}` pulls nothing in."""
-    return _HOLE.sub(lambda m: str(thaw(bound[m.group(1)])) if bound.get(m.group(1)) is not None else "", template).strip()
+    return _HOLE.sub(
+        lambda m: str(thaw(bound[m.group(1)])) if bound.get(m.group(1)) is not None else "", template
+    ).strip()
 
 
 def render(value: Any) -> str:

@@ -33,7 +33,9 @@ def split_table(weights: Mapping[str, float], validation: float, held_out: float
     return out
 
 
-def split_lookup(weights: Mapping[str, float] | Iterable[str], validation: float, held_out: float) -> Callable[[str], Split]:
+def split_lookup(
+    weights: Mapping[str, float] | Iterable[str], validation: float, held_out: float
+) -> Callable[[str], Split]:
     """The same as a function; a name that was not in the list is train. Names without weights count alike."""
     table = split_table(weights if isinstance(weights, Mapping) else dict.fromkeys(weights, 1.0), validation, held_out)
     return lambda name: table.get(name, "train")

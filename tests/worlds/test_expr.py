@@ -114,7 +114,9 @@ def test_a_bound_variable_does_not_leak() -> None:
 NUMBERS = st.integers(-50, 50)
 TREES = st.recursive(
     NUMBERS.map(lambda n: (str(n) if n >= 0 else f"(0 - {-n})", n)),
-    lambda inner: st.tuples(inner, st.sampled_from(["+", "-", "*", "/", "%", "<", "==", "&&"]), inner).map(lambda p: _combine(p)),
+    lambda inner: st.tuples(inner, st.sampled_from(["+", "-", "*", "/", "%", "<", "==", "&&"]), inner).map(
+        lambda p: _combine(p)
+    ),
     max_leaves=8,
 )
 
@@ -144,7 +146,14 @@ def _naive(op: str, a: Any, b: Any) -> Any:
         return False if op == "<" else None
     if op in "/%" and b == 0:
         return None
-    return {"+": lambda: a + b, "-": lambda: a - b, "*": lambda: a * b, "/": lambda: a / b, "%": lambda: a % b, "<": lambda: a < b}[op]()
+    return {
+        "+": lambda: a + b,
+        "-": lambda: a - b,
+        "*": lambda: a * b,
+        "/": lambda: a / b,
+        "%": lambda: a % b,
+        "<": lambda: a < b,
+    }[op]()
 
 
 @given(TREES)

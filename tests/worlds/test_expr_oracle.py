@@ -21,6 +21,7 @@ SCOPE = Scope({}, {})
 ints = st.integers(0, 20).map(str)
 texts = st.sampled_from(["'a'", "'bc'", "''", "'Zed'"])
 
+
 def lists_of(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     plain = st.lists(inner, min_size=1, max_size=3).map(lambda xs: "[" + ", ".join(xs) + "]")
     mapped = st.tuples(plain, inner).map(lambda p: f"{p[0]}.map(x, x + {p[1]})")
@@ -28,12 +29,22 @@ def lists_of(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 
 def bools_of(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    compared = st.tuples(inner, st.sampled_from(["<", "<=", ">", ">=", "==", "!="]), inner).map(lambda p: f"({p[0]} {p[1]} {p[2]})")
-    listed = st.tuples(lists_of(inner), st.sampled_from(["all", "exists"]), inner).map(lambda p: f"{p[0]}.{p[1]}(x, x != {p[2]})")
+    compared = st.tuples(inner, st.sampled_from(["<", "<=", ">", ">=", "==", "!="]), inner).map(
+        lambda p: f"({p[0]} {p[1]} {p[2]})"
+    )
+    listed = st.tuples(lists_of(inner), st.sampled_from(["all", "exists"]), inner).map(
+        lambda p: f"{p[0]}.{p[1]}(x, x != {p[2]})"
+    )
     member = st.tuples(inner, lists_of(inner)).map(lambda p: f"({p[0]} in {p[1]})")
-    said = st.tuples(texts, st.sampled_from(["==", "!=", "<"]), texts, texts).map(lambda p: f"({p[0]} + {p[3]} {p[1]} {p[2]})")
+    said = st.tuples(texts, st.sampled_from(["==", "!=", "<"]), texts, texts).map(
+        lambda p: f"({p[0]} + {p[3]} {p[1]} {p[2]})"
+    )
     one = st.one_of(compared, listed, member, said)
-    return st.one_of(one, one.map(lambda b: f"!{b}"), st.tuples(one, st.sampled_from(["&&", "||"]), one).map(lambda p: f"({p[0]} {p[1]} {p[2]})"))
+    return st.one_of(
+        one,
+        one.map(lambda b: f"!{b}"),
+        st.tuples(one, st.sampled_from(["&&", "||"]), one).map(lambda p: f"({p[0]} {p[1]} {p[2]})"),
+    )
 
 
 numbers = st.recursive(

@@ -56,7 +56,12 @@ def test_new_ids_cannot_be_guessed_and_are_the_same_on_replay(world: World) -> N
     for seed in (3, 3, 4):
         sim = Simulator(world, seed=seed)
         requester = next(iter(sim.state.rows("Contact")))
-        ids.append([sim.call("create_ticket", {"subject": "x", "priority": "low", "requester": requester}).value["id"] for _ in range(3)])
+        ids.append(
+            [
+                sim.call("create_ticket", {"subject": "x", "priority": "low", "requester": requester}).value["id"]
+                for _ in range(3)
+            ]
+        )
     assert ids[0] == ids[1] != ids[2]
     assert len(set(ids[0])) == 3
 
@@ -89,7 +94,9 @@ def test_arguments_are_validated(sim: Simulator, arguments: Any, words: str) -> 
 def test_references_and_rules(sim: Simulator) -> None:
     ticket = next(iter(sim.state.rows("Ticket")))
     assert sim.call("assign_ticket", {"id": ticket, "agent": "nobody"}).error == "invalid_reference"
-    assert sim.call("assign_ticket", {"id": ticket, "agent": some(sim, "Agent", active=False)}).error == "agent_inactive"
+    assert (
+        sim.call("assign_ticket", {"id": ticket, "agent": some(sim, "Agent", active=False)}).error == "agent_inactive"
+    )
     assert sim.call("assign_ticket", {"id": ticket, "agent": some(sim, "Agent", active=True)}).ok
 
 
@@ -166,3 +173,24 @@ def test_a_wrong_expression_names_tool_statement_and_column(world: World) -> Non
 
 def test_dump_and_load_are_inverse(world: World) -> None:
     assert World.load(world.dump()) == world
+
+
+def test_a_circle_of_cascades_ends() -> None:
+    spec = {
+        "world": "circle",
+        "entities": {
+            "A": {"fields": {"b": {"type": "ref", "to": "B", "null": 0.1, "on_delete": "cascade"}}, "rows": 6},
+            "B": {"fields": {"a": {"type": "ref", "to": "A", "null": 0.1, "on_delete": "cascade"}}, "rows": 6},
+        },
+        "tools": {"drop": {"op": "delete", "of": "A"}},
+    }
+    sim = Simulator(World.load(spec), seed=1)
+    key = next(iter(sim.state.rows("A")))
+    assert sim.call("drop", {"id": key}).ok
+    assert all(r["a"] in sim.state.rows("A") or r["a"] is None for r in sim.state.rows("B").values())
+
+
+def test_a_wrong_schema_is_a_spec_error(world: World) -> None:
+    spec = world.dump()
+    spec["tools"]["get_ticket"]["input_schema"] = {"type": "object", "properties": {"id": {"type": "strin"}}}
+    assert "is not a JSON Schema" in str(compile_world(World.load(spec)).check()["get_ticket"])

@@ -13,7 +13,9 @@ WEIGHTS = st.dictionaries(st.text("abcdef", min_size=1, max_size=4), st.integers
 
 
 @given(WEIGHTS, st.floats(0, 0.4), st.floats(0, 0.4))
-def test_every_name_has_a_split_and_a_share_is_never_empty(weights: dict[str, int], validation: float, held_out: float) -> None:
+def test_every_name_has_a_split_and_a_share_is_never_empty(
+    weights: dict[str, int], validation: float, held_out: float
+) -> None:
     table = split_table(weights, validation, held_out)
     assert set(table) == set(weights)
     assert table == split_table(dict(reversed(weights.items())), validation, held_out)

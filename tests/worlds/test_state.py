@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from synth.worlds.state import State, Table, diff, row_digest, squash
 
 KEYS = st.sampled_from(["a", "b", "c", "d", "e"])
-OPS = st.lists(st.one_of(st.tuples(st.just("put"), KEYS, st.integers(0, 3)), st.tuples(st.just("remove"), KEYS)), max_size=30)
+OPS = st.lists(
+    st.one_of(st.tuples(st.just("put"), KEYS, st.integers(0, 3)), st.tuples(st.just("remove"), KEYS)), max_size=30
+)
 
 
 def apply(state: State, op: tuple[object, ...]) -> None:
@@ -23,7 +25,9 @@ def from_scratch(state: State) -> int:
 
 
 @given(OPS, OPS)
-def test_a_snapshot_is_untouched_by_later_writes_on_either_side(first: list[tuple[object, ...]], second: list[tuple[object, ...]]) -> None:
+def test_a_snapshot_is_untouched_by_later_writes_on_either_side(
+    first: list[tuple[object, ...]], second: list[tuple[object, ...]]
+) -> None:
     state = State({"T": Table("T")})
     for op in first:
         apply(state, op)
