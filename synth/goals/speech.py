@@ -73,7 +73,8 @@ class Speaker:
         order = [why, body] if self.rng.random() < 0.6 else [body, why]
         parts = [p for p in [intro, *order] if p]
         if greet.endswith((",", ":")):
-            parts[0] = parts[0] if parts[0] == intro else lowered(parts[0])
+            named = parts[0] == intro and not intro.startswith(("This", "My", "It's", "You"))
+            parts[0] = parts[0] if named else lowered(parts[0])
         return " ".join(p for p in [greet, *parts, close] if p)
 
     def follow(self, clauses: list[Clause]) -> str:

@@ -208,6 +208,8 @@ class Story:
                 obj = " and ".join(texts)
             else:
                 pieces.append(Piece(label, " and ".join(texts), row=True))
+        if len({p.field for p in pieces}) < len(pieces):
+            raise DeadEnd("two arguments have the same words")  # due and due_date: nobody could tell which is which
         arguments = self.desk.arguments(act, aim.values)
         result, after = self.desk.cw.execute(self.state, act.tool, arguments)
         if not result.ok:

@@ -6,17 +6,18 @@ import random
 from collections.abc import Iterator
 
 import pytest
-from desks import KINDS, WORLDS, desk
+from desks import KINDS, WORLDS, desk, world
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rubrics import CHECKS
 from rubrics.normal import Text, leaves, mentions
-from synth.goals import Built, Desk, build
+from synth.goals import BuildFailed, Built, Desk, build
 from synth.goals.check import by_pointer, check, in_waves, reached, replay
 from synth.goals.ground import at_path
 from synth.records import canonical
 from synth.taskspec import Step
+from synth.worlds.spec import World
 
 SWEEP = 15  # tasks per kind and world
 
@@ -209,3 +210,21 @@ def test_the_checks_refuse_what_is_no_task() -> None:
     assert verdict(d, b, steps=early) is not None
     hidden = [f.model_copy(update={"told": None}) for f in b.user.facts]
     assert "hidden" in str(verdict(d, b, facts=hidden))
+
+
+def test_arguments_that_sound_the_same_make_no_task() -> None:
+    spec = world("library").dump()
+    spec["entities"]["Book"]["fields"] |= {"due": "date", "due_date": "date"}
+    spec["tools"] = {"add_book": {"op": "create", "of": "Book", "needs": ["title", "due", "due_date"]}}
+    twins = World.load(spec)
+    with pytest.raises(BuildFailed, match="same words"):
+        build(Desk("w", twins, {"add_book": "add_book"}, 0), "single", random.Random(1))
+
+
+def test_a_tool_out_of_service_is_gone_round() -> None:
+    ways = [b for _, _, b in tasks(("recover",), 60) if b.start.faults[0].recover == "other_way"]
+    assert ways
+    for b in ways:
+        (fault,) = b.start.faults
+        assert b.plan.steps[0].tool == fault.tool
+        assert all(s.tool != fault.tool and s.after for s in b.plan.steps[1:])
