@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rubrics.normal import Text, mentions, same
+from rubrics.normal import Text, mentions, same, squash
 
 
 @pytest.mark.parametrize(
@@ -68,3 +68,9 @@ def test_equality_of_state_values() -> None:
     assert not same("A-1", "A-2")
     assert not same(["a"], ["a", "b"])
     assert not same("", "x")
+
+
+def test_a_sign_is_kept_and_a_hyphen_is_not() -> None:
+    assert mentions(-55.5964, Text("The latitude is -55.5964."))
+    assert not mentions(55.5964, Text("The latitude is -55.5964."))
+    assert squash("in-progress follow-up -5 2026-03-02") == "in progress follow up -5 2026 03 02"
