@@ -297,6 +297,7 @@ def state_of(world: World, rows: Mapping[str, Iterable[Mapping[str, Any]]], seed
         table = tables[name] = Table(name)
         for row in rows.get(name, ()):
             table.put(row_key(entity, row), freeze(dict(row)))
+        table.inserted = len(table.rows)  # a new row never takes the key of a deleted one
     return State(tables, seed)
 
 
