@@ -197,14 +197,16 @@ def _read_before(ev: Evidence, message: int, value: Any, echo: bool) -> bool:
 
 
 def _contradiction(ev: Evidence, due: dict[str, Any], start: int) -> str | None:
-    """The same clause with another value: the last such clause counts, whatever was said before. Where the same thing is
-    asked again later, its answer may differ, and the clauses from there on belong to that question."""
+    """The same clause with another value: the last such clause counts, whatever was said before. Where the same thing
+    is asked again later, its answer may differ, and the clauses from there on belong to that question."""
     say, value = squash(str(due.get("say") or "")), due["value"]
     form = phrase(value) if isinstance(value, str) else phrase(json.dumps(value))
     lead = say.split(form)[0].strip() if form and form in say else ""
     if len(lead.split()) < 3 or isinstance(value, bool | list | dict) or value is None:
         return None
-    again = [t["turn"] for t in ev.need("goal", "tell") if t["turn"] > due["turn"] and squash(t["say"]).startswith(lead)]
+    again = [
+        t["turn"] for t in ev.need("goal", "tell") if t["turn"] > due["turn"] and squash(t["say"]).startswith(lead)
+    ]
     end = ev.turn_at(min(again)) if again else len(ev.messages)
     verdict = None
     for i in ev.said():

@@ -1,4 +1,5 @@
-"""The rows of the seven tables (plus `dropped` and `failed`), frozen and typed, and how ids and random streams are made.
+"""The rows of the seven tables (plus `dropped` and `failed`), frozen and typed, and how ids and random streams are
+made.
 
 Columns are the public contract: adding one is fine, renaming one needs a changelog line. A field annotated with
 `Json` is stored as canonical JSON text in Parquet because its shape varies per row (a nested Arrow struct would leak
@@ -50,7 +51,9 @@ def world_tool_id(world_id: str, name: str) -> str:
 
 def rng_for(*parts: object) -> random.Random:
     """A random stream keyed by the same parts that name a row, so that worker count and order do not matter."""
-    return random.Random(int.from_bytes(hashlib.sha256(canonical([str(p) for p in parts]).encode()).digest()[:16], "big"))
+    return random.Random(
+        int.from_bytes(hashlib.sha256(canonical([str(p) for p in parts]).encode()).digest()[:16], "big")
+    )
 
 
 def content_hash(value: Any) -> str:

@@ -2,10 +2,10 @@
 
 A stage module in `synth/stages/` has
 
-    TABLE: str                                   the table its rows go to
-    VERSION: str                                 raised whenever its output for the same input changes; part of the fingerprint
-    def waves(ctx) -> list[list[Part]]           only worlds, tools, agents: every part of wave k is committed before wave k+1 starts
-    def run(ctx, part) -> Output                 pure in (ctx.seed, ctx.settings, part, committed inputs)
+    TABLE: str                            the table its rows go to
+    VERSION: str                          raised whenever its output for the same input changes; part of the fingerprint
+    def waves(ctx) -> list[list[Part]]    only worlds, tools, agents: wave k is committed before wave k+1 starts
+    def run(ctx, part) -> Output          pure in (ctx.seed, ctx.settings, part, committed inputs)
 
 `tasks`, `rollouts` and `judge` have no `waves`: the run loop opens task slots in rounds, and part i of rollouts reads
 part i of tasks as soon as that one is committed. No stage imports another, none knows Ray, files or Parquet.
@@ -41,7 +41,9 @@ class Output:
     opened: int
     rows: list[Row] = field(default_factory=list)
     closed_with_rows: int = 0  # slots that ended in one row or more
-    dropped: list[DroppedRow] = field(default_factory=list)  # may hold extra, finer drops (a tool of a world): see `extra_drops`
+    dropped: list[DroppedRow] = field(
+        default_factory=list
+    )  # may hold extra, finer drops (a tool of a world): see `extra_drops`
     failed: list[FailedRow] = field(default_factory=list)
     extra_drops: int = 0  # drops that are children of a slot that did end in a row
 
@@ -51,7 +53,8 @@ class Output:
         if closed != self.opened:
             raise AssertionError(
                 f"{name}: {self.opened} slots opened, {closed} closed "
-                f"({self.closed_with_rows} with rows, {len(self.dropped)}-{self.extra_drops} dropped, {len(self.failed)} failed)"
+                f"({self.closed_with_rows} with rows, {len(self.dropped)}-{self.extra_drops} dropped, "
+                f"{len(self.failed)} failed)"
             )
 
 

@@ -1,4 +1,5 @@
-"""What stands in the JSON columns of a task: user, goal, start, plan, rubric. Shared by the task, rollout and judge rooms.
+"""What stands in the JSON columns of a task: user, goal, start, plan, rubric. Shared by the task, rollout and judge
+rooms.
 
 The ground truth of a task is a difference of states plus facts to tell, found by search on the world and checked by
 running it; never a list of calls to compare with.
@@ -47,7 +48,9 @@ class GoalChange(Part):
     entity: str
     kind: Literal["insert", "update", "delete"]
     key: Any = None
-    fields: dict[str, Any] = {}  # insert: values the new row must hold; update: fields that changed, with their new values
+    fields: dict[
+        str, Any
+    ] = {}  # insert: values the new row must hold; update: fields that changed, with their new values
 
 
 class Tell(Part):
@@ -103,9 +106,9 @@ class Start(Part):
 
 
 class Source(Part):
-    """Where an argument value comes from. `user`: a fact the user said; `result`: `path` in the result of an earlier step;
-    `prompt`: the system prompt; `free`: a choice of the assistant that needs no ground (page size, sort order), or a
-    value that follows from others (`why` says how)."""
+    """Where an argument value comes from. `user`: a fact the user said; `result`: `path` in the result of an earlier
+    step; `prompt`: the system prompt; `free`: a choice of the assistant that needs no ground (page size, sort order),
+    or a value that follows from others (`why` says how)."""
 
     kind: Literal["user", "result", "prompt", "free"]
     fact: str | None = None

@@ -12,9 +12,9 @@ from synth.records import DroppedRow, Row, Split, ToolRow, WorldRow, world_tool_
 from synth.stage import Context, Output, Part
 from synth.worlds.admit import Admission, admit_world
 from synth.worlds.evolve.hashes import near_duplicates
+from synth.worlds.real import catalog_of, category_split, chosen_servers, real_tool_id
 from synth.worlds.simulate import CompiledTool, compile_world
 from synth.worlds.spec import World
-from synth.worlds.real import catalog_of, category_split, chosen_servers, real_tool_id
 from tools_catalog import ToolFacts
 
 TABLE = "tools"
@@ -95,10 +95,11 @@ def _admitted(ctx: Context, part: Part) -> Output:
 
 def _tool_row(row: WorldRow, tool: CompiledTool, admission: Admission, tool_id: str) -> ToolRow:
     return ToolRow(
-        tool_id=tool_id, world_id=row.world_id, origin=row.origin, split=row.split, server=row.server, category=row.category,
-        domain=row.domain, name=tool.name, description=tool.spec.description or "", input_schema=tool.input_schema,
-        output_schema=tool.output_schema, semantics=row.spec["tools"][tool.name], effect="write" if tool.effect == "write" else "read",
-        annotations=tool.spec.annotations, parents=tool.spec.parents,
+        tool_id=tool_id, world_id=row.world_id, origin=row.origin, split=row.split, server=row.server,
+        category=row.category, domain=row.domain, name=tool.name, description=tool.spec.description or "",
+        input_schema=tool.input_schema, output_schema=tool.output_schema, semantics=row.spec["tools"][tool.name],
+        effect="write" if tool.effect == "write" else "read", annotations=tool.spec.annotations,
+        parents=tool.spec.parents,
         provenance={
             "server": row.server, "tool": tool.spec.source, "roots": row.roots, "operators": row.operators,
             "admission": {"calls": admission.calls, "errors": admission.errors},
@@ -110,8 +111,8 @@ _twins: dict[tuple[int, str, str], dict[str, str]] = {}
 
 
 def duplicates_of(worlds: list[WorldRow]) -> dict[str, str]:
-    """Evolved tools that repeat an earlier tool: {tool id: the earlier one's}. Real servers repeat each other too, and a
-    lifted tool is a fact, so only evolved ones give way. Computed once per process and set of worlds."""
+    """Evolved tools that repeat an earlier tool: {tool id: the earlier one's}. Real servers repeat each other too, and
+    a lifted tool is a fact, so only evolved ones give way. Computed once per process and set of worlds."""
     key = (len(worlds), worlds[0].world_id, worlds[-1].world_id) if worlds else (0, "", "")
     if key not in _twins:
         _twins.clear()

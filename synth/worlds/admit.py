@@ -2,7 +2,7 @@
 
 Per tool: a call that succeeds; a call that fails with each declared error; reads leave the state hash alone; writes
 change something, and only what they declare; arguments that break the schema are refused; the result fits the output
-schema; the same call on the same state gives the same result. A tool that misses one of these is rejected with a reason.
+schema; the same call on the same state gives the same result. A tool that misses one is rejected with a reason.
 """
 
 from __future__ import annotations
@@ -231,8 +231,8 @@ class _Trial:
             n: str(p.field or self.entity.keys[0]) for n, p in self.tool.params.items() if p.role in ("field", "key")
         }
         for row in rows:
-            taken = {n: thaw(row[f]) for n, f in names.items() if f in row and row[f] is not None
-                     and (f in self.entity.keys or (f in self.entity.fields and self.entity.fields[f].unique))}  # fmt: skip
+            unique = {f for f, spec in self.entity.fields.items() if spec.unique} | set(self.entity.keys)
+            taken = {n: thaw(row[f]) for n, f in names.items() if f in unique and row.get(f) is not None}
             if self.tool.op in ("update", "setting", "move", "upsert", "copy"):
                 taken = {n: v for n, v in taken.items() if names[n] not in self.entity.keys}
             if taken:
@@ -275,8 +275,11 @@ class _Trial:
 
     def every_row(self, values: dict[str, Any]) -> Iterator[tuple[State, dict[str, Any]]]:
         assert self.entity is not None
-        own = {n: str(p.field or self.entity.keys[0]) for n, p in self.tool.params.items() if p.role in ("key", "field", "filter")
-               and p.entity in (None, self.tool.of)}  # fmt: skip
+        own = {
+            n: str(p.field or self.entity.keys[0])
+            for n, p in self.tool.params.items()
+            if p.role in ("key", "field", "filter") and p.entity in (None, self.tool.of)
+        }
         for row in list(self.state.rows(str(self.tool.of)).values())[:60]:
             yield self.state, {**values, **{n: thaw(row[f]) for n, f in own.items() if row.get(f) is not None}}
         if self.tool.op == "unrelate" and self.entity is not None:

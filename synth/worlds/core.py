@@ -8,7 +8,8 @@
     return expr                             use SHARED
 
 A statement compiles to a closure over the environment; `args`, `now`, `$state`, `$fuel` and `$world` are bound in it. A
-failing statement raises ToolError with a declared code; the caller discards the state, so a failed call changes nothing.
+failing statement raises ToolError with a declared code; the caller discards the state, so a failed call changes
+nothing.
 Bounds: FUEL row visits per call, `each` nested at most twice, shared blocks form a DAG.
 """
 
@@ -390,8 +391,8 @@ def new_row(
 
 
 def delete_row(world: World, env: Env, table: str, key: Key) -> None:
-    """Delete by the `on_delete` rules of the references that point here. The row goes first, so that a circle of cascades
-    ends; a refusal further down undoes the whole call."""
+    """Delete by the `on_delete` rules of the references that point here. The row goes first, so that a circle of
+    cascades ends; a refusal further down undoes the whole call."""
     state: State = env["$state"]
     if key not in state.tables[table].rows:
         return

@@ -82,8 +82,11 @@ class Drawer:
         if self.entity is None:
             return None
         rows = list(self.state.rows(str(self.tool.of)).values())
-        own = {str(p.field or self.entity.keys[0]): given[n] for n, p in self.tool.params.items()
-               if p.role in ("key", "filter") and p.compare == "eq" and p.entity in (None, self.tool.of) and n in given}  # fmt: skip
+        own = {
+            str(p.field or self.entity.keys[0]): given[n]
+            for n, p in self.tool.params.items()
+            if n in given and p.role in ("key", "filter") and p.compare == "eq" and p.entity in (None, self.tool.of)
+        }
         if own:
             rows = [r for r in rows if all(r.get(f) == v for f, v in own.items())]
         rows = [r for r in rows if self.legal(r)]
@@ -289,8 +292,8 @@ def draw_arguments(
     split: str = "train",
     given: Mapping[str, Any] | None = None,
 ) -> dict[str, Any] | None:
-    """Arguments (in their real, nested form) of a call that is likely to succeed on `state`; None where there is nothing
-    to work on. `given` fixes canonical parameters."""
+    """Arguments (in their real, nested form) of a call that is likely to succeed on `state`; None where there is
+    nothing to work on. `given` fixes canonical parameters."""
     tool = compiled.tool(tool_name)
     drawn = Drawer(compiled, tool, state, rng, split).draw(given or {})
     return None if drawn is None else tool.arguments(drawn)

@@ -2,8 +2,10 @@
 
     expr   = or ('?' expr ':' expr)?          or = and ('||' and)*        and = cmp ('&&' cmp)*
     cmp    = sum (('=='|'!='|'<'|'<='|'>'|'>='|'in') sum)?               sum = mul (('+'|'-') mul)*
-    mul    = unary (('*'|'/'|'%') unary)*     unary = ('-'|'!')? post     post = prim ('.' name | '.' name '(' args ')' | '[' expr ']')*
-    prim   = number | 'text' | true | false | null | name | fn '(' args ')' | '(' expr ')' | '[' args ']' | '{' (name ':' expr | '..' expr) ',' ... '}'
+    mul    = unary (('*'|'/'|'%') unary)*     unary = ('-'|'!')? post
+    post   = prim ('.' name | '.' name '(' args ')' | '[' expr ']')*
+    prim   = number | 'text' | true | false | null | name | fn '(' args ')' | '(' expr ')' | '[' args ']'
+           | '{' (name ':' expr | '..' expr) ',' ... '}'
 
 Total: null spreads through `.`, `[]` and arithmetic; an ordered comparison with null is false; `/ 0` is null; nothing
 raises at run time but `Fuel` (bounded work). No recursion, no eval, no regular expressions from specs. What can be
@@ -244,8 +246,8 @@ class Scope(NamedTuple):
 
 
 def compile_expr(text: str, scope: Scope, where: str = "") -> tuple[Closure, str]:
-    """Check `text` in `scope` and compile it. Returns (closure over an environment, inferred type). The environment binds
-    every name of the scope; entity names are read from `env["$state"]`, work is charged to `env["$fuel"]`."""
+    """Check `text` in `scope` and compile it. Returns (closure over an environment, inferred type). The environment
+    binds every name of the scope; entity names are read from `env["$state"]`, work is charged to `env["$fuel"]`."""
     from synth.worlds.exprcompile import (
         compile_node,
     )  # the two files are one idea in two halves: text -> tree -> closures

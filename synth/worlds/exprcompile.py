@@ -287,7 +287,8 @@ def _call(node: Node, scope: Scope) -> tuple[Closure, str]:
     if not fn.least <= len(arg_nodes) <= fn.most:
         raise _bad(
             node,
-            f"`{name}` takes {fn.least}{f' to {fn.most}' if fn.most != fn.least else ''} arguments, not {len(arg_nodes)}",
+            f"`{name}` takes {fn.least}{f' to {fn.most}' if fn.most != fn.least else ''} arguments, "
+            f"not {len(arg_nodes)}",
         )
     parts = [compile_node(n, scope) for n in arg_nodes]
     runs = [r for r, _ in parts]

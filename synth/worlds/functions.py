@@ -119,9 +119,11 @@ def _haversine(lat1: float, lon1: float, lat2: float, lon2: float) -> float:
 _UNITS: dict[str, tuple[str, float]] = {
     "m": ("length", 1.0), "km": ("length", 1000.0), "cm": ("length", 0.01), "mm": ("length", 0.001),
     "mi": ("length", 1609.344), "ft": ("length", 0.3048), "in": ("length", 0.0254), "yd": ("length", 0.9144),
-    "g": ("mass", 1.0), "kg": ("mass", 1000.0), "mg": ("mass", 0.001), "lb": ("mass", 453.59237), "oz": ("mass", 28.349523125),
+    "g": ("mass", 1.0), "kg": ("mass", 1000.0), "mg": ("mass", 0.001), "lb": ("mass", 453.59237),
+    "oz": ("mass", 28.349523125),
     "s": ("time", 1.0), "min": ("time", 60.0), "h": ("time", 3600.0), "d": ("time", 86400.0),
-    "b": ("data", 1.0), "kb": ("data", 1e3), "mb": ("data", 1e6), "gb": ("data", 1e9), "kib": ("data", 1024.0), "mib": ("data", 1048576.0),
+    "b": ("data", 1.0), "kb": ("data", 1e3), "mb": ("data", 1e6), "gb": ("data", 1e9), "kib": ("data", 1024.0),
+    "mib": ("data", 1048576.0),
 }  # fmt: skip
 
 

@@ -1,8 +1,9 @@
 """Surface operations are lowered to core statements; those alone run.
 
 `explicit(world, tool)` spells out the short forms (needs, may, filters, in, paging) as parameters with roles.
-`lower(world, name, tool)` gives the core body, the declared errors and the result's schema. Error codes are derived from
-what can go wrong (keys, references, uniqueness, lifecycles, `require`), never invented, so that admission can reach each.
+`lower(world, name, tool)` gives the core body, the declared errors and the result's schema. Error codes are derived
+from what can go wrong (keys, references, uniqueness, lifecycles, `require`), never invented, so that admission can
+reach each.
 """
 
 from __future__ import annotations
@@ -168,7 +169,8 @@ class _Builder:
         return out
 
     def check_payload(self, row: str | None) -> list[Stmt]:
-        """References exist, unique fields are free, lifecycle moves are legal. `row` names the changed row, None = new."""
+        """References exist, unique fields are free, lifecycle moves are legal. `row` names the changed row, None = new
+        one."""
         assert self.entity is not None
         out: list[Stmt] = []
         for field, n in self.payload().items():
@@ -346,7 +348,8 @@ class _Builder:
             out.append({"let": {"page": f"slice(found, 0, {paging.max})"}})
         shown = f"page.map(it, it.pick({', '.join(quote(s) for s in shows)}))"
         for n in self.by_role("projection"):
-            picked = f"page.map(it, project(it.pick({', '.join(quote(s) for s in shows)}), {arg(n)}, {quote(self.first_key())}))"
+            whole = f"it.pick({', '.join(quote(s) for s in shows)})"
+            picked = f"page.map(it, project({whole}, {arg(n)}, {quote(self.first_key())}))"
             shown = f"has({arg(n)}) ? {picked} : {shown}"
         if self.tool.gives is not None:
             return [*out, *self.tool.then, {"return": self.tool.gives}]
@@ -507,8 +510,8 @@ class _Builder:
             "to": {**self.tool.init, field: quote(self.tool.to)},
         }
         return [
-            *self.load(), *self.check_payload("it"), *self.gates(), self.move_check("it", quote(self.tool.to)), *self.dry_run(),
-            set_, *self.returns("it", self.echo()),
+            *self.load(), *self.check_payload("it"), *self.gates(), self.move_check("it", quote(self.tool.to)),
+            *self.dry_run(), set_, *self.returns("it", self.echo()),
         ]  # fmt: skip
 
     def link(self) -> tuple[list[Stmt], str]:

@@ -175,7 +175,7 @@ def wrap_items(schema: Schema, envelope: Envelope, paged: bool) -> Schema:
 
 
 def canonical(params: dict[str, Param], arguments: dict[str, Any]) -> dict[str, Any]:
-    """`{parameter: value}` of the parameters that are given (a null counts as not given unless null is the only type)."""
+    """`{parameter: value}` of the parameters that are given (a null counts as not given)."""
     out: dict[str, Any] = {}
     for name, param in params.items():
         node: Any = arguments

@@ -151,7 +151,8 @@ class CompiledWorld:
         return (self.start + state.clock * TICK).isoformat() + "Z"
 
     def execute(self, state: State, tool: str, arguments: Any) -> tuple[Result, State]:
-        """Run one call. Returns (result, state after); on failure the state after differs from `state` in its clock only."""
+        """Run one call. Returns (result, state after); on failure the state after differs from `state` in its clock
+        only."""
         after = state.snapshot()
         after.clock += 1
         if tool not in self.world.tools:

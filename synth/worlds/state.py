@@ -137,7 +137,7 @@ def _unindex(index: dict[Any, tuple[RowData, ...]], row: RowData, field: str) ->
 
 
 class State:
-    """All tables of one world. `clock` counts calls (a tick each) and is not part of the digest: reads leave it alone."""
+    """All tables of one world. `clock` counts calls (a tick each) and is not part of the digest."""
 
     __slots__ = ("_owned", "clock", "log", "seed", "tables")
 
@@ -194,7 +194,7 @@ def squash(log: Iterable[Change]) -> tuple[Change, ...]:
 
 
 def diff(before: State, after: State) -> list[Change]:
-    """Row changes from `before` to `after`, tables in name order, keys in list order. Tables that are shared cost nothing."""
+    """Row changes from `before` to `after`, tables in name order, keys in list order. Shared tables cost nothing."""
     out: list[Change] = []
     for entity in sorted({*before.tables, *after.tables}):
         a, b = before.tables.get(entity), after.tables.get(entity)

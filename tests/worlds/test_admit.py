@@ -35,9 +35,11 @@ def test_a_sound_world_is_admitted_and_every_declared_error_was_reached(spec: di
         ({"op": "get", "of": "Ticket", "require": [{"that": "true", "else": "never"}]}, "error_unreached"),
         ({"op": "get", "of": "Ticket", "output_schema": {"type": "object", "required": ["absent"]}}, "output_schema"),
         ({"op": "update", "of": "Ticket", "may": ["subject"], "do": None, "gives": "{}", "then": [
-            {"find": "ns", "from": "Note", "where": []}, {"let": {"n": "ns.first()"}}, {"set": "n", "of": "Note", "to": {"body": "'x'"}}]},
+            {"find": "ns", "from": "Note", "where": []}, {"let": {"n": "ns.first()"}},
+            {"set": "n", "of": "Note", "to": {"body": "'x'"}}]},
          "admitted"),
-        ({"op": "do", "effect": "read", "params": {"x": {"role": "value", "schema": {"type": "string"}, "required": True}}, "do": [
+        ({"op": "do", "effect": "read", "params": {
+            "x": {"role": "value", "schema": {"type": "string"}, "required": True}}, "do": [
             {"find": "ns", "from": "Note", "where": []}, {"let": {"n": "ns.first()"}},
             {"set": "n", "of": "Note", "to": {"body": "args.x"}}, {"return": "{}"}]}, "read_changed_state"),
         ({"op": "do", "effect": "write", "do": [{"return": "{}"}]}, "no_success"),
