@@ -76,10 +76,10 @@ def quote(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n") + "'"
 
 
-def lower(world: World, tool: ToolSpec) -> Lowered:
-    """Lower one tool; SpecError (from compiling, later) names what is wrong."""
+def lower(world: World, tool: ToolSpec, name: str = "") -> Lowered:
+    """Lower one tool; what is wrong shows as a SpecError when it is compiled. `name` finds the policies that guard it."""
     params = explicit(world, tool)
-    build = _Builder(world, tool, params)
+    build = _Builder(world, tool, params, name)
     body = build.body()
     return Lowered(
         params, body, build.errors, sch.input_schema(world, tool, params), tool.output_schema or build.output
@@ -87,8 +87,8 @@ def lower(world: World, tool: ToolSpec) -> Lowered:
 
 
 class _Builder:
-    def __init__(self, world: World, tool: ToolSpec, params: dict[str, Param]) -> None:
-        self.world, self.tool, self.params = world, tool, params
+    def __init__(self, world: World, tool: ToolSpec, params: dict[str, Param], name: str = "") -> None:
+        self.world, self.tool, self.params, self.name = world, tool, params, name
         self.entity: Entity | None = world.entities[tool.of] if tool.of else None
         self.errors: list[str] = []
         self.output: sch.Schema | None = None
@@ -210,6 +210,10 @@ class _Builder:
     def gates(self) -> list[Stmt]:
         """Declared requirements, tool-held policies, confirmation and dry run, in this order, after loading."""
         out: list[Stmt] = [{"require": r.that, "else": self.error(r.else_)} for r in self.tool.require]
+        for policy in self.world.policies:
+            if policy.held_by == "tool" and self.name in policy.guards:
+                rule = f"!({policy.when}) || ({policy.allow_if})" if policy.when else policy.allow_if
+                out.append({"require": rule, "else": self.error(policy.id)})
         for n in self.by_role("confirm"):
             out.append({"require": f"{arg(n)} == true", "else": self.error("not_confirmed")})
         return out
@@ -565,7 +569,7 @@ class _Builder:
         schemas: list[sch.Schema] = []
         for case_name, case in (self.tool.cases or {}).items():
             params = explicit(self.world, case)
-            inner = _Builder(self.world, case, params)
+            inner = _Builder(self.world, case, params, self.name)
             needed = [n for n, p in params.items() if p.required]
             guards: list[Stmt] = [
                 {"require": f"has({arg(n)})", "else": self.error("missing_argument"), "with": {"name": quote(n)}}

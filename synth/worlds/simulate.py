@@ -63,7 +63,7 @@ class CompiledTool:
     """One tool, lowered and compiled. Compilation happens at construction: a wrong spec is a SpecError here."""
 
     def __init__(self, world: World, entities: dict[str, dict[str, str]], name: str, spec: ToolSpec) -> None:
-        lowered: Lowered = lower(world, spec)
+        lowered: Lowered = lower(world, spec, name)
         self.name, self.op, self.of = name, spec.op, spec.of
         self.params: dict[str, Param] = lowered.params
         self.spec = spec if spec.params is not None else spec.model_copy(update={"params": lowered.params})
@@ -120,7 +120,8 @@ class CompiledWorld:
     def __init__(self, world: World) -> None:
         self.world = world
         self.entities = entity_types(world)
-        self.errors = DEFAULT_ERRORS | world.errors
+        ruled = {p.id: ErrorSpec(status=403, say=p.text) for p in world.policies if p.held_by == "tool"}
+        self.errors = DEFAULT_ERRORS | ruled | world.errors
         self._tools: dict[str, CompiledTool] = {}
         self.start = datetime.fromisoformat(world.clock.removesuffix("Z"))
 

@@ -291,6 +291,14 @@ class World(Spec):
             _check_entity(ename, entity, self.entities)
         for tname, tool in self.tools.items():
             _check_tool(f"tools.{tname}", tool, self.entities)
+        for policy in self.policies:
+            for guarded in policy.guards:
+                if guarded not in self.tools:
+                    raise ValueError(f"policies.{policy.id}.guards: no tool {guarded}")
+            if policy.held_by == "tool" and policy.needs_facts:
+                raise ValueError(
+                    f"policies.{policy.id}: a tool cannot know {policy.needs_facts[0]}; let the assistant hold it"
+                )
         return self
 
     @classmethod

@@ -1,8 +1,8 @@
 """Which split a world belongs to, decided before anything is made from it.
 
 Whole categories (of real servers) and whole domains (of evolved worlds) are held out, in the order of a hash of their
-name, so that eval shares no root server and no domain with train. A world is in the split of its root server's category;
-it may only move into domains of the same split.
+name, so that eval shares no root server and no domain with train. A world is in the split of its root server's
+category; it may only move into domains of the same split.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ import yaml
 from synth.errors import SpecError
 from synth.records import rng_for
 from synth.worlds import Simulator, World, compile_world
+from synth.worlds.admit import admit_world
 from synth.worlds.draw import draw_arguments
 from synth.worlds.simulate import fill, start_state
 from synth.worlds.state import diff
@@ -194,3 +195,22 @@ def test_a_wrong_schema_is_a_spec_error(world: World) -> None:
     spec = world.dump()
     spec["tools"]["get_ticket"]["input_schema"] = {"type": "object", "properties": {"id": {"type": "strin"}}}
     assert "is not a JSON Schema" in str(compile_world(World.load(spec)).check()["get_ticket"])
+
+
+def test_a_policy_held_by_the_tool_fails_the_call_and_one_held_by_the_assistant_does_not(world: World) -> None:
+    rule = {"id": "urgent_stays_open", "guards": ["resolve_ticket"], "when": "it.priority == 'urgent'"}
+    rule |= {"allow_if": "has(it.agent)", "text": "An urgent ticket without an agent may not be resolved."}
+    for held_by, error in (("tool", "urgent_stays_open"), ("assistant", None)):
+        spec = world.dump() | {"policies": [rule | {"held_by": held_by}]}
+        sim = Simulator(World.load(spec), seed=3)
+        ticket = some(sim, "Ticket", status="open", priority="urgent", agent=None)
+        result = sim.call("resolve_ticket", {"id": ticket})
+        assert result.error == error
+        assert ("An urgent ticket" in result.message) == (error is not None)
+        assert admit_world(World.load(spec))["resolve_ticket"].ok
+
+
+def test_a_policy_over_an_unknown_tool_is_refused(world: World) -> None:
+    rule = {"id": "r", "guards": ["nope"], "allow_if": "true", "text": "t"}
+    with pytest.raises(SpecError, match="no tool nope"):
+        World.load(world.dump() | {"policies": [rule]})
