@@ -77,7 +77,7 @@ def quote(text: str) -> str:
 
 
 def lower(world: World, tool: ToolSpec, name: str = "") -> Lowered:
-    """Lower one tool; what is wrong shows as a SpecError when it is compiled. `name` finds the policies that guard it."""
+    """Lower one tool; what is wrong shows when it is compiled. `name` finds the policies that guard it."""
     params = explicit(world, tool)
     build = _Builder(world, tool, params, name)
     body = build.body()
