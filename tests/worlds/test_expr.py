@@ -137,8 +137,8 @@ def _naive(op: str, a: Any, b: Any) -> Any:
     if op == "&&":
         return (a and b) if all(bools) else _Ill()
     if op == "==":
-        if a is None or b is None:
-            return a is b
+        if a is None or b is None:  # null came from arithmetic, so its type is a number's
+            return _Ill() if any(bools) else a is b
         return a == b if bools[0] == bools[1] else _Ill()
     if any(bools):
         return _Ill()
