@@ -1,7 +1,8 @@
 """Stage fingerprints: what a stage's rows depend on besides the rows before it.
 
 Covered: the run's seed, the stage's own settings (less its `OUTSIDE` ones), its VERSION, the bytes of its ASSETS
-(prompts, rubrics, catalog), the schema version and the fingerprints before it. Not covered: targets, caps, workers.
+(prompts, rubrics, catalog), what it reads from outside the package (`depends`), the schema version and the
+fingerprints before it. Not covered: targets, caps, workers.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ def fingerprints(pipeline: Pipeline, modules: Mapping[StageName, Any]) -> dict[S
             "seed": pipeline.seed,
             "version": module.VERSION,
             "settings": pipeline.stage(stage).covered(),
+            "outside": module.depends(pipeline.stage(stage)) if hasattr(module, "depends") else {},
             "assets": {name: _sha256(stage, name) for name in sorted(getattr(module, "ASSETS", []))},
             "before": before,
         }

@@ -5,6 +5,7 @@ A stage module in `synth/stages/` has
     TABLE: str                            the table its rows go to
     VERSION: str                          raised whenever its output for the same input changes; part of the fingerprint
     def waves(ctx) -> list[list[Part]]    only worlds, tools, agents: wave k is committed before wave k+1 starts
+    def depends(settings) -> dict         optional: hashes of files outside the package that its rows follow from
     def run(ctx, part) -> Output          pure in (ctx.seed, ctx.settings, part, committed inputs)
 
 `tasks`, `rollouts` and `judge` have no `waves`: the run loop opens task slots in rounds, and part i of rollouts reads

@@ -6,11 +6,13 @@ took up are finer drops with their reason; they stay in the `tools` table as rea
 
 from __future__ import annotations
 
+from typing import Any
+
 from synth.records import DroppedRow, Split, WorldRow, make_id
 from synth.stage import Context, Output, Part
 from synth.worlds.evolve import Rejected, evolve
 from synth.worlds.lift import lift_server
-from synth.worlds.real import catalog_of, category_split, chosen_servers, real_tool_id
+from synth.worlds.real import catalog_of, category_split, chosen_servers, harvest_digests, real_tool_id
 from synth.worlds.spec import World
 from synth.worlds.splits import split_lookup
 from tools_catalog.taxonomy import load_taxonomy
@@ -23,6 +25,11 @@ ASSETS = [
 ]  # part of the fingerprint
 SERVERS_PER_PART = 16
 EVOLVED_PER_PART = 50
+
+
+def depends(settings: Any) -> dict[str, str]:
+    """The user's own harvest, where the pipeline prefers it: a new harvest makes new worlds."""
+    return harvest_digests() if settings.prefer_cache else {}
 
 
 def waves(ctx: Context) -> list[list[Part]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from synth.records import Split, make_id
 from synth.worlds.splits import split_lookup
 from tools_catalog import Catalog, load_catalog
+from tools_catalog.cache import cache_dir, cached_files
 
 
 @lru_cache(maxsize=2)
@@ -30,6 +32,11 @@ def category_split(settings: Any) -> Callable[[str], Split]:
     for server in catalog_of(settings.prefer_cache).servers:
         weights[server.category] = weights.get(server.category, 0.0) + len(server.tool_names)
     return split_lookup(weights, settings.split.validation, settings.split.eval)
+
+
+def harvest_digests() -> dict[str, str]:
+    """SHA-256 of every file of the user's own harvest, by server."""
+    return {file.stem: hashlib.sha256(file.read_bytes()).hexdigest() for file in cached_files(cache_dir())}
 
 
 def real_tool_id(server: str, name: str) -> str:

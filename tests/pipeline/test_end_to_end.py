@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -148,3 +149,27 @@ def test_every_tool_leads_back_to_a_real_one(first: RunResult) -> None:
         if tool.origin != "real":
             assert tool.parents, tool.name
             assert all(tools[p].origin == "real" for p in tool.parents), tool.name
+
+
+def test_shards_load_and_equal_their_source_rows_deeply(first: RunResult, tmp_path: Path) -> None:
+    """Through `datasets`: every tool definition and every argument object is what the tables say, nothing padded."""
+    from datasets import load_dataset
+
+    loaded = load_dataset("parquet", data_dir=str(first.run_dir / "sft"), cache_dir=str(tmp_path))
+    run = open_run(first.run_dir)
+    trajectories = {t.trajectory_id: t for t in run.rows("trajectories")}
+    agents = {a.agent_id: a for a in run.rows("agents")}
+    tools = {t.tool_id: t for t in run.rows("tools")}
+    assert set(loaded) == {"train", "validation"}
+    rows = [row for split in loaded.values() for row in split]
+    assert len(rows) == 160
+    for row in rows:
+        source = trajectories[row["trajectory_id"]]
+        offered = agents[source.agent_id].traits["offered"]
+        shown = {t["function"]["name"]: t["function"]["parameters"] for t in json.loads(row["tools"])}
+        assert shown == {name: tools[i].input_schema for name, i in offered.items()}
+        said = [json.loads(c["function"]["arguments"]) for m in row["messages"] for c in m["tool_calls"] or []]
+        assert said == [c.arguments for c in source.calls]
+        assert [m["role"] for m in row["messages"]] == [m["role"] for m in source.messages]
+        assert [m["content"] or "" for m in row["messages"]] == [m.get("content") or "" for m in source.messages]
+        assert all(m["train"] == (m["role"] == "assistant") for m in row["messages"])

@@ -1,0 +1,53 @@
+"""The shipped recipe as it stands, on two workers: what `make run` promises. Some minutes; `make test-slow`."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from synth import open_run
+from synth.pipeline import load_pipeline
+from synth.replaying import replay_sample
+from synth.run import Options, RunResult, run_pipeline
+
+RECIPE = Path(__file__).parents[2] / "pipelines" / "tooluse.yaml"
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> RunResult:
+    return run_pipeline(load_pipeline(RECIPE), Options(out=tmp_path_factory.mktemp("full") / "tooluse", workers=2))
+
+
+def test_the_recipe_reaches_its_size(full: RunResult) -> None:
+    assert full.exit_code == 0
+    run = open_run(full.run_dir)
+
+    def count(sql: str) -> int:
+        rows = run.sql(sql).fetchall()
+        return int(rows[0][0])
+
+    assert count("select count(*) from verdicts where passed") >= 2_000
+    assert count("select count(*) from sft") == 2_400
+    assert count("select count(distinct (server, parents[1])) from tools where origin = 'lifted'") >= 0.4 * 11_419
+    assert count("select count(*) from tools where origin = 'synthetic'") >= 5_000
+    assert count("select count(*) from failed where class = 'infra'") == 0
+
+
+def test_a_thousand_random_trajectories_replay(full: RunResult) -> None:
+    reports = replay_sample(full.run_dir, 1_000, seed=5)
+    assert len(reports) == 1_000
+    assert {i: r.differences for i, r in reports.items() if not r.equal} == {}
+
+
+@pytest.mark.parametrize(("policy", "limit"), [("idle", 0.0), ("random", 0.02)])
+def test_doing_nothing_or_anything_does_not_pass(full: RunResult, tmp_path: Path, policy: str, limit: float) -> None:
+    shutil.copytree(full.run_dir, tmp_path / "copy")
+    pipeline = load_pipeline(RECIPE, [f"stages.rollouts.policy={policy}", "stages.shards.max_rounds=1"])
+    run = open_run(run_pipeline(pipeline, Options(out=tmp_path / "copy", workers=2)).run_dir)
+    kinds = {t.task_id: t.kind for t in run.rows("tasks")}
+    passed = [v.passed is True for v in run.rows("verdicts") if kinds[v.task_id] != "no_tool"]
+    assert len(passed) > 2_500
+    assert sum(passed) / len(passed) <= limit
