@@ -13,7 +13,8 @@ import yaml
 
 from synth.worlds import World, compile_world
 from synth.worlds.admit import admit_world
-from synth.worlds.expr import Scope, compile_expr
+from synth.worlds.expr import Scope
+from synth.worlds.exprcompile import compile_expr
 from synth.worlds.simulate import CompiledWorld, start_state
 from synth.worlds.start import start_rows
 from synth.worlds.state import State

@@ -14,7 +14,7 @@ from typing import Any
 
 from synth.errors import SpecError
 from synth.worlds.draw import draw_arguments
-from synth.worlds.lower import explicit
+from synth.worlds.params import explicit
 from synth.worlds.simulate import CompiledWorld, Result, compile_world, start_state
 from synth.worlds.spec import Entity, FieldSpec, Param, ToolSpec, World
 from synth.worlds.state import RowData, State

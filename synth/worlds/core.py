@@ -15,67 +15,19 @@ Bounds: FUEL row visits per call, `each` nested at most twice, shared blocks for
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import timedelta
+from collections.abc import Callable
 from typing import Any
 
 from synth.errors import SpecError
-from synth.worlds.expr import Closure, Env, Scope, compile_expr
-from synth.worlds.exprcompile import burn
-from synth.worlds.functions import parse_time, sort_key
-from synth.worlds.spec import Entity, FieldSpec, World
-from synth.worlds.start import make_key
-from synth.worlds.state import Key, RowData, State, freeze
+from synth.worlds.expr import Closure, Env, Scope
+from synth.worlds.exprcompile import burn, compile_expr
+from synth.worlds.rows import COMPARE, ToolError, delete_row, new_row, now_value, renewed, row_key
+from synth.worlds.spec import Entity, World
+from synth.worlds.state import RowData, State, freeze
 
 FUEL = 20_000
-MAX_ROWS = 10_000
 MAX_EACH = 2
 Step = Callable[[Env], tuple[Any] | None]  # None = go on, (value,) = return value
-
-
-class ToolError(Exception):
-    """A call fails with a declared code; `bound` fills its message."""
-
-    def __init__(self, code: str, **bound: Any) -> None:
-        super().__init__(code)
-        self.code = code
-        self.bound = bound
-
-
-def field_type(world: World, spec: FieldSpec) -> str:
-    """The expression type of a field."""
-    if spec.type in ("int", "money"):
-        return "int"
-    if spec.type in ("number", "bool"):
-        return spec.type
-    if spec.type == "list":
-        return "list:any"
-    if spec.type in ("map", "record"):
-        return "record"
-    if spec.type == "ref":
-        return key_type(world, str(spec.to))
-    return "text"
-
-
-def key_type(world: World, entity: str) -> str:
-    e = world.entities[entity]
-    if e.generated_key:
-        return "int" if e.id.kind == "int" else "text"
-    first = e.fields[e.keys[0]]
-    return "any" if len(e.keys) > 1 or first.type == "ref" else field_type(world, first)
-
-
-def entity_types(world: World) -> dict[str, dict[str, str]]:
-    """Field types of every table, as expressions see them."""
-    out: dict[str, dict[str, str]] = {}
-    for name, e in world.entities.items():
-        out[name] = {k: key_type(world, name) for k in e.keys if k not in e.fields}
-        out[name] |= {f: field_type(world, s) for f, s in e.fields.items()}
-    return out
-
-
-def row_key(entity: Entity, row: Mapping[str, Any]) -> Key:
-    return row[entity.key] if isinstance(entity.key, str) else tuple(row[k] for k in entity.key)
 
 
 class BodyCompiler:
@@ -287,7 +239,7 @@ class BodyCompiler:
         entity = self.entity(table, path)
         given: dict[str, str] = stmt.get("given", {})
         exprs = {f: self.expr(t, f"{path}.to.{f}") for f, t in stmt.get("to", {}).items()}
-        stamps = [f for f, s in entity.fields.items() if _stamp(f, s)]
+        stamps = [f for f, s in entity.fields.items() if renewed(f, s)]
 
         def step(env: Env) -> None:
             old: RowData = env[name]
@@ -296,7 +248,7 @@ class BodyCompiler:
             values |= {f: freeze(run(env)) for f, run in exprs.items()}
             new = {**old, **values}
             if new != old:
-                new |= {f: _now(env, entity.fields[f]) for f in stamps if f not in values}
+                new |= {f: now_value(env, entity.fields[f]) for f in stamps if f not in values}
                 key = row_key(entity, old)
                 env["$state"].put(table, key, new)
                 env[name] = env["$state"].tables[table].rows[key]
@@ -328,119 +280,3 @@ class BodyCompiler:
 def _with(env: Env, row: RowData, test: Closure) -> bool:
     env["it"] = row
     return test(env) is True
-
-
-def _now(env: Env, spec: FieldSpec) -> str:
-    now: str = env["now"]
-    return now[:10] if spec.type == "date" else now
-
-
-def _stamp(name: str, spec: FieldSpec) -> bool:
-    """Whether every change of the row renews this field."""
-    words = name.lower()
-    return (
-        spec.set_by == "system"
-        and spec.type in ("date", "time")
-        and any(w in words for w in ("updat", "modif", "chang", "edit"))
-    )
-
-
-def _default(spec: FieldSpec) -> Any:
-    """Value of a field that a new row was not given."""
-    if spec.type == "enum" and not spec.nullable:
-        return spec.of[0] if spec.of else None
-    if spec.type == "bool" and not spec.nullable:
-        return False
-    return () if spec.type == "list" else None
-
-
-def new_row(
-    world: World, table: str, entity: Entity, env: Env, values: dict[str, Any], like: Mapping[str, Any] | None
-) -> RowData:
-    """Insert a row: given values first, then the copied row, lifecycle start, stamps and defaults."""
-    state: State = env["$state"]
-    rows = state.writable(table)
-    if len(rows.rows) >= MAX_ROWS:
-        raise ToolError("too_large")
-    cycle = entity.lifecycle
-    row: dict[str, Any] = {}
-    for f, spec in entity.fields.items():
-        if f in values:
-            row[f] = freeze(values[f])
-        elif cycle and f == cycle.field:
-            row[f] = cycle.start or next(iter(cycle.moves))
-        elif spec.set_by == "system" and spec.type in ("date", "time") and not spec.nullable:
-            row[f] = _now(env, spec)
-        elif like is not None and f not in entity.keys:
-            row[f] = f"{like[f]} (copy)" if spec.unique and isinstance(like[f], str) else like[f]
-        else:
-            row[f] = _default(spec)
-    rows.inserted += 1
-    if entity.generated_key:
-        key = make_key(world.world, table, entity.id, state.seed, rows.inserted)
-        while key in rows.rows:  # keys are drawn from a finite space
-            rows.inserted += 1
-            key = make_key(world.world, table, entity.id, state.seed, rows.inserted)
-        row = {str(entity.key): key, **row}
-    else:
-        key = row_key(entity, row)
-    if key is None or (isinstance(key, tuple) and None in key) or key in rows.rows:
-        raise ToolError("duplicate", entity=table, field=entity.keys[0], value=key)
-    state.put(table, key, row)
-    return state.tables[table].rows[key]
-
-
-def delete_row(world: World, env: Env, table: str, key: Key) -> None:
-    """Delete by the `on_delete` rules of the references that point here. The row goes first, so that a circle of
-    cascades ends; a refusal further down undoes the whole call."""
-    state: State = env["$state"]
-    if key not in state.tables[table].rows:
-        return
-    state.remove(table, key)
-    for name, entity in world.entities.items():
-        for f, spec in entity.fields.items():
-            if spec.type == "list" and spec.of == f"ref {table}":
-                for row in [r for r in state.tables[name].rows.values() if key in (r[f] or ())]:
-                    state.put(name, row_key(entity, row), {**row, f: tuple(v for v in row[f] if v != key)})
-            if spec.type != "ref" or spec.to != table:
-                continue
-            children = state.tables[name].by(f, key)
-            burn(env, len(children))
-            for row in children:
-                child = row_key(entity, row)
-                if child not in state.tables[name].rows:
-                    continue
-                if spec.on_delete == "restrict":
-                    raise ToolError("in_use", entity=table, id=key, by=name)
-                if spec.on_delete == "clear":
-                    state.put(name, child, {**state.tables[name].rows[child], f: None})
-                else:
-                    delete_row(world, env, name, child)
-
-
-def _ordered(test: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
-    def run(a: Any, b: Any) -> bool:
-        if a is None or b is None:
-            return False
-        x, y = parse_time(a), parse_time(b)
-        if x is not None and y is not None:
-            if len(str(b)) == 10 and len(str(a)) > 10:  # "until 2026-03-02" includes that day
-                x = x.replace(hour=0, minute=0, second=0, microsecond=0)
-            return test(x + timedelta(0), y)
-        return test(sort_key(a), sort_key(b)) if isinstance(a, str) == isinstance(b, str) else False
-
-    return run
-
-
-COMPARE: dict[str, Callable[[Any, Any], bool]] = {
-    "eq": lambda a, b: a == b,
-    "ne": lambda a, b: a != b,
-    "lt": _ordered(lambda a, b: a < b),
-    "le": _ordered(lambda a, b: a <= b),
-    "gt": _ordered(lambda a, b: a > b),
-    "ge": _ordered(lambda a, b: a >= b),
-    "contains": lambda a, b: (
-        (b.lower() in a.lower()) if isinstance(a, str) and isinstance(b, str) else isinstance(a, tuple) and b in a
-    ),
-    "in": lambda a, b: isinstance(b, tuple | list) and a in b,
-}

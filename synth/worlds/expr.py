@@ -243,17 +243,3 @@ class Scope(NamedTuple):
 
     def with_(self, **types: str) -> Scope:
         return Scope({**self.types, **types}, self.entities)
-
-
-def compile_expr(text: str, scope: Scope, where: str = "") -> tuple[Closure, str]:
-    """Check `text` in `scope` and compile it. Returns (closure over an environment, inferred type). The environment
-    binds every name of the scope; entity names are read from `env["$state"]`, work is charged to `env["$fuel"]`."""
-    from synth.worlds.exprcompile import (
-        compile_node,
-    )  # the two files are one idea in two halves: text -> tree -> closures
-
-    try:
-        return compile_node(parse(text), scope)
-    except SpecError as error:
-        suffix = "" if text in error.message else f" in `{text}`"
-        raise SpecError(f"{where}, {error.path}" if where else error.path, error.message + suffix) from None

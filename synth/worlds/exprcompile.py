@@ -12,8 +12,9 @@ from difflib import get_close_matches
 from typing import Any
 
 from synth.errors import SpecError
-from synth.worlds.expr import Closure, Env, Node, Scope
-from synth.worlds.functions import FUNCTIONS, MAX_TEXT, call_function, sort_key
+from synth.worlds.expr import Closure, Env, Node, Scope, parse
+from synth.worlds.functions import FUNCTIONS, call_function, sort_key
+from synth.worlds.operators import OPERATORS, is_number
 
 
 class Fuel(Exception):
@@ -52,6 +53,16 @@ def compatible(a: str, b: str) -> bool:
         return True
     head_a, head_b = a.split(":")[0], b.split(":")[0]
     return head_a == head_b or {head_a, head_b} <= {"record", "row"}
+
+
+def compile_expr(text: str, scope: Scope, where: str = "") -> tuple[Closure, str]:
+    """Check `text` in `scope` and compile it. Returns (closure over an environment, inferred type). The environment
+    binds every name of the scope; entity names are read from `env["$state"]`, work is charged to `env["$fuel"]`."""
+    try:
+        return compile_node(parse(text), scope)
+    except SpecError as error:
+        suffix = "" if text in error.message else f" in `{text}`"
+        raise SpecError(f"{where}, {error.path}" if where else error.path, error.message + suffix) from None
 
 
 def compile_node(node: Node, scope: Scope) -> tuple[Closure, str]:
@@ -146,74 +157,7 @@ def _neg(node: Node, scope: Scope) -> tuple[Closure, str]:
     inner, kind = compile_node(node.parts[0], scope)
     if kind not in (*NUMERIC, "any", "null"):
         raise _bad(node, f"`-` needs a number, not {kind}")
-    return (lambda env: -v if _is_number(v := inner(env)) else None), kind
-
-
-def _is_number(v: Any) -> bool:
-    return isinstance(v, int | float) and not isinstance(v, bool)
-
-
-def _equal(a: Any, b: Any) -> bool:
-    return a == b and (isinstance(a, bool) == isinstance(b, bool))
-
-
-def _compare(test: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
-    def run(a: Any, b: Any) -> bool:
-        same = (_is_number(a) and _is_number(b)) or (isinstance(a, str) and isinstance(b, str))
-        return bool(test(a, b)) if same else False
-
-    return run
-
-
-def _contains(a: Any, b: Any) -> bool:
-    if isinstance(b, str):
-        return isinstance(a, str) and a in b
-    if isinstance(b, dict):
-        return a in b
-    return isinstance(b, tuple | list) and any(_equal(a, x) for x in b)
-
-
-def _add(a: Any, b: Any) -> Any:
-    if _is_number(a) and _is_number(b):
-        return a + b
-    if isinstance(a, str) and isinstance(b, str):
-        return a + b if len(a) + len(b) <= MAX_TEXT else None
-    if isinstance(a, tuple | list) and isinstance(b, tuple | list):
-        return (*a, *b)
-    return None
-
-
-def _arith(test: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    def run(a: Any, b: Any) -> Any:
-        if not (_is_number(a) and _is_number(b)):
-            return None
-        try:
-            return test(a, b)
-        except (ZeroDivisionError, OverflowError):
-            return None
-
-    return run
-
-
-def _divide(a: Any, b: Any) -> Any:
-    out = a / b
-    return int(out) if isinstance(a, int) and isinstance(b, int) and a % b == 0 else out
-
-
-_OPS: dict[str, Callable[[Any, Any], Any]] = {
-    "==": _equal,
-    "!=": lambda a, b: not _equal(a, b),
-    "<": _compare(operator.lt),
-    "<=": _compare(operator.le),
-    ">": _compare(operator.gt),
-    ">=": _compare(operator.ge),
-    "in": _contains,
-    "+": _add,
-    "-": _arith(operator.sub),
-    "*": _arith(operator.mul),
-    "/": _arith(_divide),
-    "%": _arith(operator.mod),
-}
+    return (lambda env: -v if is_number(v := inner(env)) else None), kind
 
 
 def _op(node: Node, scope: Scope) -> tuple[Closure, str]:
@@ -228,7 +172,7 @@ def _op(node: Node, scope: Scope) -> tuple[Closure, str]:
             return (lambda env: a(env) is True and b(env) is True), "bool"
         return (lambda env: a(env) is True or b(env) is True), "bool"
     out = _op_type(node, op, ka, kb)
-    run = _OPS[op]
+    run = OPERATORS[op]
     return (lambda env: run(a(env), b(env))), out
 
 
@@ -240,6 +184,8 @@ def _op_type(node: Node, op: str, ka: str, kb: str) -> str:
     if op in ("==", "!=", "<", "<=", ">", ">="):
         if not compatible(ka, kb):
             raise _bad(node, f"`{op}` compares {ka} with {kb}")
+        if op not in ("==", "!=") and "bool" in (ka, kb):
+            raise _bad(node, f"`{op}` compares numbers or texts, not bools")
         return "bool"
     if op == "+" and (ka == kb == "text" or {ka, kb} == {"text", "any"}):
         return "text"
@@ -366,7 +312,7 @@ def _plain_aggregate(name: str, target: Closure, kind: str) -> tuple[Closure, st
     if name == "count":
         return (lambda env: len(_items(target(env)))), "int"
     if name == "sum":
-        return (lambda env: sum(x for x in _items(target(env)) if _is_number(x))), elem if elem in NUMERIC else "any"
+        return (lambda env: sum(x for x in _items(target(env)) if is_number(x))), elem if elem in NUMERIC else "any"
     if name == "sort":
         return (lambda env: tuple(sorted(_items(target(env)), key=sort_key))), kind
     if name == "flat":
@@ -411,7 +357,7 @@ def _bind(node: Node, scope: Scope) -> tuple[Closure, str]:
     if name == "count":
         return (lambda env: sum(1 for _, v in each(env) if v is True)), "int"
     if name == "sum":
-        return (lambda env: sum(v for _, v in each(env) if _is_number(v))), body_kind if body_kind in NUMERIC else "any"
+        return (lambda env: sum(v for _, v in each(env) if is_number(v))), body_kind if body_kind in NUMERIC else "any"
     if name in ("min", "max"):
         pick = min if name == "min" else max
         return (

@@ -18,10 +18,12 @@ import jsonschema_rs
 
 from synth.errors import SpecError
 from synth.worlds import schema as sch
-from synth.worlds.core import FUEL, BodyCompiler, ToolError, entity_types, row_key
+from synth.worlds.core import FUEL, BodyCompiler
 from synth.worlds.exprcompile import Fuel
+from synth.worlds.fieldtypes import entity_types
 from synth.worlds.functions import parse_time
 from synth.worlds.lower import Lowered, lower
+from synth.worlds.rows import ToolError, row_key
 from synth.worlds.spec import ErrorSpec, FieldSpec, Param, ToolSpec, World
 from synth.worlds.start import start_rows
 from synth.worlds.state import Change, State, Table, freeze, squash, thaw

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synth.errors import SpecError
-from synth.worlds.expr import Scope, compile_expr
-from synth.worlds.exprcompile import Fuel
+from synth.worlds.expr import Scope
+from synth.worlds.exprcompile import Fuel, compile_expr
 from synth.worlds.state import State, Table
 
 SCOPE = Scope(

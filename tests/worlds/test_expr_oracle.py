@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synth.errors import SpecError
-from synth.worlds.expr import Scope, compile_expr
+from synth.worlds.expr import Scope
+from synth.worlds.exprcompile import compile_expr
 
 celpy = pytest.importorskip("celpy", reason="cel-python is a development dependency")
 ENVIRONMENT = celpy.Environment()

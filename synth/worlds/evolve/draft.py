@@ -12,7 +12,7 @@ from typing import Any
 
 from synth.worlds.evolve.style import joined_words
 from synth.worlds.infer import COMPANIES, PEOPLE, words
-from synth.worlds.lower import explicit, paging_of
+from synth.worlds.params import explicit, paging_of
 from synth.worlds.spec import Entity, FieldSpec, IdStyle, ToolSpec, World
 
 KEPT_OPS = frozenset(

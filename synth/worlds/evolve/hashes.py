@@ -20,7 +20,8 @@ import numpy.typing as npt
 from synth.errors import SpecError
 from synth.records import WorldRow, world_tool_id
 from synth.worlds.infer import word_set, words
-from synth.worlds.lower import explicit, lower
+from synth.worlds.lower import lower
+from synth.worlds.params import explicit
 from synth.worlds.spec import ToolSpec, World
 
 PERMUTATIONS = 64

@@ -11,7 +11,7 @@ from synth.worlds.evolve.naming import entity_name, name_tools, plural
 from synth.worlds.evolve.repair import required_refs
 from synth.worlds.evolve.style import Style, cased
 from synth.worlds.infer import INT_RANGES, words
-from synth.worlds.lower import quote
+from synth.worlds.params import quote
 from synth.worlds.spec import FieldSpec, Param, World
 
 Json = dict[str, Any]
