@@ -5,6 +5,7 @@ Exit codes: 0 done; 1 failed; 2 wrong usage or a wrong file; 3 fewer rows than a
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -185,6 +186,9 @@ def _stop(error: object, code: int) -> None:
 
 def main() -> None:
     """The console script."""
+    for stream in (sys.stdout, sys.stderr):  # a terminal that cannot show a character gets its escape
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     app()
 
 

@@ -6,9 +6,12 @@ import json
 import sys
 from pathlib import Path
 
+import duckdb
+
 from synth.errors import UsageError
 from synth.planning import status as read_status
 from synth.store.views import Run, open_run, write_database
+from synth.view.escape import clean
 
 
 def status(run_dir: Path, as_json: bool) -> None:
@@ -31,7 +34,10 @@ def status(run_dir: Path, as_json: bool) -> None:
 def sql(run_dir: Path, query: str | None, as_json: bool) -> None:
     """Answer one query, or each line of a prompt until it ends."""
     run = open_run(run_dir)
-    write_database(run.run_dir)
+    try:
+        write_database(run.run_dir)
+    except OSError:  # the answer does not need the file
+        print(f"{run.run_dir} cannot be written, so its synth.duckdb stays as it is", file=sys.stderr)
     if query is not None:
         _answer(run, query, as_json)
         return
@@ -54,13 +60,12 @@ def _answer(run: Run, query: str, as_json: bool) -> None:
     relation = run.sql(query)
     if relation is None:
         return
-    if as_json:
-        for row in relation.fetchall():
-            print(json.dumps(dict(zip(relation.columns, row, strict=True)), default=str, ensure_ascii=False))
-        return
-    print(_safe(str(relation)))
-
-
-def _safe(text: str) -> str:
-    """Values come from models and servers: no control character may reach the terminal."""
-    return "".join(c if c in "\n\t" or (c.isprintable()) else "\ufffd" for c in text)
+    try:  # DuckDB runs a query when its rows are asked for
+        rows = relation.fetchall() if as_json else []
+        shown = "" if as_json else str(relation)
+    except duckdb.Error as error:
+        raise UsageError(" ".join(str(error).split())) from None
+    for row in rows:
+        print(json.dumps(dict(zip(relation.columns, row, strict=True)), default=str, ensure_ascii=False))
+    if shown:
+        print(clean(shown))

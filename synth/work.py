@@ -7,7 +7,7 @@ import traceback
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from synth.errors import RefusedError, UsageError, classify
+from synth.errors import CorruptRun, RefusedError, UsageError, classify
 from synth.records import FailedRow, make_id
 from synth.stage import Context, Output, Part
 from synth.store.inputs import CommittedInputs
@@ -66,6 +66,8 @@ def do_part(job: Job) -> Done:
         try:
             output: Output = job.module.run(Context(job.seed, job.settings, job.inputs), job.part)
         except RefusedError as error:
+            return Done(job, None, error=error)
+        except CorruptRun as error:  # no slot's failure: the next start notices the damage and makes the part again
             return Done(job, None, error=error)
         except UsageError as error:  # as its plain base: subclasses with other arguments cannot cross a process border
             return Done(job, None, error=UsageError(str(error)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -35,12 +36,20 @@ def write_json(path: Path, value: Any) -> None:
     sync_dir(path.parent)
 
 
-def read_json(path: Path) -> Any:
-    """A JSON file, or None where there is none or it is torn (the writer above never leaves a torn one)."""
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The object of a JSON file, or None where there is none or it is damaged (the writer above never leaves a torn
+    one)."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError, ValueError):
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
         return None
+    return value if isinstance(value, dict) else None
+
+
+def sha256_of(path: Path) -> str:
+    """The checksum of a file, read in pieces."""
+    with path.open("rb") as source:
+        return hashlib.file_digest(source, "sha256").hexdigest()
 
 
 def is_locked(run_dir: Path) -> bool:

@@ -134,8 +134,9 @@ def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
     """A committed Parquet file. Raises CorruptRun where it is missing or torn."""
     try:
         return pq.ParquetFile(path).read(columns=columns)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise CorruptRun(f"{path} cannot be read ({error}); `synth run` makes the part again") from error
+    except (OSError, pa.ArrowException) as error:
+        cause = " ".join(str(error).split())[:200].rstrip(".")
+        raise CorruptRun(f"{path} cannot be read ({cause}); `synth run` makes the part again") from error
 
 
 def read_rows(run_dir: Path, file: PartFile) -> list[Any]:

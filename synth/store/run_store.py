@@ -20,7 +20,7 @@ from typing import Any
 
 from synth.errors import CorruptRun
 from synth.records import STAGES, StageName, canonical
-from synth.store.files import read_json, sync_dir, write_json
+from synth.store.files import read_json, sha256_of, sync_dir, write_json
 from synth.store.parts import STAGE_TABLE, PartEntry, PartFile
 
 KEPT_GENERATIONS = 2
@@ -66,15 +66,22 @@ def manifest_dir(run_dir: Path, stage: StageName) -> Path:
     return run_dir / ("dropped" if stage == "shards" else STAGE_TABLE[stage]) / "_manifest"
 
 
-def read_stage(run_dir: Path, stage: StageName) -> StageState:
-    """The newest readable generation; an empty state where there is none."""
+def read_stage(run_dir: Path, stage: StageName, damaged: list[Path] | None = None) -> StageState:
+    """The newest generation; an empty state where there is none. One that cannot be read raises CorruptRun, or, where
+    a list is given, is noted there and the one before counts."""
     for path in sorted(manifest_dir(run_dir, stage).glob(f"{stage}-*.json"), reverse=True):
-        value = read_json(path)
-        if value is not None:
+        try:
+            value = read_json(path) or {}
             parts = {p["index"]: PartEntry.from_json(p) for p in value["parts"]}
             return StageState(
                 stage, value["generation"], value["fingerprint"], value["complete"], parts, value["extra"]
             )
+        except (KeyError, TypeError, AttributeError):
+            if not path.exists():  # a driver at work has replaced it since it was listed
+                return read_stage(run_dir, stage, damaged)
+            if damaged is None:
+                raise CorruptRun(f"{path} is damaged; `synth run` makes again what it held") from None
+            damaged.append(path)
     return StageState(stage)
 
 
@@ -88,9 +95,13 @@ class RunStore:
 
     def __init__(self, run_dir: Path, fault: FaultPoint = _no_fault) -> None:
         self.run_dir = run_dir
-        self.stages = read_stages(run_dir)
         self._fault = fault
-        self.remade: list[str] = []  # committed files that were gone and will be made again
+        self.remade: list[str] = []  # committed files that were gone or damaged and will be made again
+        damaged: list[Path] = []
+        self.stages = {stage: read_stage(run_dir, stage, damaged) for stage in STAGES}
+        for path in damaged:  # the generation before counts; the parts that it does not name are made again
+            self.remade.append(f"the manifest {path.name}")
+            path.unlink()
         self._recover()
 
     def publish(self, stage: StageName, entry: PartEntry) -> None:
@@ -186,7 +197,7 @@ class RunStore:
             for path in sorted((self.run_dir / table).glob("part-*.parquet")):
                 file = named.get((table, path.name))
                 pending = file is not None and (path.parent / "_tmp" / file.tmp).exists()
-                if file is None or pending or path.stat().st_size != file.bytes:
+                if file is None or pending or path.stat().st_size != file.bytes or sha256_of(path) != file.sha256:
                     self._shelve(table, path.name)
         for file in named.values():
             self._place(file)
@@ -214,7 +225,10 @@ class RunStore:
             sync_dir(self.run_dir)
         for leftover in self.run_dir.glob("_sft-*"):
             shutil.rmtree(leftover)
-        if state.parts and any(not (final / name).is_file() for name in state.extra.get("files", {})):
+        sums: dict[str, str] = state.extra.get("files", {})
+        if state.parts and any(
+            not (final / name).is_file() or sha256_of(final / name) != sha for name, sha in sums.items()
+        ):
             self.remade.append("sft")
             self.retire("shards", list(state.parts))
 

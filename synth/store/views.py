@@ -6,6 +6,8 @@ views when it is next opened through this module; nothing else in a run folder k
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,8 +38,7 @@ class Run:
         """A DuckDB connection of this process with one view per table."""
         if self._connection is None:
             self._connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"})
-            for statement in view_statements(self.run_dir):
-                self._connection.execute(statement)
+            _create_views(self._connection, self.run_dir)
         return self._connection
 
     def table(self, name: str) -> duckdb.DuckDBPyRelation:
@@ -95,7 +96,7 @@ def view_statements(run_dir: Path) -> list[str]:
         pattern = run_dir / name / ("*.parquet" if name == "sft" else "part-*.parquet")
         schema = SFT_SCHEMA if name == "sft" else arrow_schema(TABLES[name])
         if any(pattern.parent.glob(pattern.name)):
-            quoted = str(pattern).replace("'", "''")
+            quoted = f"{_literal(pattern.parent)}/{pattern.name}".replace("'", "''")
             body = f"select * from read_parquet('{quoted}', union_by_name = true)"
         else:
             body = f"select {', '.join(_empty(field) for field in schema)} where false"
@@ -103,15 +104,34 @@ def view_statements(run_dir: Path) -> list[str]:
     return made
 
 
-def write_database(run_dir: Path) -> None:
-    """(Re)build `synth.duckdb`: views only, so it may be deleted at any time."""
-    path = run_dir / "synth.duckdb"
-    fresh = run_dir / ".synth.duckdb.new"
-    fresh.unlink(missing_ok=True)
-    with duckdb.connect(str(fresh)) as connection:
-        for statement in view_statements(run_dir.resolve()):
+def _literal(folder: Path) -> str:
+    """A folder's name as a glob pattern that matches it alone."""
+    return re.sub(r"([*?\[])", r"[\1]", str(folder))
+
+
+def _create_views(connection: duckdb.DuckDBPyConnection, run_dir: Path) -> None:
+    try:
+        for statement in view_statements(run_dir):
             connection.execute(statement)
-    fresh.replace(path)
+    except duckdb.Error as error:  # binding a view reads the footer of its files
+        cause = " ".join(str(error).split("\n")[0].split())
+        raise CorruptRun(f"{run_dir}: {cause}; `synth run` makes what is damaged again") from None
+
+
+def write_database(run_dir: Path) -> None:
+    """(Re)build `synth.duckdb`: views only, so it may be deleted at any time. Raises OSError where the folder cannot
+    be written, CorruptRun where a part is damaged."""
+    fresh = run_dir / f".synth-{os.getpid()}.duckdb.new"
+    try:
+        connection = duckdb.connect(str(fresh))
+    except duckdb.Error as error:
+        raise OSError(errno.EACCES, " ".join(str(error).split()), str(run_dir)) from None
+    try:
+        with connection:
+            _create_views(connection, run_dir.resolve())
+        fresh.replace(run_dir / "synth.duckdb")
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def _empty(field: pa.Field) -> str:

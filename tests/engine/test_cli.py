@@ -69,6 +69,22 @@ def test_control_characters_of_values_do_not_reach_the_terminal(run: Runner) -> 
     assert "\x1b" not in told.stdout
 
 
+def test_a_query_that_breaks_on_a_value_is_one_sentence(run: Runner) -> None:
+    folder = str(run().run_dir)
+    for flags in ([], ["--json"]):
+        told = CliRunner().invoke(app, ["sql", folder, "select cast(name as int) from tools", *flags])
+        assert told.exit_code == 2
+        assert told.stderr.startswith("synth: Conversion Error")
+        assert "Traceback" not in told.stderr
+
+
+def test_a_terminal_without_unicode_shows_escapes(run: Runner) -> None:
+    command = [sys.executable, "-m", "synth.cli", "sql", str(run().run_dir), "select 'caf\u00e9'"]
+    done = subprocess.run(command, capture_output=True, check=False, env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert done.returncode == 0, done.stderr
+    assert rb"caf\xe9" in done.stdout
+
+
 def test_doctor_says_how_to_get_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     lines = [json.loads(line) for line in CliRunner().invoke(app, ["doctor", "--json"]).stdout.splitlines()]

@@ -14,9 +14,11 @@ from conftest import ALL, Runner, files
 from synth.errors import CorruptRun, UsageError
 from synth.records import AgentRow, DroppedRow
 from synth.stage import Output, Part
+from synth.store.inputs import CommittedInputs
 from synth.store.parts import PartEntry, write_part
 from synth.store.run_store import RunStore, read_stage, read_stages
 from synth.store.views import open_run, write_database
+from synth.work import Job, do_part
 
 STEPS = ("before manifest", "after manifest", "after shelving", "after placing")
 
@@ -133,8 +135,52 @@ def test_attempts_of_dead_workers_are_swept(tmp_path: Path) -> None:
 def test_a_torn_generation_is_not_the_newest(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
     store.publish("agents", _part(tmp_path, 0, "one"))
-    (tmp_path / "agents" / "_manifest" / "agents-000099.json").write_text('{"stage": "agen')
-    assert read_stage(tmp_path, "agents").parts.keys() == {0}
+    torn = tmp_path / "agents" / "_manifest" / "agents-000099.json"
+    torn.write_text('{"stage": "agen')
+    with pytest.raises(CorruptRun, match=r"agents-000099\.json is damaged"):
+        read_stage(tmp_path, "agents")
+    store = RunStore(tmp_path)
+    assert store.stages["agents"].parts.keys() == {0}
+    assert store.remade == ["the manifest agents-000099.json"]
+    store.publish("agents", _part(tmp_path, 1, "two"))
+    assert read_stage(tmp_path, "agents").parts.keys() == {0, 1}
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"parts": [{}], "generation": 1}'])
+def test_damaged_manifests_are_said_and_made_again(run: Runner, text: str) -> None:
+    whole = run()
+    before = files(whole.run_dir, *ALL, "sft")
+    for path in (whole.run_dir / "trajectories" / "_manifest").iterdir():
+        path.write_text(text)
+    with pytest.raises(CorruptRun, match="`synth run` makes again"):
+        open_run(whole.run_dir).rows("trajectories")
+    (whole.run_dir / "run.json").write_text("[]")
+    assert run().made > 0
+    assert files(whole.run_dir, *ALL, "sft") == before
+
+
+@pytest.mark.parametrize("table", ["worlds", "trajectories", "sft"])
+def test_a_file_damaged_without_losing_a_byte_is_made_again(run: Runner, table: str) -> None:
+    whole = run()
+    before = files(whole.run_dir, *ALL, "sft")
+    victim = sorted((whole.run_dir / table).glob("*.parquet"))[0]
+    damaged = bytearray(victim.read_bytes())
+    damaged[8:40] = bytes(byte ^ 0xFF for byte in damaged[8:40])
+    victim.write_bytes(damaged)
+    assert run().made > 0
+    assert files(whole.run_dir, *ALL, "sft") == before
+
+
+def test_damage_met_by_a_part_stops_the_run_and_costs_no_slot(tmp_path: Path) -> None:
+    class Stage:
+        @staticmethod
+        def run(*_: object) -> Output:
+            raise CorruptRun("worlds/part-00000.parquet cannot be read")
+
+    job = Job(Stage, Part("tasks", 0, 0, 5), 1, None, CommittedInputs(tmp_path, {}), "digest")
+    done = do_part(job)
+    assert isinstance(done.error, CorruptRun)
+    assert done.entry is None
 
 
 def test_a_committed_file_that_is_gone_is_noticed_and_made_again(run: Runner) -> None:
@@ -170,7 +216,9 @@ def test_a_crash_while_shards_are_swapped(tmp_path: Path, step: str) -> None:
         output = Output(
             opened=1, dropped=[DroppedRow(stage="shards", row_id="t", parent_id="", reason=name, detail="")]
         )
-        return write_part(tmp_path, Part("shards", 0, 0, 1), output, name, 1), {"files": {"README.md": ""}}
+        return write_part(tmp_path, Part("shards", 0, 0, 1), output, name, 1), {
+            "files": {"README.md": hashlib.sha256(name.encode()).hexdigest()}
+        }
 
     store = RunStore(tmp_path)
     entry, extra = build("old")
@@ -190,7 +238,7 @@ def test_a_crash_while_shards_are_swapped(tmp_path: Path, step: str) -> None:
 def test_views_follow_a_moved_run(run: Runner, tmp_path: Path) -> None:
     told = run()
     write_database(told.run_dir)
-    moved = tmp_path / "it's moved"
+    moved = tmp_path / "it's moved [x] *"
     told.run_dir.rename(moved)
     opened = open_run(moved)
     count = opened.sql("select count(*) from sft join trajectories using (trajectory_id)")
