@@ -74,6 +74,10 @@ class Drawer:
         )
         return None if drawn is None else {**drawn, **out, action: case}
 
+    def named(self, field: str) -> str:
+        """`Entity.field`: what a text says depends on whose it is."""
+        return f"{self.tool.of}.{field}"
+
     def needs_row(self) -> bool:
         return self.tool.op in ("get", "update", "copy", "delete", "move", "unrelate", "exists")
 
@@ -138,7 +142,7 @@ class Drawer:
             return self.any_key(str(self.entity.fields[str(p.field)].to))
         field = p.field or self.entity.keys[0]
         if self.tool.op in ("create", "send") and field in self.entity.fields:
-            return self.values.draw(self.entity.fields[field], field, self.rng, self.cw.start)
+            return self.values.draw(self.entity.fields[field], self.named(field), self.rng, self.cw.start)
         if row is None:
             return None
         return [thaw(row[field])] if p.compare == "in" else thaw(row[field])
@@ -171,7 +175,7 @@ class Drawer:
             value = (
                 self.any_key(str(spec.to))
                 if spec.type == "ref"
-                else self.values.draw(spec, str(p.field), self.rng, self.cw.start)
+                else self.values.draw(spec, self.named(str(p.field)), self.rng, self.cw.start)
             )
         if isinstance(value, list):
             value = value[0] if value else None
@@ -226,7 +230,7 @@ class Drawer:
             key = self.any_key(spec.of[4:])
             return [key] if key is not None else None
         for _ in range(8):
-            value = self.values.draw(spec, field, self.rng, self.cw.start)
+            value = self.values.draw(spec, self.named(field), self.rng, self.cw.start)
             if value is None or value == old:
                 continue
             if fits(schema, value):

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+from synth.worlds.phrases import field_gens
 from synth.worlds.pools import CONTEXTS, PROBLEMS, PoolSide, pools
 
 Gen = Callable[[random.Random], Any]
@@ -275,4 +276,4 @@ def generators(side: PoolSide) -> dict[str, Gen]:
         "month": lambda r: _MONTHS[int(r.random() * 12)],
         "code_line": lambda r: f"{token(r)}_{thing(r)} = {_int(r, 1, 99)}",
     }
-    return gens
+    return {**gens, **field_gens(side)}

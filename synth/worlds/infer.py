@@ -5,15 +5,16 @@
 
 from __future__ import annotations
 
-import re
-from functools import lru_cache
+from functools import cache, lru_cache
+
+from synth.worlds.phrases import book, family_of, words
+
+__all__ = ["COMPANIES", "INT_RANGES", "NUMBER_RANGES", "PEOPLE", "infer_gen", "word_set", "words"]
 
 
 def word_set(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
-
-_WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
 
 PEOPLE = word_set(
     """person people user contact customer client agent employee member patient guest driver student teacher tenant
@@ -49,7 +50,7 @@ _PHRASES: dict[str, str] = {
     "endpoint": "url", "callback": "url", "href": "url", "image": "url", "avatar": "url", "thumbnail": "url",
     "path": "path", "folder": "path", "directory": "path", "file": "file_name", "attachment": "file_name",
     "slug": "slug", "version": "version", "release": "version", "city": "city", "town": "city", "country": "country",
-    "nationality": "country", "state": "city", "province": "city", "region": "city", "address": "address",
+    "nationality": "country", "state": "lifestate", "province": "city", "region": "city", "address": "address",
     "street": "street", "airport": "airport", "iata": "iata", "iban": "iban", "account_number": "iban", "sku": "sku",
     "barcode": "sku", "part_number": "sku", "serial": "sku", "serial_number": "sku", "model": "sku",
     "product": "product", "item": "product", "colour": "colour", "color": "colour", "vin": "vin", "isbn": "isbn",
@@ -96,10 +97,13 @@ _PHRASES: dict[str, str] = {
 }  # fmt: skip
 
 
-@lru_cache(maxsize=65_536)
-def words(name: str) -> tuple[str, ...]:
-    """Lower-case words of a field, tool or entity name in any naming style."""
-    return tuple(w.lower() for w in _WORD.findall(name))
+_ADDRESSED = PEOPLE | COMPANIES | PLACES | word_set("address order shipping billing store venue office branch property")
+
+
+@cache
+def _known() -> dict[str, str]:
+    """Generators by phrase: the list above, over which the field texts of the data file go."""
+    return {**_PHRASES, **book().aliases}
 
 
 def _singular(word: str) -> str:
@@ -117,17 +121,20 @@ def infer_gen(name: str, type_: str = "text") -> str:
     if not parts:
         return "label"
     last = _singular(parts[-1])
+    known = _known()
     if parts[-1] in ("name", "title") and owner:
         named = _name_of(owner, parts)
         if named is not None:
             return named
     for size in (3, 2, 1):
         phrase = "_".join(parts[-size:])
-        if len(parts) >= size and phrase in _PHRASES:
-            found = _PHRASES[phrase]
+        found = known.get(phrase) if len(parts) >= size else None
+        if found is not None:
+            if phrase == "state" and (owner | set(parts[:-1])) & _ADDRESSED:
+                return "province"
             return _name_of(set(parts[:-1]), parts) or found if phrase == "name" else found
-    if last in _PHRASES:
-        return _PHRASES[last]
+    if last in known:
+        return known[last]
     if last in PEOPLE or parts[-1] == "by":
         return "person"
     if last in COMPANIES:
@@ -138,13 +145,15 @@ def infer_gen(name: str, type_: str = "text") -> str:
         return "ref_code"
     for word in reversed(parts):
         if word in _PHRASES and word not in ("name", "type", "id", "key", "code"):
-            return _PHRASES[word]
+            return known[word]
     return "label" if type_ == "text" else "word"
 
 
 def _name_of(owner: set[str], parts: tuple[str, ...]) -> str | None:
     """What a bare `name` or `title` of such an owner looks like."""
     if parts[-1] == "title" and len(parts) == 1:
+        if owner & PEOPLE:
+            return "job_title"
         return "issue_title" if owner & {"issue", "ticket", "task", "bug", "incident", "defect", "request"} else None
     if len(parts) > 1 and parts[-2:] != ("full", "name") and not owner & set(parts):
         return None
@@ -170,7 +179,7 @@ def _name_of(owner: set[str], parts: tuple[str, ...]) -> str | None:
         return "hostname"
     if owner & {"branch"}:
         return "branch"
-    return None
+    return {"person": "person", "company": "company"}.get(family_of(sorted(owner)) or "") if len(owner) == 1 else None
 
 
 INT_RANGES: dict[str, tuple[int, int]] = {

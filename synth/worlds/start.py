@@ -215,11 +215,7 @@ class _Build:
     ) -> None:
         """E-mail addresses and user names that go with the person's name in the same row."""
         source = next(
-            (
-                f
-                for f, s in entity.fields.items()
-                if s.type == "text" and (s.gen or infer_gen(f"{name}.{f}")) == "person"
-            ),
+            (f for f, s in entity.fields.items() if s.type == "text" and _is_person(s, f"{name}.{f}")),
             None,
         )
         for row in rows:
@@ -229,6 +225,10 @@ class _Build:
                 continue
             handle = ".".join(person.lower().split())
             row[fname] = f"{handle}@{value.partition('@')[2]}" if gen == "email" else handle.replace(".", "_")
+
+
+def _is_person(field: FieldSpec, name: str) -> bool:
+    return field.gen == "person" or (field.gen in (None, "label") and infer_gen(name) == "person")
 
 
 def _column_order(entity: Entity) -> list[str]:

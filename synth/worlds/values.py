@@ -20,6 +20,8 @@ from synth.errors import SpecError
 from synth.worlds.gens import generators
 from synth.worlds.infer import INT_RANGES, NUMBER_RANGES, infer_gen, word_set, words
 from synth.worlds.patterns import pattern_drawer
+from synth.worlds.phrases import context_gen
+from synth.worlds.pools import PoolSide
 from synth.worlds.spec import FieldSpec
 
 Drawer = Callable[[random.Random, datetime], Any]
@@ -48,7 +50,8 @@ class Values:
 
     def __init__(self, split: str = "train") -> None:
         self.split = split
-        self._gens = generators("eval" if split == "eval" else "train")
+        self._side: PoolSide = "eval" if split == "eval" else "train"
+        self._gens = generators(self._side)
         self._cache: dict[tuple[int, str], tuple[FieldSpec, Drawer]] = {}
 
     def gen(self, name: str, rng: random.Random) -> Any:
@@ -105,7 +108,9 @@ class Values:
         if field.pattern:
             drawn = pattern_drawer(field.pattern)
             return lambda rng, clock: drawn(rng)
-        gen = self._named(field.gen) if field.gen else self._gens[infer_gen(name)]
+        inferred = infer_gen(name)
+        plain = self._named(field.gen or inferred)
+        gen = context_gen(self._side, name, field.gen or inferred, inferred) or plain
         probe = gen(random.Random(0))
         if isinstance(probe, str):
             return lambda rng, clock: gen(rng)

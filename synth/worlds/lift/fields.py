@@ -89,7 +89,7 @@ def _text(schema: Any, words: Words) -> dict[str, Any] | None:
     if last in ("id", "uuid", "gid", "sid"):
         return {"type": "text", "gen": "uuid" if last == "uuid" else "hex"}
     if last in _MONEY or words in (("value",),):
-        return {"type": "text", "gen": "word"} if words == ("value",) else {"type": "text", "gen": "sku"}
+        return {"type": "text", "gen": "word" if words == ("value",) else "amount_text"}
     long = schema.get("maxLength")
     out: dict[str, Any] = {"type": "text"}
     if isinstance(long, int) and long < 12:

@@ -208,6 +208,12 @@ FIELD = {
 ROLE = {"name": _text("job_title"), "description": _text("sentence")}
 PLAIN = {"name": _text("label"), "description": _text("sentence"), "created_at": _CREATED}
 
+PAPER = {
+    "title": _text("title"),
+    "summary": _text("sentence"),
+    "author": _text("person"),
+    "updated_at": _UPDATED,
+}
 _FAMILIES: tuple[tuple[str, dict[str, Any]], ...] = (
     (
         """user contact member person people employee subscriber lead guest patient agent requester attendee participant
@@ -225,6 +231,10 @@ _FAMILIES: tuple[tuple[str, dict[str, Any]], ...] = (
         """comment note reply review remark annotation discussion thread conversation feedback post worklog journal memo
         highlight observation reaction memory answer question""",
         TEXTS,
+    ),
+    (
+        """article paper guide handbook tutorial faq knowledge knowledge_article help_article essay""",
+        PAPER,
     ),
     (
         """message email mail sms notification broadcast chat letter draft inbox announcement push fax alert_message""",
@@ -252,7 +262,7 @@ _FAMILIES: tuple[tuple[str, dict[str, Any]], ...] = (
         MONEY,
     ),
     (
-        """product variant item_variant sku listing service good article part offer price coupon discount promotion
+        """product variant item_variant sku listing service good part offer price coupon discount promotion
         bundle voucher giftcard addon""",
         PRODUCT,
     ),
