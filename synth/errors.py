@@ -87,6 +87,8 @@ def classify(error: BaseException) -> tuple[FailureClass, str]:
     broken machine is never the model's or the task's fault."""
     if isinstance(error, TaskFailure):
         return error.class_, error.detail
+    if isinstance(error, ModelMalformed) and error.text:
+        return "model", f"{error}: {error.text}"
     if isinstance(error, ModelRefused | ModelMalformed):
         return "model", str(error)
     return "infra", f"{type(error).__name__}: {error}"

@@ -218,11 +218,21 @@ def load_pipeline(file: str | Path, overrides: list[str] | tuple[str, ...] = ())
     except Wrong as wrong:
         raise PipelineError(str(file), [wrong.problem]) from None
     try:
-        return Pipeline.model_validate(root)
+        return _found(Pipeline.model_validate(root), path.parent)
     except ValidationError as error:
         raise PipelineError(str(file), [problem_of(Pipeline, e) for e in error.errors(include_url=False)]) from None
     except RecursionError:
         raise PipelineError(str(file), [Problem("", "is nested too deeply to be a pipeline")]) from None
+
+
+def _found(pipeline: Pipeline, base: Path) -> Pipeline:
+    """The pipeline with scripts that lie beside its file, and not under the current folder, named from here."""
+    moved = {
+        name: model.model_copy(update={"script": str(base / model.script)})
+        for name, model in pipeline.models.items()
+        if isinstance(model, ScriptedModel) and not Path(model.script).exists() and (base / model.script).exists()
+    }
+    return pipeline.model_copy(update={"models": {**pipeline.models, **moved}}) if moved else pipeline
 
 
 def check_named(pipeline: Pipeline, base: Path) -> list[Problem]:

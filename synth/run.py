@@ -94,6 +94,9 @@ class _Run:
         self._keep_or_reset()
         if self._nothing_to_do():
             return self._ended("nothing to do: everything is made")
+        for stage in (*SLOW, *STREAM):  # what a later stage lacks is said before an earlier one spends an hour
+            if not self.driver.state(stage).complete:
+                getattr(self.driver.modules[stage], "ready", lambda _: None)(self.pipeline.stage(stage))
         for stage in SLOW:
             self._waves(stage)
             self._refuse_if_broken(stage)

@@ -1,7 +1,8 @@
 """Any OpenAI-compatible endpoint over httpx.
 
 Retried: transport errors and 5xx (stamina, with backoff), and 429 after the pause the server asks for. Nothing else:
-a 4xx is a refusal, a reply that cannot be read is malformed and kept with its text. Every request counts.
+a wrong key or address makes the endpoint unavailable, any other 4xx is a refusal, a reply that cannot be read is
+malformed and kept with its text. Every request counts.
 """
 
 from __future__ import annotations
@@ -21,8 +22,12 @@ from synth.models.protocol import Message, Reply, Sampling, read_message
 from synth.records import Usage
 
 ATTEMPTS = 4  # of one request, over transport errors and 5xx
+NOT_SERVED = frozenset({401, 402, 403, 404, 405, 407})  # key, account, address: says nothing about the request
 MAX_PAUSE_S = 60.0
 MAX_REPLY_BYTES = 16 << 20
+
+
+stamina.instrumentation.set_on_retry_hooks([])  # requests are counted; a line for each retry would flood a terminal
 
 
 class _Passing(Exception):
@@ -114,6 +119,8 @@ class OpenAIClient:
                 raise _Slow(pause)
             if response.status_code >= 500:
                 raise _Passing(f"HTTP {response.status_code}: {_line(response.text)}")
+            if response.status_code in NOT_SERVED:
+                raise ModelUnavailable(f"HTTP {response.status_code}: {_line(response.text)}")
             if response.status_code >= 400:
                 raise ModelRefused(f"HTTP {response.status_code}: {_line(response.text)}")
             if response.status_code != 200:
@@ -124,7 +131,7 @@ class OpenAIClient:
             raise ModelMalformed("the reply is too large", text[:4000])
         try:
             return response.json(), text
-        except ValueError:
+        except (ValueError, RecursionError):
             raise ModelMalformed("the reply is not JSON", text[:4000]) from None
 
     def _read(self, data: Any, text: str, requests: int) -> Reply:

@@ -31,6 +31,29 @@ ASSETS = [
 Cast = Callable[[TaskRow, UserProfile, Environment, int], Policy]
 
 
+def depends(settings: Any) -> dict[str, Any]:
+    """What lies outside the package and changes what is played: the script of a scripted model."""
+    if settings.backend is None or settings.backend.kind != "scripted":
+        return {}
+    return {"script": ScriptedClient.load(settings.backend.script).script.model_dump(mode="json")}
+
+
+def problems(settings: Any) -> list[tuple[str, str]]:
+    """What is wrong with a policy before anything is played, as (path in the stage, sentence)."""
+    try:
+        if settings.backend is not None and settings.backend.kind != "openai":
+            client_of(settings.backend)
+    except UsageError as error:
+        return [("policy", str(error))]
+    return []
+
+
+def ready(settings: Any) -> None:
+    """Raises UsageError where a run that is about to start could not play: the key of its endpoint is missing."""
+    if settings.backend is not None and settings.backend.kind == "openai":
+        api_key_from(settings.backend.api_key_env)
+
+
 def run(ctx: Context, part: Part) -> Output:
     """Play the tasks of one part. An exception of an episode ends its slot as a failed row."""
     tasks: list[TaskRow] = ctx.inputs.part("tasks", part.index)

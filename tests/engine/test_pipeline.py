@@ -53,6 +53,17 @@ def test_a_model_policy_carries_its_backend(shipped: Path, tmp_path: Path) -> No
     assert [p.path for p in check_named(pipeline, tmp_path)] == ["executors.mcp.servers"]
 
 
+def test_a_script_beside_its_pipeline_is_found_from_anywhere(
+    shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "p.yaml").write_text(yaml.safe_dump(_full(shipped)))
+    (tmp_path / "script.json").write_text('{"replies": [{"content": "hi"}]}')
+    (tmp_path / "else").mkdir()
+    monkeypatch.chdir(tmp_path / "else")
+    model: Any = load_pipeline(tmp_path / "p.yaml").models["fake"]
+    assert Path(model.script).read_text().startswith('{"replies"')
+
+
 def test_named_servers_are_looked_up(shipped: Path, tmp_path: Path) -> None:
     from tools_catalog import load_catalog
 

@@ -103,6 +103,22 @@ def test_a_users_error_in_a_stage_stops_the_run(run: Runner) -> None:
     assert run().exit_code == 0
 
 
+def test_what_a_later_stage_lacks_is_said_before_an_earlier_one_works(run: Runner) -> None:
+    class NotReady:
+        def __getattr__(self, name: str) -> object:
+            return getattr(toys.modules()["rollouts"], name)
+
+        @staticmethod
+        def ready(settings: object) -> None:
+            raise UsageError("export the key")
+
+    with pytest.raises(UsageError, match="export the key"):
+        run(stages={**toys.modules(), "rollouts": NotReady()})
+    whole = run()
+    assert whole.exit_code == 0
+    assert run(stages={**toys.modules(), "rollouts": NotReady()}).made == 0  # nothing to do needs no key
+
+
 def test_interrupted_rounds_resume_to_the_same_bytes(run: Runner, tmp_path: Path) -> None:
     whole = run(out=tmp_path / "whole")
     cuts = 0

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from synth.errors import ModelMalformed, ModelRefused, ModelUnavailable
+from synth.errors import ModelMalformed, ModelRefused, ModelUnavailable, classify
 from synth.models.limit import Adaptive
 from synth.models.openai import OpenAIClient, retry_after
 from synth.models.protocol import Reply, Sampling
@@ -132,7 +132,26 @@ def test_retries_of_5xx_end(server: Server) -> None:
     assert len(server.seen) == 4
 
 
-@pytest.mark.parametrize("code", [400, 401, 403, 404, 422])
+@pytest.mark.parametrize("code", [401, 403, 404])
+def test_a_wrong_key_or_address_is_no_fault_of_the_model(
+    server: Server, code: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    server.answer = lambda n, body: Response(status_code=code if n else 500)
+    with pytest.raises(ModelUnavailable, match=f"HTTP {code}") as caught:
+        ask(server)
+    assert classify(caught.value)[0] == "infra"
+    assert len(server.seen) == 2  # the 500 was tried again, the other was not
+    assert "retry_scheduled" not in "".join(capfd.readouterr())
+
+
+def test_a_malformed_reply_is_kept_in_the_ledger(server: Server) -> None:
+    server.answer = lambda n, body: Response("<html>busy</html>")
+    with pytest.raises(ModelMalformed) as caught:
+        ask(server)
+    assert classify(caught.value) == ("model", "the reply is not JSON: <html>busy</html>")
+
+
+@pytest.mark.parametrize("code", [400, 413, 422])
 def test_a_4xx_is_a_refusal_asked_once(server: Server, code: int) -> None:
     server.answer = status(*[code] * 5)
     with pytest.raises(ModelRefused, match=str(code)):

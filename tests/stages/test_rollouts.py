@@ -11,7 +11,7 @@ import desk
 import pytest
 
 from synth.errors import UsageError
-from synth.pipeline import OpenAIModel, RolloutsSettings, ScriptedModel
+from synth.pipeline import K2Model, OpenAIModel, RolloutsSettings, ScriptedModel
 from synth.records import TrajectoryRow
 from synth.stage import Context, Output, Part
 from synth.stages import rollouts
@@ -115,3 +115,25 @@ def test_an_episode_costs_little() -> None:
     began = time.process_time()
     run(attempts=10)
     assert (time.process_time() - began) / (10 * len(TASKS)) < 0.045  # 2 ms measured; room for a busy machine
+
+
+def test_what_a_policy_lacks_is_known_before_anything_is_played(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("NO_SUCH_KEY", raising=False)
+    endpoint = OpenAIModel(kind="openai", base_url="http://127.0.0.1:1", model="m", api_key_env="NO_SUCH_KEY")
+    with pytest.raises(UsageError, match="NO_SUCH_KEY"):
+        rollouts.ready(RolloutsSettings().model_copy(update={"backend": endpoint}))
+    core = RolloutsSettings().model_copy(update={"backend": K2Model(kind="k2")})
+    assert [path for path, _ in rollouts.problems(core)] == ["policy"]
+    rollouts.ready(RolloutsSettings())
+    assert rollouts.problems(RolloutsSettings()) == []
+
+
+def test_a_changed_script_is_another_policy(tmp_path: Path) -> None:
+    first = RolloutsSettings().model_copy(update={"backend": scripted(tmp_path, {"content": "one"})})
+    before = rollouts.depends(first)
+    second = RolloutsSettings().model_copy(update={"backend": scripted(tmp_path, {"content": "two"})})
+    assert first.covered() == second.covered()
+    assert rollouts.depends(second) != before
+    assert rollouts.depends(RolloutsSettings()) == {}
