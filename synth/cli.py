@@ -5,6 +5,7 @@ Exit codes: 0 done; 1 failed; 2 wrong usage or a wrong file; 3 fewer rows than a
 
 from __future__ import annotations
 
+import errno
 import io
 import sys
 from pathlib import Path
@@ -31,7 +32,7 @@ class Verbs(TyperGroup):
         except BrokenPipeError:
             raise typer.Exit(1) from None
         except OSError as error:
-            _stop(f"{error.filename or 'a file'}: {error.strerror or error}", 1)
+            _stop(_of_the_system(error), 1)
         except KeyboardInterrupt:
             raise typer.Exit(130) from None
 
@@ -177,6 +178,16 @@ def catalog(ctx: typer.Context) -> None:
 
     outcome = typer.main.get_command(catalog_app).main(args=ctx.args, prog_name="synth catalog", standalone_mode=False)
     raise typer.Exit(outcome if isinstance(outcome, int) else 0)
+
+
+def _of_the_system(error: OSError) -> str:
+    """A refusal of the operating system as a sentence with its mend."""
+    what = f"{error.filename or 'a file of the run'}: {error.strerror or error}"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return f"{what}; free some space and give the same command again, it goes on from what is committed"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"{what}; give a folder that you may write with --out"
+    return what
 
 
 def _stop(error: object, code: int) -> None:

@@ -98,9 +98,10 @@ class RayExecutor:
             else:
                 ray.init(address="local", num_cpus=self._workers, include_dashboard=False,
                          object_store_memory=OBJECT_STORE_BYTES, **quiet)  # fmt: skip
-        except (OSError, RuntimeError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 - Ray says that it could not start in plain Exceptions
+            mend = "" if self._address else "; --workers 0 runs without Ray"
             where = f"the cluster at {self._address}" if self._address else "Ray on this machine"
-            raise UsageError(f"{where} could not be reached: {' '.join(str(error).split())[:200]}") from None
+            raise UsageError(f"{where} could not be reached: {' '.join(str(error).split())[:200]}{mend}") from None
         self._remote = ray.remote(_task).options(num_cpus=1, max_retries=0)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -76,6 +77,25 @@ def test_a_query_that_breaks_on_a_value_is_one_sentence(run: Runner) -> None:
         assert told.exit_code == 2
         assert told.stderr.startswith("synth: Conversion Error")
         assert "Traceback" not in told.stderr
+
+
+def test_a_full_disk_is_one_sentence_and_the_run_goes_on_after_it(tmp_path: Path) -> None:
+    recipe = Path(__file__).parents[2] / "pipelines" / "tooluse.yaml"
+    command = [sys.executable, "-m", "synth.cli", "run", str(recipe), "--workers", "0", "--limit", "20",
+               "--out", str(tmp_path / "run"), "--set", "stages.worlds.evolved=0",
+               "--set", "stages.worlds.servers=[gitlab-zereight]"]  # fmt: skip
+
+    def small() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
+
+    done = subprocess.run(command, capture_output=True, text=True, check=False, preexec_fn=small, timeout=120)
+    assert done.returncode == 1
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("synth: ")
+    assert "free some space and give the same command again" in last
+    assert "Traceback" not in done.stderr
+    again = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert again.returncode in (0, 3), again.stderr
 
 
 def test_a_terminal_without_unicode_shows_escapes(run: Runner) -> None:
