@@ -46,9 +46,9 @@ _WEAK_HEADS = _set(
     details value line step link field option template policy rule check metadata state parameter property attribute
     membership association mapping request action instance type insight insights usage stat log"""
 )
-_STRONG = _set("server storage network code run media health vehicle recipe device")
+_STRONG = _set("server storage network code run media audio health vehicle recipe device")
 _BARE = _set("body content text message comment note html markdown")
-_EVENTS = frozenset(("event", "lesson", "vehicle", "health", "media"))
+_EVENTS = frozenset(("event", "match", "audio", "lesson", "vehicle", "health", "media"))
 _NO_WORK = frozenset(("default", "person", "company", "label"))  # a title of work would be odd as their own
 # which part of a family a generator stands for
 _KINDS = {
@@ -231,8 +231,7 @@ def context_gen(side: PoolSide, name: str, gen: str, inferred: str) -> TextGen |
         if own is None:
             return _odd(side, parts[-1])
         return _drawn(side, own, "n", parts)
-    family = family_of(noun) or {"issue_title": "task", "project_name": "project", "title": "document"}.get(gen)
-    family = family or "default"
+    family = family_of(noun) or ("task" if gen == "issue_title" else "default")
     if gen == "event_name" and family not in _EVENTS:
         family = "event"
     elif gen == "issue_title" and family in _NO_WORK:
@@ -264,7 +263,8 @@ def _drawn_for(side: PoolSide, family: str, kind: str, noun: str) -> TextGen | N
 
 
 def _drawn(side: PoolSide, family: str, kind: str, noun: Sequence[str]) -> TextGen | None:
-    said = [*noun[-2:-1], _singular(noun[-1])] if noun else ["item"]
+    said = [w for w in [*noun[-2:-1], _singular(noun[-1])] if len(w) > 1 and w.isalpha()] if noun else []
+    said = said or ["entry"]
     return _drawn_for(side, family, kind, " ".join(said))
 
 

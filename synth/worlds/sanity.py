@@ -6,7 +6,7 @@ import random
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from synth.worlds.infer import word_set, words
+from synth.worlds.infer import infer_gen, word_set, words
 from synth.worlds.spec import Entity, FieldSpec, World
 from synth.worlds.values import time_text, window
 
@@ -17,12 +17,29 @@ _MADE = word_set(
 )
 _LATER = word_set(
     """updated modified changed closed resolved completed finished cancelled shipped delivered paid seen approved
-    rejected archived published"""
+    rejected archived published used accessed synced edited"""
 )  # fmt: skip
+# a time named by the first word belongs to rows in one of the states; rows in other states have none
+_STATES_OF: dict[str, frozenset[str]] = {
+    "resolved": word_set("resolved closed done solved"), "closed": word_set("closed resolved done"),
+    "completed": word_set("completed complete done finished succeeded success delivered"),
+    "finished": word_set("finished completed done succeeded success failed"),
+    "cancelled": word_set("cancelled canceled"), "canceled": word_set("cancelled canceled"),
+    "archived": word_set("archived"), "published": word_set("published live"), "deleted": word_set("deleted"),
+    "approved": word_set("approved"), "rejected": word_set("rejected declined"),
+    "paid": word_set("paid settled refunded"),
+    "sent": word_set("sent delivered opened read bounced"), "delivered": word_set("delivered returned"),
+    "shipped": word_set("shipped transit delivered returned"), "refunded": word_set("refunded"),
+    "ended": word_set("ended completed done finished stopped"),
+}  # fmt: skip
 _BEGIN = word_set("""start starts started begin begins from checkin departure departs departed depart opens""")
 _END = word_set(
     """end ends ended until to checkout arrival arrives arrived return due expires expiry deadline closes"""
 )
+
+_SHORT = word_set("end ends arrival arrives")
+_LONGEST = timedelta(days=3)
+_STATEFUL = (("status",), ("state",), ("stage",))
 
 
 def _rank(name: str) -> tuple[str, int] | None:
@@ -46,6 +63,7 @@ def order_moments(
     moments = {f: s for f, s in entity.fields.items() if s.type in ("date", "time")}
     if not moments:
         return
+    _match_states(name, entity, moments, rows, clock, rng)
     made = _made_field(entity)
     if made is not None:
         _after_targets(world, entity, made, rows, by_key, clock, rng)
@@ -57,6 +75,63 @@ def order_moments(
         for row in rows:
             if row[first] is not None and row[second] is not None and row[first][:19] > row[second][:19]:
                 _mend(row, first, second, moments, clock, rng)
+    for first, second in pairs:
+        if moments[first].type == moments[second].type == "time" and set(words(second)) & _SHORT and first != made:
+            _shorten(rows, first, second, moments[second], clock, rng)
+
+
+_MIMES = {
+    "pdf": "application/pdf", "png": "image/png", "jpg": "image/jpeg", "txt": "text/plain", "csv": "text/csv",
+    "json": "application/json", "zip": "application/zip", "md": "text/markdown", "mp4": "video/mp4",
+    "log": "text/plain", "docx": "application/msword", "xlsx": "application/vnd.ms-excel",
+}  # fmt: skip
+
+
+def agree_texts(name: str, entity: Entity, rows: list[Row]) -> None:
+    """Texts of a row that say the same: the city of its address, the media type of its file."""
+    gens = {
+        f: s.gen or infer_gen(f"{name}.{f}") for f, s in entity.fields.items() if s.type == "text" and not s.pattern
+    }
+
+    def first(gen: str) -> str | None:
+        return next((f for f, g in gens.items() if g == gen and f not in entity.keys), None)
+
+    address, city, file, mime = first("address"), first("city"), first("file_name"), first("mime")
+    for row in rows:
+        if address and city and row[address] and row[city]:
+            row[address] = f"{row[address].rpartition(', ')[0]}, {row[city]}"
+        if file and mime and row[file] and row[mime]:
+            row[mime] = _MIMES.get(row[file].rpartition(".")[2], row[mime])
+
+
+def _match_states(
+    name: str, entity: Entity, moments: dict[str, FieldSpec], rows: list[Row], clock: datetime, rng: random.Random
+) -> None:
+    """`closed_at` and its like are null unless the row's state says so; only where the field may be null."""
+    state = _state_field(entity)
+    if state is None:
+        return
+    members = {str(m): set(words(str(m))) for m in entity.fields[state].of or []}
+    for f, spec in moments.items():
+        wanted = next((_STATES_OF[w] for w in words(f) if w in _STATES_OF), None)
+        if wanted is None or not spec.nullable:
+            continue
+        fit = {m for m, parts in members.items() if parts & wanted}
+        if not fit:
+            continue
+        for row in rows:
+            if row[state] not in fit:
+                row[f] = None
+            elif row[f] is None:
+                low, high = window(spec, f"{name}.{f}")
+                at = clock + timedelta(seconds=low + rng.random() * (min(high, 0) - low))
+                row[f] = time_text(at) if spec.type == "time" else at.date().isoformat()
+
+
+def _state_field(entity: Entity) -> str | None:
+    if entity.lifecycle is not None:
+        return entity.lifecycle.field
+    return next((f for f, s in entity.fields.items() if s.type == "enum" and words(f)[-1:] in _STATEFUL), None)
 
 
 def _made_field(entity: Entity) -> str | None:
@@ -104,6 +179,18 @@ def _mend(
         return
     at = low + timedelta(seconds=rng.random() * min((high - low).total_seconds(), 14 * 86_400))
     row[second] = time_text(at) if b.type == "time" else max(at.date(), low.date()).isoformat()
+
+
+def _shorten(rows: list[Row], first: str, second: str, spec: FieldSpec, clock: datetime, rng: random.Random) -> None:
+    """Something that begins and ends at a time of day takes hours, not months."""
+    for row in rows:
+        if row[first] is None or row[second] is None:
+            continue
+        begin = datetime.fromisoformat(row[first][:19])
+        if datetime.fromisoformat(row[second][:19]) - begin > _LONGEST:
+            text = time_text(begin + timedelta(minutes=30 * rng.randint(1, 12)))
+            if _fits(text, second, spec, clock):
+                row[second] = text
 
 
 def _fits(text: str, name: str, field: FieldSpec, clock: datetime) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 from synth.records import rng_for
 from synth.worlds.infer import infer_gen, words
 from synth.worlds.keys import make_key
-from synth.worlds.sanity import order_moments
+from synth.worlds.sanity import agree_texts, order_moments
 from synth.worlds.spec import Entity, FieldSpec, World
 from synth.worlds.values import Values, parse_clock, values_for
 
@@ -106,6 +106,7 @@ class _Build:
         self.rows[name] = rows
         for fname in _column_order(entity):
             self._column(name, entity, fname, rows, rng)
+        agree_texts(name, entity, rows)
         order_moments(self.world, name, rows, self.by_key, self.clock, rng)
         if len(entity.keys) > 1:
             rows = self.rows[name] = _distinct(rows, entity.keys)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections import Counter
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,10 @@ def test_times_agree(desk: World) -> None:
             }
         }
     )
+    calls = world({"Call": {"rows": 80, "fields": {"starts_at": "time", "ends_at": "time"}}})
+    for r in start_rows(calls, 1)["Call"]:
+        assert r["starts_at"][:10] <= r["ends_at"][:10]
+        assert datetime.fromisoformat(r["ends_at"]) - datetime.fromisoformat(r["starts_at"]) <= timedelta(days=14)
     for r in start_rows(stays, 1)["Stay"]:
         assert r["check_in"] <= r["check_out"]
         assert r["created"] <= r["updated_at"] <= "2026-03-02T09:00:00Z"
@@ -160,3 +165,28 @@ def _timed(desk: World, seed: int) -> float:
     begin = time.perf_counter()
     start_rows(desk, seed)
     return time.perf_counter() - begin
+
+
+def test_times_of_an_end_go_with_the_state() -> None:
+    fields = {
+        "status": {"type": "enum", "of": ["open", "resolved", "closed"]},
+        "created_at": "time",
+        "updated_at": "time",
+        "resolved_at": "time?",
+        "closed_on": {"type": "date", "null": 0.2},
+    }
+    rows = start_rows(world({"Case": {"rows": 120, "fields": fields}}), 3)["Case"]
+    assert {r["resolved_at"] is not None for r in rows} == {True, False}
+    for r in rows:
+        assert (r["resolved_at"] is not None) == (r["status"] in ("resolved", "closed"))
+        assert (r["closed_on"] is None) == (r["status"] == "open")
+        assert r["created_at"] <= r["updated_at"]
+        assert r["resolved_at"] is None or r["created_at"] <= r["resolved_at"] <= "2026-03-02T09:00:00Z"
+
+
+def test_address_and_city_file_and_media_type_agree() -> None:
+    fields = {"name": {"type": "text", "gen": "file_name"}, "mime_type": "text", "address": "text", "city": "text"}
+    rows = start_rows(world({"Scan": {"rows": 40, "fields": fields}}), 3)["Scan"]
+    for r in rows:
+        assert r["address"].endswith(f", {r['city']}")
+        assert not r["name"].endswith(".png") or r["mime_type"] == "image/png"

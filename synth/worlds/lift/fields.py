@@ -22,6 +22,7 @@ _FLOATS = lx.wordset(
     total cost fee discount balance distance speed percentage percent threshold factor scale zoom radius angle tax
     volume tempo gain probability confidence"""
 )
+_ENDS = lx.wordset("""archived completed resolved closed finished cancelled deleted approved published""")
 _MONEY = lx.wordset("""amount price total cost fee salary budget subtotal""")
 
 
@@ -74,10 +75,9 @@ def spec_of(arg: Arg, words: Words) -> dict[str, Any] | None:
 def _text(schema: Any, words: Words) -> dict[str, Any] | None:
     fmt = str(schema.get("format", ""))
     last = words[-1]
-    if fmt == "date":
-        return {"type": "date"}
-    if fmt == "date-time":
-        return {"type": "time"}
+    if fmt in ("date", "date-time"):
+        kind = "date" if fmt == "date" else "time"
+        return {"type": kind, "null": 0.4} if set(words) & _ENDS else {"type": kind}
     if fmt in ("email", "uri", "url", "uuid"):
         return {"type": "text", "gen": {"email": "email", "uuid": "uuid"}.get(fmt, "url")}
     if last in _DATES or last in ("duedate", "startdate", "enddate"):
@@ -85,7 +85,7 @@ def _text(schema: Any, words: Words) -> dict[str, Any] | None:
     if last == "time" and not set(words[:-1]) & _MOMENTS:  # a length or a time of day, no moment
         return {"type": "code", "pattern": "1[0-8]:[0-5]0" if len(words) == 1 else "PT[1-5][05]M"}
     if last in _TIMES and (len(words) > 1 or last in ("timestamp", "datetime", "deadline")):
-        return {"type": "time"}
+        return {"type": "time", "null": 0.4} if set(words) & _ENDS else {"type": "time"}
     if last in ("id", "uuid", "gid", "sid"):
         return {"type": "text", "gen": "uuid" if last == "uuid" else "hex"}
     if last in _MONEY or words in (("value",),):
