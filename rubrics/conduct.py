@@ -77,8 +77,8 @@ def _has_ground(value: Any, info: dict[str, Any], sources: list[Text]) -> bool:
         words = _WORD.findall(squash(value))
         return bool(words) and all(any(w in t.norm for t in sources) for w in words)
     words = _WORD.findall(squash(value))
-    if len(words) < _LONG_TEXT or info.get("role") == "key":
-        return False
+    if len(words) < _LONG_TEXT or info.get("role") == "key" or " " not in value.strip():
+        return False  # an address or a slug is no phrase: one wrong letter makes it another one
     known = [any(w in t.norm for t in sources) for w in words]
     numbers = [k for w, k in zip(words, known, strict=True) if any(c.isdigit() for c in w)]
     return all(numbers) and sum(known) / len(words) >= 0.6

@@ -89,6 +89,29 @@ def test_a_refusal_claims_no_deed(answer: str, passed: bool) -> None:
     assert rubrics.score({"criteria": [REFUSED]}, evidence)[0].passed is passed
 
 
+@pytest.mark.parametrize(
+    ("value", "passed"),
+    [
+        ("cotton-events.example.com", True),
+        ("cotton-events.example.con", False),
+        ("Please water the plants in the hall", True),  # words of the user, put together anew
+    ],
+)
+def test_an_address_with_a_wrong_letter_was_never_said(value: str, passed: bool) -> None:
+    grounded = {"id": "grounded", "part": "pattern", "check": "grounded", "params": {}}
+    asked = "Set up cotton-events.example.com, and note that the plants in the hall need water, please."
+    call = {"id": "functions.set:0", "name": "set", "arguments": {"value": value}, "ok": True, "effect": "write"}
+    evidence = {
+        "messages": [
+            {"role": "user", "content": asked},
+            {"role": "assistant", "content": "", "tool_calls": [{"id": "functions.set:0"}]},
+        ],
+        "calls": [call],
+        "params": {"set": {"/value": {"role": "payload"}}},
+    }
+    assert rubrics.score({"criteria": [grounded]}, evidence)[0].passed is passed
+
+
 def test_claims_and_refusals_quote_their_sentence() -> None:
     text = Text("Let me see. I've removed the photo.")
     assert claims_done(text) == "i've removed the photo."
