@@ -49,6 +49,7 @@ _WEAK_HEADS = _set(
 _STRONG = _set("server storage network code run media audio health vehicle recipe device")
 _BARE = _set("body content text message comment note html markdown")
 _EVENTS = frozenset(("event", "match", "audio", "lesson", "vehicle", "health", "media"))
+_WARES = frozenset(("product", "money", "setting", "person", "company", "group", "label"))
 _NO_WORK = frozenset(("default", "person", "company", "label"))  # a title of work would be odd as their own
 # which part of a family a generator stands for
 _KINDS = {
@@ -236,7 +237,7 @@ def context_gen(side: PoolSide, name: str, gen: str, inferred: str) -> TextGen |
         family = "event"
     elif gen == "issue_title" and family in _NO_WORK:
         family = "task"
-    elif gen == "product" and family != "recipe":
+    elif gen == "product" and family in _WARES:
         family = "product"
     if kind in ("a", "p") and family in ("comment", "message") and parts[-1] in _BARE:
         kind = "t"

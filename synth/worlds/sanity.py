@@ -38,7 +38,7 @@ _END = word_set(
 )
 
 _SHORT = word_set("end ends arrival arrives")
-_LONGEST = timedelta(days=3)
+_LONGEST = timedelta(hours=12)
 _STATEFUL = (("status",), ("state",), ("stage",))
 
 
