@@ -20,6 +20,7 @@ from synth.taskspec import Ask, Fact, Goal, GoalChange, Plan, Rubric, Start, Tel
 from synth.worlds.draw import values_for
 
 ATTEMPTS = 10  # whole tries per task
+LONGEST_TURN = 360  # characters of requests in one message
 _SHOWN_REASONS = 3
 
 
@@ -56,6 +57,8 @@ def build(desk: Desk, kind: Kind, rng: random.Random, attempts: int = ATTEMPTS) 
 def finish(desk: Desk, kind: Kind, draft: Draft, rng: random.Random) -> Built:
     """Words, goal, checks, rubric of a draft. Raises DeadEnd where a check fails."""
     story = draft.story
+    if any(sum(len(c.vp or c.q) for c in turn) > LONGEST_TURN for turn in story.turns):
+        raise DeadEnd("more words than a person says at once")
     speaker = Speaker(rng)
     values = values_for(desk.split)
     name, department = str(values.gen("person", rng)), str(values.gen("department", rng))

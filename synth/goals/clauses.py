@@ -8,22 +8,23 @@ from dataclasses import dataclass
 from synth.goals.describe import preposition
 from synth.goals.desk import Act, Desk
 from synth.goals.speech import Clause, phrase
-from synth.goals.words import a, field_words, is_plural, joined, noun, plural, split_words
+from synth.goals.verbs import action, done_by_update, label_of, trait, when
+from synth.goals.words import a, is_plural, joined, noun, plural, plural_of, split_words
 
-_MOVE_SUFFIX = 4  # letters a verb shares with its state: resolve, resolved
-_PASSIVE = frozenset(
-    {"get", "list", "fetch", "read", "query", "search", "find", "set", "do", "run", "make", "update", "change", "move"}
-)
+_COUNTED = ("int", "number")
 
 
 @dataclass(frozen=True)
 class Piece:
-    """One argument in words. `row`: it stands for a row (`text` is its description)."""
+    """One argument in words. `row`: it stands for a row (`text` is its description). `scope`: it says where the row
+    worked on is, and asks for nothing; `full` is then how the row was described at length."""
 
     field: str
     text: str
     row: bool = False
     boolean: bool | None = None
+    scope: bool = False
+    full: str = ""
 
 
 def write_clause(
@@ -31,21 +32,32 @@ def write_clause(
 ) -> Clause:
     """`obj` describes the row worked on; `hidden` names the field whose new value the user does not say yet."""
     what = noun(desk.world, act.of) if act.of else ""
+    own = action(act.op, act.tool, act.of, act.spec.to)
+    if obj:
+        obj, pieces = placed_object(obj, pieces)
     if act.op == "move" and act.spec.to and obj:
-        verb = move_verb(act, act.spec.to)
-        state = act.spec.to.replace("_", " ")
         extra = with_words(pieces)
-        if verb is not None and rng.random() < 0.7:
-            return Clause(phrase(rng, "clauses", "move_verb", verb=verb, obj=obj) + extra)
-        return Clause(phrase(rng, "clauses", "move", obj=obj, state=state) + extra)
+        if own is not None:
+            return Clause(f"{own} {obj}" + extra)
+        state = act.spec.to.replace("_", " ")
+        kind = "move" if trait(state) else "move_to"
+        return Clause(phrase(rng, "clauses", kind, obj=obj, state=state) + extra)
     if act.op == "delete" and obj:
+        if own is not None and rng.random() < 0.5:
+            return Clause(f"{own} {obj}" + with_words(pieces))
         return Clause(phrase(rng, "clauses", "delete", obj=obj) + with_words(pieces))
     if act.op in ("relate", "unrelate") and len([p for p in pieces if p.row]) == 2:
         rows = [p for p in pieces if p.row]
         rest = [p for p in pieces if not p.row]
+        if own is not None and own.endswith("assign"):
+            link = "to" if act.op == "relate" else "from"
+            return Clause(f"{own} {rows[1].text} {link} {rows[0].text}" + with_words(rest))
         return Clause(phrase(rng, "clauses", act.op, left=rows[1].text, right=rows[0].text) + with_words(rest))
     if act.op == "copy" and obj:
         return Clause(phrase(rng, "clauses", "copy", obj=obj, **{"with": with_words(pieces)}))
+    said = done_by_update(act.tool, act.of) if act.op == "update" and hidden is None and not act.fixed else None
+    if said is not None and obj and not said.endswith("assign"):
+        return Clause(f"{said} {obj}" + with_words(pieces))
     if act.op in ("update", "move", "upsert") and obj:
         return update_clause(obj, pieces, rng, hidden)
     if act.op == "setting" and hidden is not None:
@@ -54,7 +66,9 @@ def write_clause(
         sets, states = joined([f"{p.field} {_to(p)}" for p in pieces]), joined([_is(p) for p in pieces])
         return Clause(phrase(rng, "clauses", "setting", what=what, sets=sets, **{"is": states}))
     if act.op in ("create", "send", "upsert") and act.of:
-        kind = "send" if act.op == "send" else "create"
+        if own is not None and rng.random() < (0.4 if act.op == "create" else 1.0):
+            return Clause(f"{own} {a(what)}{placed(pieces)}")
+        kind = "send" if act.op == "send" and own is not None else "create"
         return Clause(phrase(rng, "clauses", kind, a_noun=a(what), **{"with": placed(pieces)}))
     verb = " ".join(split_words(act.tool)) + "".join(f" {v}" for v in act.fixed.values())
     if obj:
@@ -62,20 +76,49 @@ def write_clause(
     return Clause(phrase(rng, "clauses", "other", verb=verb, **{"with": with_words(pieces)}))
 
 
+def placed_object(obj: str, pieces: list[Piece]) -> tuple[str, list[Piece]]:
+    """`obj` with the rows it belongs to (unless it names them already), and the other pieces."""
+    rest = []
+    for p in pieces:
+        if not p.scope or not p.row:
+            rest.append(p)
+        elif (
+            p.text not in obj
+            and not (obj.startswith("that ") and p.text.startswith("that "))
+            and not (p.full and p.full in obj)
+        ):
+            obj += f" {preposition(p.field)} {p.text}"
+    return obj, rest
+
+
 def update_clause(obj: str, pieces: list[Piece], rng: random.Random, hidden: str | None) -> Clause:
-    shown = [p for p in pieces if p.field != hidden]
+    shown = [p for p in pieces if p.field != hidden and not p.scope]
+    extra = with_words([p for p in pieces if p.scope])
     if hidden is not None:
         head = phrase(rng, "clauses", "update_hidden", field=hidden, obj=obj)
-        return Clause(head + (f" and set {joined([f'{p.field} {_to(p)}' for p in shown])}" if shown else ""))
+        return Clause(head + (f" and set {joined([f'{p.field} {_to(p)}' for p in shown])}" if shown else "") + extra)
     if len(shown) == 1:
         only = shown[0]
+        said = trait(only.field) if only.boolean is not None else None
+        if said in ("enabled", "disabled"):
+            return Clause(f"{'enable' if (said == 'enabled') == only.boolean else 'disable'} {obj}" + extra)
+        if said is not None:
+            state = said if only.boolean else f"not {said}"
+            kind = "update_is" if only.boolean else "update_is_not"
+            return Clause(phrase(rng, "clauses", kind, obj=obj, state=state) + extra)
         if only.boolean is not None:
-            return Clause(
-                phrase(rng, "clauses", "update_on" if only.boolean else "update_off", field=only.field, obj=obj)
-            )
-        return Clause(phrase(rng, "clauses", "update_one", field=only.field, obj=obj, value=only.text))
+            kind = "update_on" if only.boolean else "update_off"
+            return Clause(phrase(rng, "clauses", kind, field=only.field, obj=obj) + extra)
+        first, _, thing = only.field.partition(" ")
+        if first in ("add", "remove") and thing:
+            several = " and " in only.text
+            thing = thing[:-1] if is_plural(thing) and not several else plural_of(thing) if several else thing
+            return Clause(f"{first} the {thing} {only.text} {'to' if first == 'add' else 'from'} {obj}" + extra)
+        kind = "rename" if only.field in ("name", "title") else "update_one"
+        return Clause(phrase(rng, "clauses", kind, field=only.field, obj=obj, value=only.text) + extra)
     sets = joined([f"{p.field} {_to(p)}" for p in shown])
-    return Clause(phrase(rng, "clauses", "update_many", obj=obj, sets=sets, **{"is": joined([_is(p) for p in shown])}))
+    states = joined([_is(p) for p in shown])
+    return Clause(phrase(rng, "clauses", "update_many", obj=obj, sets=sets, **{"is": states}) + extra)
 
 
 def _to(p: Piece) -> str:
@@ -83,51 +126,54 @@ def _to(p: Piece) -> str:
 
 
 def _is(p: Piece) -> str:
+    said = trait(p.field) if p.boolean is not None else None
+    if said is not None:
+        return f"it is {said}" if p.boolean else f"it is not {said}"
     value = p.text if p.boolean is None else "on" if p.boolean else "off"
     return f"the {p.field} {'are' if is_plural(p.field) else 'is'} {value}"
 
 
 def with_words(pieces: list[Piece]) -> str:
     """` with the subject "X", priority high and the contact Ana Lee as requester`."""
-    if not pieces:
-        return ""
-    return " with " + joined([piece_words(p) for p in pieces])
+    traits = [p for p in pieces if p.boolean is not None and trait(p.field)]
+    rest = [p for p in pieces if p not in traits]
+    said = f" with {joined([piece_words(p) for p in rest])}" if rest else ""
+    if not traits:
+        return said
+    return said + ", " + joined([f"{'' if p.boolean else 'not '}{trait(p.field)}" for p in traits])
 
 
 def piece_words(p: Piece) -> str:
     if p.boolean is not None:
         return f"{p.field} turned {'on' if p.boolean else 'off'}"
     if p.row:
-        return f"{p.text} as {p.field}"
+        return p.text if names_itself(p) else f"{p.text} as {p.field}"
     return f"{p.field} {p.text}"
+
+
+def names_itself(p: Piece) -> bool:
+    """Whether the words for a row say already what it is: "the table X" for a field `table_name`."""
+    return bool(set(p.field.lower().split(" ")) & set(p.text.split('"')[0].lower().split(" ")))
 
 
 def placed(pieces: list[Piece]) -> str:
     """The same for a new row: the row it belongs to comes first, with a preposition."""
     for p in pieces:
-        if p.row and p.field.split(" ")[-1] in p.text.split('"')[0]:
+        if p.row and names_itself(p):
             rest = [q for q in pieces if q is not p]
             where = preposition(p.field)
             return f" {'for' if where == 'of' else where} {p.text}" + with_words(rest)
     return with_words(pieces)
 
 
-def move_verb(act: Act, state: str) -> str | None:
-    """The tool's own verb, where it plainly leads to the state: `resolve_ticket` to `resolved`."""
-    for word in split_words(act.tool):
-        if (
-            word not in _PASSIVE
-            and word.isalpha()
-            and state.lower().startswith(word[:_MOVE_SUFFIX])
-            and len(word) >= _MOVE_SUFFIX
-        ):
-            return word
-    return None
-
-
-def field_question(field: str, obj: str, rng: random.Random) -> Clause:
-    """A question for one field of a described row."""
+def field_question(name: str, type_: str, field: str, obj: str, rng: random.Random) -> Clause:
+    """A question for one field of a described row: `name` and `type_` decide how people ask, `field` is its label."""
+    asked = when(name, obj) if type_ in ("date", "time") else None
+    if asked is not None:
+        return Clause(q=asked[0], i=asked[1])
     slots = {"field": field, "obj": obj}
+    if is_plural(field) and type_ in _COUNTED:
+        return Clause(q=f"how many {field} does {obj} have", i=f"how many {field} {obj} has")
     if is_plural(field):
         return Clause(q=f"what are the {field} of {obj}", i=f"the {field} of {obj}")
     return Clause(q=phrase(rng, "questions", "field_q", **slots), i=phrase(rng, "questions", "field_i", **slots))
@@ -144,6 +190,8 @@ def count_question(desk: Desk, entity: str, pieces: list[Piece], rng: random.Ran
     )
 
 
-def spoken_field(act: Act, name: str, field: str | None) -> str:
+def spoken_field(desk: Desk, act: Act, name: str) -> str:
     """A parameter's spoken name."""
-    return field_words(field or name, act.of or "")
+    p = act.params[name]
+    spec = desk.field(p.entity or act.of or "", p.field) if (p.entity or act.of) else None
+    return label_of(p.field or name, act.of or "", spec.type if spec is not None else "")

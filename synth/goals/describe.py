@@ -9,7 +9,8 @@ from typing import Any
 from rubrics.normal import same
 from synth.goals.desk import NATURAL_TYPES, Desk
 from synth.goals.ground import Description, Told
-from synth.goals.words import a, field_words, joined, noun, plural, say, split_words
+from synth.goals.verbs import label_of
+from synth.goals.words import a, acronyms, joined, noun, plural, say, split_words
 from synth.worlds.spec import FieldSpec
 from synth.worlds.state import State
 
@@ -71,7 +72,7 @@ def natural_fields(desk: Desk, entity: str) -> list[str]:
 def told_field(desk: Desk, entity: str, name: str, value: Any) -> Told:
     """The fact that a row's field has a value, as something that names the row."""
     spec = desk.field(entity, name)
-    what, words = noun(desk.world, entity), field_words(name, entity)
+    what, words = noun(desk.world, entity), label_of(name, entity, spec.type if spec is not None else "")
     said = say(value, spec)
     return Told(value, words, what, f"The {words} is {said}.", said, identity=True)
 
@@ -157,9 +158,12 @@ def by_id(desk: Desk, entity: str, key: Any, name: str) -> tuple[Description, To
     what = noun(desk.world, entity)
     said = say(key)
     words = " ".join("ID" if w in _ID_WORDS else w for w in split_words(name)[-1:]) or "ID"
+    words = acronyms(words)
     told = Told(key, "id", what, f"The {what} ID is {said}.", said, identity=True)
     return Description(
-        f"{what} {said}" if words == "ID" else f"the {what} with {words} {said}",
+        f"{what} {said}"
+        if words == "ID" or words.lower() in what.lower().split(" ")
+        else f"the {what} with {words} {said}",
         f"that {what}",
         (told,),
         vague_words(desk, entity),

@@ -8,17 +8,22 @@ from typing import Any
 
 from synth.goals.describe import LONGEST, sayable
 from synth.goals.desk import Act, Desk, names_row_of
-from synth.goals.words import split_words
+from synth.goals.verbs import awkward, undoes
+from synth.worlds.spec import Param
 from synth.worlds.state import Change, State, diff, thaw
 
 MOST_CHANGES = 4  # rows one write may change
 _LATER = 997  # ticks: far enough that a value stamped from the clock differs
-_EXTRA = 2  # optional payload parameters kept
+_EXTRA = (1, 1, 2)  # optional payload parameters kept
+_FEW_EXTRA = (0, 0, 1)  # the same where many are required
+_MANY = 2
+_PARTS = 3  # members of an object that a person dictates
 _QUIET = frozenset(
     ["limit", "offset", "page", "cursor", "sort", "order", "projection", "dry_run", "ignored", "value", "query"]
 )
 OPEN_TYPES = frozenset({"text", "int", "number", "money", "date", "time", "code"})  # answers nobody guesses
-_SECRET = frozenset({"id", "uuid", "token", "secret", "password", "hash", "etag", "cursor"})
+MOST_VALUES = 6  # values a user says in one request
+_KEEPS_PARENT = 0.9  # updates that name the row's parents as they are and do not move the row
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,46 @@ def draw_write(
     values = desk.draw(act, state, rng, given)
     if values is None:
         return None
-    return settle(desk, state, act, simplified(desk, act, values, rng))
+    values = simplified(desk, act, values, rng)
+    if undoes(act.op, act.tool) or any(wordy(v) for v in values.values()):
+        return None
+    if act.op == "update" and rng.random() < _KEEPS_PARENT:
+        values = at_home(desk, state, act, values)
+    if sum(len(v) if isinstance(v, list | dict) else 1 for v in values.values()) > MOST_VALUES:
+        return None  # nobody says all that at once
+    return settle(desk, state, act, values)
+
+
+def at_home(desk: Desk, state: State, act: Act, values: dict[str, Any]) -> dict[str, Any]:
+    """References an update has to name keep the value they have; those it may name are left out."""
+    own = [n for n, p in act.params.items() if p.role == "key" and p.entity in (None, act.of) and n in values]
+    row = desk.row(state, str(act.of), values[own[0]]) if len(own) == 1 and act.of else None
+    if row is None:
+        return values
+    out = {}
+    for name, value in values.items():
+        p = act.params[name]
+        if is_parent(desk, act, p):
+            if not p.required:
+                continue
+            value = thaw(row.get(str(p.field))) or value
+        out[name] = value
+    return out
+
+
+def is_parent(desk: Desk, act: Act, p: Param) -> bool:
+    """Whether a payload parameter is a single reference to another row."""
+    spec = desk.field(str(act.of), p.field) if act.of else None
+    return p.role == "field" and p.entity in (None, act.of) and spec is not None and spec.type == "ref"
+
+
+def stays(desk: Desk, act: Act, name: str, changes: tuple[Change, ...]) -> bool:
+    """Whether an update names this parent only to say where the row is: it had that value before."""
+    p = act.params[name]
+    own = [c for c in changes if c.entity == act.of and c.before is not None]
+    if act.op != "update" or not own or not p.required or not is_parent(desk, act, p):
+        return False
+    return (own[0].before or {}).get(str(p.field)) == (own[0].after or {}).get(str(p.field))
 
 
 def hot_entity(desk: Desk, act: Act, name: str) -> str:
@@ -104,12 +148,12 @@ def settle(desk: Desk, state: State, act: Act, values: dict[str, Any]) -> Aim | 
                 if one.before is not None and (spec is None or spec.set_by == "tool"):
                     return None  # a judge could not tell a wrong value from a later one
                 volatile.add((one.entity, f))
-    if act.op in ("update", "setting", "upsert", "move") and not all_take_effect(act, values, result.changes):
+    if act.op in ("update", "setting", "upsert", "move") and not all_take_effect(desk, act, values, result.changes):
         return None
     return Aim(act, values, result.changes, frozenset(volatile))
 
 
-def all_take_effect(act: Act, values: dict[str, Any], changes: tuple[Change, ...]) -> bool:
+def all_take_effect(desk: Desk, act: Act, values: dict[str, Any], changes: tuple[Change, ...]) -> bool:
     """Every payload value the user would ask for changes something: nothing is asked for that is already so."""
     own = [c for c in changes if c.entity == act.of]
     for name, p in act.params.items():
@@ -117,6 +161,7 @@ def all_take_effect(act: Act, values: dict[str, Any], changes: tuple[Change, ...
             p.role == "field"
             and name in values
             and own
+            and not stays(desk, act, name, changes)
             and own[0].before is not None
             and own[0].before.get(str(p.field)) == (own[0].after or {}).get(str(p.field))
         ):
@@ -131,7 +176,10 @@ def simplified(desk: Desk, act: Act, values: dict[str, Any], rng: random.Random)
         n for n, p in act.params.items() if p.role == "field" and n in values and not p.required and plain(values[n])
     ]
     rng.shuffle(payload)
-    kept = set(payload[:_EXTRA])
+    plainly = [n for n in payload if not awkward(act.params[n].field or n, field_type(desk, act, n))]
+    payload = plainly or (payload[:1] if act.op in ("update", "setting", "upsert") else [])
+    needed = sum(p.role == "field" and p.required for p in act.params.values())
+    kept = set(payload[: rng.choice(_EXTRA if needed < _MANY else _FEW_EXTRA)])
     for name, value in values.items():
         p = act.params.get(name)
         if p is None:
@@ -144,6 +192,20 @@ def simplified(desk: Desk, act: Act, values: dict[str, Any], rng: random.Random)
         ):
             out[name] = value
     return out
+
+
+def wordy(value: Any) -> bool:
+    """A structure that makes no phrase: nested, of many parts, or with a yes or no in it."""
+    return isinstance(value, dict) and (
+        len(value) > _PARTS or any(isinstance(v, dict | list | bool) for v in value.values())
+    )
+
+
+def field_type(desk: Desk, act: Act, name: str) -> str:
+    """The type of the field a parameter sets, "text" where there is none."""
+    p = act.params[name]
+    spec = desk.field(p.entity or act.of or "", p.field) if (p.entity or act.of) else None
+    return spec.type if spec is not None else "text"
 
 
 def plain(value: Any) -> bool:
@@ -223,5 +285,5 @@ def askable(desk: Desk) -> list[tuple[str, str]]:
         e = desk.entity(act.of)
         shown = act.spec.shows or list(e.fields)
         out |= {(act.of, f) for f in shown if f in e.fields and e.fields[f].type in OPEN_TYPES and f not in e.keys
-                and f != e.label and not set(split_words(f)) & _SECRET}  # fmt: skip
+                and f != e.label and not awkward(f, e.fields[f].type, act.of)}  # fmt: skip
     return sorted(out)

@@ -10,11 +10,12 @@ from typing import Literal
 from synth.goals.clauses import spoken_field
 from synth.goals.describe import sayable
 from synth.goals.desk import Act, Desk, names_row_of
-from synth.goals.draw import Aim, Question, askable, draw_question, draw_write, unguessable
+from synth.goals.draw import Aim, Question, askable, draw_question, draw_write, field_type, unguessable
 from synth.goals.ground import Told
 from synth.goals.questions import ask_count, ask_field
 from synth.goals.speech import phrase
 from synth.goals.story import DeadEnd, Story
+from synth.goals.verbs import awkward
 from synth.goals.words import noun, plural_of, split_words
 from synth.records import Kind
 from synth.taskspec import FaultSpec
@@ -174,7 +175,7 @@ def clarify(desk: Desk, rng: random.Random) -> Draft:
                 name = rng.choice(names)
                 story.write(aim, hide=name)
                 told = next(k for k in story.facts.values() if k.turn is None)
-                label = spoken_field(aim.act, name, aim.act.params[name].field)
+                label = spoken_field(desk, aim.act, name)
                 what = noun(desk.world, str(aim.act.of))
                 return Draft(story, hidden=[([told.id], phrase(rng, "asks", "value", field=label, noun=what))])
         raise DeadEnd("no payload to hide")
@@ -198,6 +199,7 @@ def hideable(desk: Desk, aim: Aim) -> list[str]:
             and isinstance(value, str | int | float)
             and not isinstance(value, bool)
             and sayable(value)
+            and not awkward(p.field or n, field_type(desk, act, n))
         ):
             out.append(n)
     return out
@@ -286,7 +288,7 @@ def no_tool(desk: Desk, rng: random.Random) -> Draft:
 
 def sounds_offered(desk: Desk, wanted: Act) -> bool:
     """Whether a tool of another world, or one without semantics, has the same noun: it might be meant for this."""
-    last = noun(desk.world, wanted.of).split(" ")[-1] if wanted.of else ""
+    last = noun(desk.world, wanted.of).lower().split(" ")[-1] if wanted.of else ""
     return any({last, plural_of(last)} & set(split_words(name)) for name in desk.foreign)
 
 

@@ -12,6 +12,7 @@ from synth.goals.draw import Question
 from synth.goals.ground import Found, Look, Origin, Seen, at_path, own_key, records
 from synth.goals.speech import Clause
 from synth.goals.story import DeadEnd, Known, Story
+from synth.goals.verbs import label_of, participle
 from synth.goals.words import field_words, is_plural, noun, say
 from synth.taskspec import Tell
 from synth.worlds.state import thaw
@@ -34,18 +35,24 @@ def ask_field(story: Story, q: Question) -> Clause:
         look, text = fetch(story, q, found, text)
     if any(same_cell(t, value) for t in story.facts.values()) and not any(t.value == value for t in story.tells):
         raise DeadEnd("the answer stands in the user's words")
-    label = field_words(q.field, q.entity)
+    kind = story.desk.entity(q.entity).fields[q.field].type
+    label = label_of(q.field, q.entity, kind)
+    if kind in ("date", "time") and story.desk.row(story.desk.start, q.entity, q.key) is None:
+        raise DeadEnd("nobody asks when a thing was made that was made just now")
+    done = participle(q.field) if kind in ("date", "time") else None
     tell = Tell(
         id=f"t{len(story.tells)}",
         turn=story.turn,
-        say=f"the {label} of {text} {'are' if is_plural(label) else 'is'} {say(value)}",
+        say=f"the {label} of {text} {'are' if is_plural(label) else 'is'} {say(value)}"
+        if done is None
+        else f"{text} was {done} {'on' if kind == 'date' else 'at'} {say(value)}",
         value=value,
         why=f"{q.entity}.{q.field}, shown by {look.act.offered}",
     )
     story.tells.append(tell)
     story.asked.add((q.entity, q.field))
     story.touch(q.entity, q.key)
-    clause = field_question(label, text, story.rng)
+    clause = field_question(q.field, kind, label, text, story.rng)
     story.turns[-1].append(clause)
     return clause
 
@@ -107,7 +114,11 @@ def by_parts(story: Story, act: Act, q: Question, row: Any) -> tuple[Look, str] 
             told = told_field(story.desk, q.entity, column, value)
             story.hear(told)
             origins[pointer(name, p)] = told
-            words.insert(0, f"{field_words(column, q.entity)} {told.said}")
+            label = field_words(column, q.entity)
+            if label in ("name", "title", what.lower()) and what == noun(story.desk.world, q.entity):
+                what = f"{what} {told.said}"
+            else:
+                words.insert(0, f"{label} {told.said}")
         else:
             return None
         values[name] = value
@@ -138,7 +149,7 @@ def ask_count(story: Story, act: Act) -> Clause:
         if p.role not in ("filter", "key") or p.compare != "eq":
             raise DeadEnd(f"{name} is no plain condition")
         target = names_row_of(story.desk, act, p)
-        label = spoken_field(act, name, p.field)
+        label = spoken_field(story.desk, act, name)
         if target is not None:
             found, text = story.find(target, values[name])
             origins[pointer(name, p)] = found.origin
@@ -151,6 +162,8 @@ def ask_count(story: Story, act: Act) -> Clause:
     look = story.finder.look(act, {n: values[n] for n in kept}, origins)
     if look is None:
         raise DeadEnd("the count fails")
+    if any(old.act == act and old.arguments == look.arguments for old in story.looks):
+        raise DeadEnd("this was asked before")
     value, path = counted(look)
     if value is None or abs(value) < FEWEST:
         raise DeadEnd("the number is easily guessed")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import random
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rubrics.normal import Text, mentions
 from synth.goals.clauses import Piece, spoken_field, write_clause
 from synth.goals.derive import Finder
 from synth.goals.desk import Act, Desk, free_choice, names_row_of, pointer
-from synth.goals.draw import Aim
+from synth.goals.draw import Aim, stays
 from synth.goals.ground import (
     Chosen,
     Description,
@@ -27,6 +27,8 @@ from synth.goals.speech import Clause
 from synth.goals.words import noun, say
 from synth.taskspec import Source, Step, Tell
 from synth.worlds.state import State
+
+LONGEST_REQUEST = 260  # characters of one request
 
 
 class DeadEnd(Exception):
@@ -181,7 +183,7 @@ class Story:
         for name, value in aim.values.items():
             p = act.params[name]
             at = pointer(name, p)
-            label = spoken_field(act, name, p.field)
+            label = spoken_field(self.desk, act, name)
             if free_choice(self.desk.cw, act, name, value):
                 origins[at] = Chosen("a choice of the caller")
                 continue
@@ -197,17 +199,19 @@ class Story:
                 ):
                     obj = self.natural_object(act, name, value, obj)
                 elif name != hide:
-                    pieces.append(piece)
+                    pieces.append(replace(piece, scope=p.role != "field"))
                 continue
-            values, texts = value if isinstance(value, list) else [value], []
+            values, texts, full = value if isinstance(value, list) else [value], [], ""
             for i, v in enumerate(values):
                 found, text = self.find(target, v)
                 origins[f"{at}/{i}" if isinstance(value, list) else at] = found.origin
                 texts.append(text)
+                full = found.words.phrase
             if p.role == "key" and target == act.of and p.entity in (None, act.of):
                 obj = " and ".join(texts)
             else:
-                pieces.append(Piece(label, " and ".join(texts), row=True))
+                scope = p.role != "field" or stays(self.desk, act, name, aim.changes)
+                pieces.append(Piece(label, " and ".join(texts), row=True, scope=scope, full=full))
         if len({p.field for p in pieces}) < len(pieces):
             raise DeadEnd("two arguments have the same words")  # due and due_date: nobody could tell which is which
         arguments = self.desk.arguments(act, aim.values)
@@ -224,8 +228,10 @@ class Story:
         self.aims.append(aim)
         self.cells |= aim.cells()
         self.remember(look)
-        hidden_field = spoken_field(act, hide, act.params[hide].field) if hide else None
+        hidden_field = spoken_field(self.desk, act, hide) if hide else None
         clause = write_clause(self.desk, act, obj, pieces, self.rng, hidden_field)
+        if len(clause.vp) > LONGEST_REQUEST:
+            raise DeadEnd("more words than a person says at once")
         self.turns[-1].append(clause)
         return clause
 
@@ -245,7 +251,7 @@ class Story:
         return Piece(label, text), Told(value, label, what, f"The {label} should be {text}.", text)
 
     def natural_object(self, act: Act, name: str, value: Any, obj: str | None) -> str:
-        what, words = noun(self.desk.world, str(act.of)), spoken_field(act, name, act.params[name].field)
+        what, words = noun(self.desk.world, str(act.of)), spoken_field(self.desk, act, name)
         if obj is not None:
             return f"{obj}, {words} {say(value)}"
         return (
@@ -270,6 +276,8 @@ class Story:
                 continue
             if (c.entity, c.key) not in self.hot:
                 self.hot.append((c.entity, c.key))
+            if c.before is None:
+                self._last[c.entity] = c.key  # "that ticket" would now be the new one
             if c.before is None and self.desk.entity(c.entity).generated_key:
                 name = self.desk.entity(c.entity).keys[0]
                 for path, record in records(look.result):

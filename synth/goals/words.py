@@ -12,6 +12,7 @@ from synth.worlds.spec import FieldSpec, World
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _IDS = frozenset({"id", "ids", "uuid", "key", "iid", "gid", "guid", "sid"})
+_KINDS_OF_ID = frozenset({"external", "internal", "unique", "global", "public", "private", "foreign", "original"})
 _EVENTS = {
     "created": "creation date", "updated": "date of the last update", "modified": "date of the last change",
     "closed": "closing date", "started": "start", "ended": "end", "finished": "finishing time",
@@ -20,44 +21,11 @@ _EVENTS = {
     "opened": "opening date", "resolved": "resolution date", "paid": "payment date", "ordered": "order date",
     "shipped": "shipping date",
 }  # fmt: skip
-_ACRONYMS = frozenset(
-    [
-        "sku",
-        "url",
-        "uri",
-        "ip",
-        "arn",
-        "vat",
-        "iban",
-        "isbn",
-        "api",
-        "ssh",
-        "dns",
-        "cpu",
-        "pdf",
-        "csv",
-        "html",
-        "utc",
-        "vin",
-        "id",
-        "iso",
-        "bic",
-        "sla",
-        "kpi",
-        "seo",
-        "sms",
-        "ssl",
-        "ttl",
-        "mac",
-        "gps",
-        "crm",
-        "sql",
-        "json",
-        "xml",
-        "aws",
-        "vpc",
-    ]
-)
+_FORMATS = ("pdf", "csv", "html", "json", "xml", "sql", "iso", "utc", "dicom", "fhir", "ast", "dag", "rss", "faq")
+_NETWORK = ("url", "uri", "ip", "api", "ssh", "dns", "cpu", "gpu", "ssl", "tls", "ttl", "mac", "vpc", "aws", "arn",
+            "vm", "s3", "vlan", "ssid", "aho", "gps", "llm")  # fmt: skip
+_TRADE = ("sku", "vat", "iban", "isbn", "vin", "id", "bic", "sla", "kpi", "seo", "sms", "crm", "pii")
+_ACRONYMS = frozenset({*_FORMATS, *_NETWORK, *_TRADE})
 _HISSING = ("s", "x", "z", "ch", "sh")
 
 
@@ -70,7 +38,7 @@ def split_words(name: str) -> tuple[str, ...]:
 def field_words(name: str, entity: str = "") -> str:
     """A field's spoken name: `agent_id` -> "agent", `due_date` -> "due date", `ticket_status` of Ticket -> "status"."""
     words = list(split_words(name))
-    while len(words) > 1 and words[-1] in _IDS:
+    while len(words) > 1 and words[-1] in _IDS and words[-2] not in _KINDS_OF_ID:
         words.pop()
     own = list(split_words(entity))
     if own and len(words) > len(own) and words[: len(own)] == own:
@@ -84,13 +52,21 @@ def field_words(name: str, entity: str = "") -> str:
 
 def noun(world: World, entity: str) -> str:
     """What a person calls one row of `entity`."""
-    return spoken(world, entity).strip() or "record"
+    words = spoken(world, entity).strip().split(" ")
+    known = {e.lower() for e in world.entities}
+    first = [w[:-1] if w.endswith("s") and w[:-1] in known else w for w in words[:-1]]  # "models prediction"
+    return acronyms(" ".join([*first, words[-1]])) or "record"
+
+
+def acronyms(phrase: str) -> str:
+    """A phrase with its acronyms in capitals."""
+    return " ".join(w.upper() if w in _ACRONYMS and w != "id" else w for w in phrase.split(" "))
 
 
 def plural(world: World, entity: str) -> str:
     """What a person calls several rows of `entity`."""
     given = world.entities[entity].plural
-    return given or plural_of(noun(world, entity))
+    return acronyms(given) if given else plural_of(noun(world, entity))
 
 
 def plural_of(word: str) -> str:
@@ -148,6 +124,6 @@ def say(value: Any, spec: FieldSpec | None = None) -> str:
 def sentence(text: str) -> str:
     """First letter up, a full stop at the end unless it has an end."""
     text = text.strip()
-    if text.split(" ", 1)[0].strip(",.;:!?'").isalpha() or text[:2] in ("I'", "i'"):
+    if text.split(" ", 1)[0].strip(",.;:!?'").replace("'", "").isalpha():
         text = text[:1].upper() + text[1:]
     return text if text.endswith((".", "!", "?")) else text + "."

@@ -18,9 +18,10 @@ from synth.taskspec import Start, WorldStart
 from synth.worlds.spec import World
 
 TABLE = "tasks"
-VERSION = "1"
+VERSION = "2"
 ASSETS = [
     "synth/goals/data/grammar.yaml",
+    "synth/goals/data/verbs.yaml",
 ]  # part of the fingerprint
 AGENTS_TRIED = 4
 VARIANTS = 2  # start states per world

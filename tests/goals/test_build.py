@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from rubrics import CHECKS
 from rubrics.normal import Text, leaves, mentions
 from synth.goals import BuildFailed, Built, Desk, build
+from synth.goals.build import LONGEST_TURN
 from synth.goals.check import by_pointer, check, in_waves, reached, replay
 from synth.goals.ground import at_path
 from synth.records import canonical
@@ -219,6 +221,19 @@ def test_arguments_that_sound_the_same_make_no_task() -> None:
     twins = World.load(spec)
     with pytest.raises(BuildFailed, match="same words"):
         build(Desk("w", twins, {"add_book": "add_book"}, 0), "single", random.Random(1))
+
+
+def test_requests_are_short_and_never_ask_for_what_is_so(built: list[tuple[str, Desk, Built]]) -> None:
+    for _, d, b in built:
+        assert all(len(turn) < LONGEST_TURN + 260 for turn in b.user.turns)
+        for change in b.goal.changes:
+            if change.kind == "update":
+                key = tuple(change.key) if isinstance(change.key, list) else change.key
+                row = d.start.rows(change.entity)[key]
+                assert all(row.get(f) != v for f, v in change.fields.items())
+        reads = [(s.turn, s.tool, json.dumps(s.arguments, sort_keys=True)) for s in b.plan.steps if s.effect == "read"]
+        assert b.goal.changes or len(set(reads)) == len(reads)
+        assert len({t.say for t in b.goal.tell}) == len(b.goal.tell)
 
 
 def test_a_tool_out_of_service_is_gone_round() -> None:

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 
 from rubrics.normal import Text, mentions
 from synth.goals import build
+from synth.goals.clauses import Piece, placed_object, update_clause
 from synth.goals.speech import Clause, Speaker, fill, grammar
+from synth.goals.verbs import action, awkward, trait, when
 from synth.goals.words import a, field_words, joined, plural_of, say, sentence
 
 
@@ -50,6 +52,41 @@ def test_every_template_can_be_filled() -> None:
 )  # fmt: skip
 def test_fields_are_spoken(name: str, entity: str, words: str) -> None:
     assert field_words(name, entity) == words
+
+
+@pytest.mark.parametrize(
+    ("op", "tool", "of", "state", "verb"),
+    [("move", "pause_campaign", "Campaign", "paused", "pause"), ("move", "defer_bill", "Bill", "deferred", "defer"),
+     ("move", "mark_failed_job", "Job", "failed", None), ("move", "start_release", "Release", "draft", "start"),
+     ("move", "set_lock_state", "Lock", "locked", None), ("delete", "check-out-bed", "Bed", None, "check out"),
+     ("create", "register_room", "Room", None, "register"), ("move", "set_release", "Release", "draft", None)],
+)  # fmt: skip
+def test_the_verb_is_the_tools_own(op: str, tool: str, of: str, state: str | None, verb: str | None) -> None:
+    assert action(op, tool, of, state) == verb
+
+
+def test_moments_and_traits_are_asked_for_as_people_do() -> None:
+    assert when("purchased_at", "the bed") == ("when was the bed purchased", "when the bed was purchased")
+    assert when("joined", "Ana") == ("when did Ana join", "when Ana joined")
+    assert when("due_date", "it") == ("when is it due", "when it is due")
+    assert when("last_seen", "it") == ("when was it last seen", "when it was last seen")
+    assert when("deadline", "it") is None
+    assert [trait(x) for x in ("public", "is pinned", "tracking", "notify owner")] == ["public", "pinned", None, None]
+
+
+def test_technical_fields_are_not_asked_for() -> None:
+    odd = ["config_hash", "webhook_url", "offset", "sort_order", "assigned_to", "purchased", "public"]
+    assert all(awkward(name, "text") for name in odd)
+    assert not any(awkward(name, type_) for name, type_ in [("description", "text"), ("purchased", "date")])
+
+
+def test_where_a_row_is_is_said_once_and_asks_for_nothing() -> None:
+    scope = Piece("store", "the store Oak", row=True, scope=True)
+    assert placed_object("the order 5", [scope]) == ("the order 5 of the store Oak", [])
+    assert placed_object("the order 5 of the store Oak", [scope]) == ("the order 5 of the store Oak", [])
+    clause = update_clause("the order 5", [Piece("public", "yes", boolean=True)], random.Random(1), None)
+    assert "public" in clause.vp
+    assert "turn" not in clause.vp
 
 
 def test_words() -> None:
