@@ -22,6 +22,7 @@ VERSION = "1"
 ASSETS = [
     "tools_catalog/data/catalog.jsonl.xz",
     "tools_catalog/data/taxonomy.json",
+    "synth/worlds/data/phrases.txt",
 ]  # part of the fingerprint
 SERVERS_PER_PART = 16
 EVOLVED_PER_PART = 50
