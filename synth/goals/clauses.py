@@ -40,6 +40,8 @@ def write_clause(
         if own is not None:
             return Clause(f"{own} {obj}" + extra)
         state = act.spec.to.replace("_", " ")
+        if state.lower() in ("on", "off"):
+            return Clause(f"turn {state.lower()} {obj}" + extra)
         kind = "move" if trait(state) else "move_to"
         return Clause(phrase(rng, "clauses", kind, obj=obj, state=state) + extra)
     if act.op == "delete" and obj:

@@ -14,6 +14,7 @@ from synth.goals.words import a, acronyms, joined, noun, plural, say, split_word
 from synth.worlds.spec import FieldSpec
 from synth.worlds.state import State
 
+_SHORT_STATE = 3  # letters: nobody says "the on workflow"
 LONGEST = 140  # characters a person would quote
 _ID_WORDS = frozenset(
     ["id", "uuid", "guid", "iid", "gid", "key", "token", "hash", "sha", "cursor", "etag", "secret", "password"]
@@ -117,7 +118,7 @@ def describe(
     own = [t for t in told if t.identity][: len(fields)]
     named = [(f, t) for f, t in zip(fields, own, strict=True)]
     phrase, rest, named_already = f"the {what}", [], False
-    for f, t in [x for x in named if is_state(desk, entity, x[0])][:1]:
+    for f, t in [x for x in named if is_state(desk, entity, x[0]) and len(x[1].said) > _SHORT_STATE][:1]:
         phrase = f"the {t.said} {what}"
         named.remove((f, t))
     for f, t in named:

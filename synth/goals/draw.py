@@ -176,9 +176,9 @@ def simplified(desk: Desk, act: Act, values: dict[str, Any], rng: random.Random)
         n for n, p in act.params.items() if p.role == "field" and n in values and not p.required and plain(values[n])
     ]
     rng.shuffle(payload)
-    plainly = [n for n in payload if not awkward(act.params[n].field or n, field_type(desk, act, n))]
-    payload = plainly or (payload[:1] if act.op in ("update", "setting", "upsert") else [])
     needed = sum(p.role == "field" and p.required for p in act.params.values())
+    plainly = [n for n in payload if not awkward(act.params[n].field or n, field_type(desk, act, n))]
+    payload = plainly or (payload[:1] if act.op in ("update", "setting", "upsert") or not needed else [])
     kept = set(payload[: rng.choice(_EXTRA if needed < _MANY else _FEW_EXTRA)])
     for name, value in values.items():
         p = act.params.get(name)

@@ -41,7 +41,7 @@ def add_write(story: Story, acts: list[Act] | None = None, hotness: float = 0.6)
     reason = "no write that works"
     for _ in range(TRIES):
         aim = draw_write(story.desk, story.state, story.rng, acts, story.hot, hotness)
-        if aim is not None and not aim.cells() & story.cells and not deleted(aim, story):
+        if aim is not None and not aim.cells() & story.cells and not settled(aim, story):
             mark = story.mark()
             try:
                 story.write(aim)
@@ -52,8 +52,10 @@ def add_write(story: Story, acts: list[Act] | None = None, hotness: float = 0.6)
     raise DeadEnd(reason)
 
 
-def deleted(aim: Aim, story: Story) -> bool:
-    """Whether the write deletes a row that was worked on: the earlier work would be lost."""
+def settled(aim: Aim, story: Story) -> bool:
+    """Whether the write was asked for before, or deletes a row that was worked on: the earlier work would be lost."""
+    if any(a.act == aim.act and a.values == aim.values for a in story.aims):
+        return True
     worked = {(c.entity, c.key) for a in story.aims for c in a.changes}
     return any(c.after is None and (c.entity, c.key) in worked for c in aim.changes)
 

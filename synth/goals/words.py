@@ -12,6 +12,8 @@ from synth.worlds.spec import FieldSpec, World
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _IDS = frozenset({"id", "ids", "uuid", "key", "iid", "gid", "guid", "sid"})
+_UNITS = {"km": "km", "mb": "MB", "gb": "GB", "kb": "kB", "kg": "kg", "cm": "cm", "mm": "mm", "ms": "ms", "kwh": "kWh",
+          "percent": "percent"}  # fmt: skip
 _KINDS_OF_ID = frozenset({"external", "internal", "unique", "global", "public", "private", "foreign", "original"})
 _EVENTS = {
     "created": "creation date", "updated": "date of the last update", "modified": "date of the last change",
@@ -45,6 +47,8 @@ def field_words(name: str, entity: str = "") -> str:
         words = words[len(own) :]
     if len(words) > 1 and words[-1] in ("at", "on") and words[0] != "is":
         words.pop()
+    if len(words) > 1 and words[-1] in _UNITS:
+        words = [*words[:-1], "in", _UNITS[words[-1]]]
     if len(words) == 1 and words[0] in _EVENTS:
         return _EVENTS[words[0]]
     return " ".join(w.upper() if w in _ACRONYMS else w for w in words)

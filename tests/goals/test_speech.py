@@ -48,7 +48,8 @@ def test_every_template_can_be_filled() -> None:
 @pytest.mark.parametrize(
     ("name", "entity", "words"),
     [("agent_id", "Ticket", "agent"), ("dueDate", "Task", "due date"), ("ticket_status", "Ticket", "status"),
-     ("id", "Ticket", "ID"), ("created_at", "Ticket", "creation date"), ("webhookURL", "App", "webhook URL")],
+     ("id", "Ticket", "ID"), ("created_at", "Ticket", "creation date"), ("webhookURL", "App", "webhook URL"),
+     ("distance_km", "Ride", "distance in km"), ("external_id", "Ride", "external ID")],
 )  # fmt: skip
 def test_fields_are_spoken(name: str, entity: str, words: str) -> None:
     assert field_words(name, entity) == words
