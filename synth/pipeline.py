@@ -236,7 +236,8 @@ def _found(pipeline: Pipeline, base: Path) -> Pipeline:
 
 
 def check_named(pipeline: Pipeline, base: Path) -> list[Problem]:
-    """What the file names outside itself and is missing: scripts and checkpoints on disk, servers of the catalog."""
+    """What the file names outside itself and is missing (scripts and checkpoints on disk, servers of the catalog),
+    and what it asks for that is not built yet."""
     problems = []
     for name, model in pipeline.models.items():
         named = model.script if isinstance(model, ScriptedModel) else None
@@ -245,22 +246,21 @@ def check_named(pipeline: Pipeline, base: Path) -> list[Problem]:
         if named is not None and not any((root / named).exists() for root in (Path.cwd(), base)):
             field = "script" if isinstance(model, ScriptedModel) else "checkpoint"
             problems.append(Problem(f"models.{name}.{field}", f"{named!r} does not exist"))
+    if pipeline.executors.mcp is not None:
+        problems.append(Problem("executors.mcp", "calls cannot be run on live servers yet; leave `executors` out"))
     return problems + _unknown_servers(pipeline)
 
 
 def _unknown_servers(pipeline: Pipeline) -> list[Problem]:
     chosen = pipeline.stages.worlds.servers
-    live = pipeline.executors.mcp.servers if pipeline.executors.mcp else []
-    named = [("stages.worlds.servers", s) for s in (chosen if chosen != "all" else [])]
-    named += [("executors.mcp.servers", s) for s in live]
-    if not named:
+    if chosen == "all":
         return []
     from tools_catalog import load_catalog
 
     known = [server.id for server in load_catalog(prefer_cache=pipeline.stages.worlds.prefer_cache).servers]
     return [
-        Problem(path, f"there is no server {server!r} in the catalog; {nearest_of(server, known)}")
-        for path, server in named
+        Problem("stages.worlds.servers", f"there is no server {server!r} in the catalog; {nearest_of(server, known)}")
+        for server in chosen
         if server not in set(known)
     ]
 

@@ -48,9 +48,9 @@ def test_a_model_policy_carries_its_backend(shipped: Path, tmp_path: Path) -> No
     assert settings.backend.model == "m"
     covered = settings.covered()
     assert covered["backend"] == {"kind": "openai", "base_url": "https://example.org/v1", "model": "m"}
-    assert [p.path for p in check_named(pipeline, tmp_path)] == ["models.fake.script", "executors.mcp.servers"]
+    assert [p.path for p in check_named(pipeline, tmp_path)] == ["models.fake.script", "executors.mcp"]
     (tmp_path / "script.json").write_text("[]")
-    assert [p.path for p in check_named(pipeline, tmp_path)] == ["executors.mcp.servers"]
+    assert [p.path for p in check_named(pipeline, tmp_path)] == ["executors.mcp"]
 
 
 def test_a_script_beside_its_pipeline_is_found_from_anywhere(
