@@ -54,6 +54,9 @@ class Driver:
         self.seconds: dict[str, float] = {}
         self.visible: set[int] = set()  # parts of a slow stage's own table that its running wave may read
         self.shards_fingerprint = ""
+        self.publish_shards: Callable[[Done], None] | None = (
+            None  # set by the run loop: shards commit with a fingerprint
+        )
         self._bases: dict[tuple[tuple[StageName, int], ...], str] = {}
         self._attempts: dict[tuple[StageName, int], int] = {}
 
@@ -163,7 +166,8 @@ class Driver:
             cause = done.trouble.strip().splitlines()[-1][:300]
             self.report.note(f"{stage} part {index} broke, its slots are infra failures: {cause}", trouble=done.trouble)
         if stage == "shards":
-            self.on_shards(done)
+            assert self.publish_shards is not None, "the run loop makes shards, the driver alone cannot"
+            self.publish_shards(done)
         else:
             self.store.publish(stage, done.entry)
         self.made += 1
@@ -176,10 +180,6 @@ class Driver:
             dropped=done.entry.dropped, failed=done.entry.failed, seconds=round(done.seconds, 3),
             rows_total=state.count("rows"),
         )  # fmt: skip
-
-    def on_shards(self, done: Done) -> None:
-        """Set by the run loop: shards commit with their fingerprint."""
-        raise NotImplementedError
 
     # -- taking back ----------------------------------------------------------------------------------------------
 

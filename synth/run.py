@@ -87,7 +87,7 @@ class _Run:
         self.started = now()
         self._candidates: dict[tuple[int, str], list[Any]] = {}
         driver.shards_fingerprint = prints["shards"].digest
-        driver.on_shards = self._publish_shards  # type: ignore[method-assign]
+        driver.publish_shards = self._publish_shards
 
     def _loop(self) -> RunResult:
         """Worlds, tools and agents in waves; rounds of tasks, rollouts and verdicts; then the shards."""
