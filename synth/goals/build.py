@@ -17,7 +17,7 @@ from synth.goals.story import DeadEnd, Known
 from synth.goals.words import split_words
 from synth.records import Kind
 from synth.taskspec import Ask, Fact, Goal, GoalChange, Plan, Rubric, Start, Tell, UserProfile, WorldStart
-from synth.worlds.draw import values_for
+from synth.worlds.values import values_for
 
 ATTEMPTS = 10  # whole tries per task
 LONGEST_TURN = 360  # characters of requests in one message

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from synth.errors import SpecError
+from synth.worlds import schema as sch
 from synth.worlds.draw import draw_arguments
 from synth.worlds.params import explicit
 from synth.worlds.simulate import CompiledWorld, Result, compile_world, start_state
@@ -101,7 +102,7 @@ class Desk:
     def draw(self, act: Act, state: State, rng: random.Random, given: Mapping[str, Any]) -> dict[str, Any] | None:
         """Canonical values of a call that is likely to succeed, the fixed ones left out."""
         drawn = draw_arguments(self.cw, act.tool, state, rng, self.split, {**act.fixed, **given})
-        return None if drawn is None else present(act.params, drawn)
+        return None if drawn is None else sch.given(act.params, drawn)
 
 
 def acts_of(cw: CompiledWorld, offered: str, tool: str) -> list[Act]:
@@ -123,20 +124,6 @@ def acts_of(cw: CompiledWorld, offered: str, tool: str) -> list[Act]:
         }
         at = (pointer(action, compiled.params[action]),) if action in compiled.params else ()
         out.append(Act(offered, tool, case.op, case.of, case, params, {action: name}, case.writes, compiled.effect, at))
-    return out
-
-
-def present(params: Mapping[str, Param], arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Canonical values of the parameters that stand in `arguments`; defaults are not filled in."""
-    out: dict[str, Any] = {}
-    for name, p in params.items():
-        node: Any = arguments
-        for step in p.at or [name]:
-            node = node.get(step) if isinstance(node, Mapping) else None
-            if node is None:
-                break
-        if node is not None:
-            out[name] = node
     return out
 
 

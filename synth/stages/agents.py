@@ -22,8 +22,8 @@ from jinja2.sandbox import SandboxedEnvironment
 from synth.goals.words import split_words
 from synth.records import AgentRow, DroppedRow, FailedRow, Split, ToolRow, WorldRow, content_hash, make_id, rng_for
 from synth.stage import Context, Inputs, Output, Part
-from synth.worlds.draw import values_for
 from synth.worlds.spec import World
+from synth.worlds.values import values_for
 
 TABLE = "agents"
 VERSION = "1"

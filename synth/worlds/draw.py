@@ -8,22 +8,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 from synth.worlds.simulate import CompiledTool, CompiledWorld
 from synth.worlds.spec import Entity, FieldSpec, Param
 from synth.worlds.state import RowData, State, thaw
-from synth.worlds.values import Values, parse_clock
+from synth.worlds.values import Values, parse_clock, values_for
 
 _EPOCH = parse_clock("2026-03-02T09:00:00")
 OPTIONAL = 0.3  # chance that an optional parameter is given
-
-
-@lru_cache(maxsize=3)
-def values_for(split: str) -> Values:
-    """The value generators of a split, made once per process."""
-    return Values(split)
 
 
 class Drawer:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from synth.worlds.spec import Entity, Envelope, FieldSpec, Param, ToolSpec, World
@@ -174,20 +175,25 @@ def wrap_items(schema: Schema, envelope: Envelope, paged: bool) -> Schema:
     return {"type": "object", "properties": props, "required": required}
 
 
-def canonical(params: dict[str, Param], arguments: dict[str, Any]) -> dict[str, Any]:
-    """`{parameter: value}` of the parameters that are given (a null counts as not given)."""
+def given(params: Mapping[str, Param], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """`{parameter: value}` of the parameters that stand in `arguments` (a null counts as not given)."""
     out: dict[str, Any] = {}
     for name, param in params.items():
         node: Any = arguments
         for step in param.at or [name]:
-            node = node.get(step) if isinstance(node, dict) else None
+            node = node.get(step) if isinstance(node, Mapping) else None
             if node is None:
                 break
         if node is not None:
             out[name] = node
-        elif param.default is not None:
-            out[name] = param.default
     return out
+
+
+def canonical(params: dict[str, Param], arguments: dict[str, Any]) -> dict[str, Any]:
+    """`{parameter: value}` of what was given, defaults filled in."""
+    there = given(params, arguments)
+    values = {name: there.get(name, param.default) for name, param in params.items()}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def nested(params: dict[str, Param], values: dict[str, Any]) -> dict[str, Any]:
