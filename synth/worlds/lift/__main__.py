@@ -1,4 +1,6 @@
-"""`python -m synth.worlds.lift [SERVER ...] [--json] [--no-admission]`: what is lifted, what is not, and why."""
+"""`python -m synth.worlds.lift [SERVER ...] [--json] [--no-admission]`: what is lifted, what is not, and why.
+
+`--audit FILE ...` compares lifts with hand labels instead (`audit.py` tells the format)."""
 
 from __future__ import annotations
 
@@ -7,9 +9,12 @@ import json
 import sys
 import time
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
+from synth.errors import UsageError
 from synth.worlds.admit import admit_world
+from synth.worlds.lift.audit import audit, read_labels, summary
 from synth.worlds.lift.build import lift_server
 from tools_catalog import load_catalog
 
@@ -62,13 +67,34 @@ def survey(servers: list[str], admission: bool) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def print_audit(files: list[Path], as_json: bool) -> int:
+    """Print precision and recall against label files; 2 where a file cannot be read."""
+    try:
+        out = summary(audit(load_catalog(), [label for f in files for label in read_labels(f)]))
+    except (UsageError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    if as_json:
+        print(json.dumps(out))
+        return 0
+    for key, value in out.items():
+        if isinstance(value, list) and key != "interval_95":
+            print(f"{key}:", *value, sep="\n  ")
+        else:
+            print(f"{key:16} {value}")
+    return 0
+
+
 def main() -> int:
     """Print the survey as tables, or as one JSON object."""
     parser = argparse.ArgumentParser(prog="python -m synth.worlds.lift", description=__doc__)
     parser.add_argument("servers", nargs="*")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--no-admission", action="store_true")
+    parser.add_argument("--audit", nargs="+", type=Path, metavar="FILE", help="label files to compare with")
     given = parser.parse_args()
+    if given.audit:
+        return print_audit(given.audit, given.json)
     out = survey(given.servers, not given.no_admission)
     if given.json:
         print(json.dumps(out))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import time
@@ -13,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from synth.errors import UsageError
 from synth.worlds.admit import admit_world
 from synth.worlds.lift import REASONS, Lift, Reading, lift_server, read_server
+from synth.worlds.lift.audit import audit, disagreements, read_labels, summary, wilson
 from synth.worlds.spec import World
 from tools_catalog import Catalog, load_catalog
 
@@ -95,28 +96,44 @@ def readings() -> dict[str, Reading]:
     return {r.tool: r for r in read_server("desk", "crm", DESK)}
 
 
-def strictly_right(label: dict[str, Any], reading: Reading) -> bool:
-    keys = {b.arg.name for b in reading.roles if b.role in ("key", "left", "right")}
-    return (label["kind"], label["entity"], set(label["keys"])) == (reading.kind, " ".join(reading.entity), keys)
-
-
 def test_strict_precision_on_the_audit_file(catalog: Catalog) -> None:
-    labels = [json.loads(line) for line in AUDIT.read_text().splitlines()]
-    assert len(labels) >= 60
-    by_server: dict[str, dict[str, Reading]] = {}
-    for server in {label["server"] for label in labels}:
-        facts = catalog.server(server)
-        assert facts is not None, server
-        by_server[server] = {r.tool: r for r in read_server(server, facts.category, catalog.tools_of(server))}
-    lifted = [(label, by_server[label["server"]][label["tool"]]) for label in labels]
-    lifted = [(label, r) for label, r in lifted if r.kind != "none"]
-    wrong = [
-        f"{label['server']} {label['tool']}: {r.kind} {' '.join(r.entity)}"
-        for label, r in lifted
-        if not strictly_right(label, r)
-    ]
-    assert len(lifted) >= 60
-    assert 1 - len(wrong) / len(lifted) >= 0.8, wrong
+    labels = read_labels(AUDIT)
+    out = summary(audit(catalog, labels))
+    assert out["labels"] >= 60
+    assert out["lifted"] >= 60
+    assert out["strict_precision"] >= 0.8, out["disagreements"]
+
+
+@pytest.mark.parametrize(
+    ("change", "wrong"),
+    [
+        ({}, ()),
+        ({"entity": ["card", "tickets"]}, ()),
+        ({"kind": "update"}, ("kind",)),
+        ({"kind": "update", "kinds": ["get"]}, ()),
+        ({"entity": "card"}, ("entity",)),
+        ({"keys": []}, ("keys",)),
+        ({"kind": "none", "keys": ["ticket_id"]}, ("kind",)),
+    ],
+)
+def test_a_label_disagrees_where_it_should(
+    change: dict[str, Any], wrong: tuple[str, ...], readings: dict[str, Reading]
+) -> None:
+    label = {"server": "desk", "tool": "get_ticket", "kind": "get", "entity": "ticket", "keys": ["ticket_id"]}
+    assert disagreements(label | change, readings["get_ticket"]) == wrong
+
+
+def test_wilson_interval() -> None:
+    low, high = wilson(90, 100)
+    assert (round(low, 3), round(high, 3)) == (0.826, 0.945)
+    assert wilson(0, 0) == (0.0, 1.0)
+
+
+def test_a_broken_label_file_is_said_in_one_sentence(tmp_path: Path) -> None:
+    file = tmp_path / "labels.jsonl"
+    file.write_text('{"server": "desk"}\n')
+    with pytest.raises(UsageError, match=r"labels.jsonl:1 has no tool, kind"):
+        read_labels(file)
 
 
 @pytest.mark.parametrize(
