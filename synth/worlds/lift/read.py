@@ -78,6 +78,9 @@ class Bound:
     field: Words = ()
 
 
+Kind = tuple[str, list[Bound], Words]  # operation, roles, the second entity of a link
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """One tool as read. `kind` is an operation of the surface language (`singleton` for one-row reads) or "none"."""

@@ -5,12 +5,9 @@ from __future__ import annotations
 from synth.worlds.lift import lexicon as lx
 from synth.worlds.lift.binding import bind
 from synth.worlds.lift.facets import owner_by_prefix
-from synth.worlds.lift.naming import Words
 from synth.worlds.lift.opening import Arg
-from synth.worlds.lift.read import Bound, Context, Draft, NotLifted
+from synth.worlds.lift.read import Bound, Context, Draft, Kind, NotLifted
 from synth.worlds.lift.roles import is_context, is_person
-
-Kind = tuple[str, list[Bound], Words]  # operation, roles, the second entity of a link
 
 
 def payload(d: Draft) -> list[Arg]:

@@ -1,0 +1,104 @@
+"""Kinds of reads: one row, many rows, a count, whether a row is there."""
+
+from __future__ import annotations
+
+from synth.worlds.lift import lexicon as lx
+from synth.worlds.lift.binding import bind
+from synth.worlds.lift.facets import facet, facet_of_own
+from synth.worlds.lift.read import Context, Draft, Kind, NotLifted
+from synth.worlds.lift.roles import KeyArg, is_context, is_query, matches, paging_role
+from synth.worlds.lift.words import singular_phrase, split
+
+_CURRENT = lx.wordset("""current my me own default primary active""")
+
+
+def read(d: Draft, context: Context) -> Kind:
+    verb = d.parts.verb
+    query = any(is_query(a) for a in d.args if a.type == "string")
+    required_query = any(is_query(a) and a.required for a in d.args)
+    foreign = [k for k in d.others if k.arg.required and not k.many]
+    if any(k.many and k.arg.required and (k.bare or matches(k.noun, d.entity, context.nouns)) for k in d.keys):
+        raise NotLifted("batch")
+    if verb in lx.SEARCH:
+        if d.own is not None and d.own.arg.required and not d.plural and not query:
+            return "get", bind(d, context, "get"), ()
+        if query:
+            return "search", bind(d, context, "search"), ()
+        if not [a for a in d.args if a.required] and not d.args:
+            raise NotLifted("no_query")
+        d.doubt(0.05, "search without text")
+        return "list", bind(d, context, "list"), ()
+    listing = verb in lx.LIST or d.plural
+    if d.own is not None and d.own.arg.required and not (verb in lx.LIST and d.own.tail in ("name", "self")):
+        if listing and not d.own.bare and d.plural and d.own.tail in ("name", "self") and verb in lx.LIST:
+            raise NotLifted("unsure", "list with an own key")
+        if verb in lx.LIST or (d.plural and d.own.bare and len(d.entity) > 1 and d.entity[:-1] in context.nouns.known):
+            return _child_list(d, context, required_query)
+        if d.plural:
+            d.doubt(0.15, "plural get with a key")
+        facet_of_own(d, context)
+        return "get", bind(d, context, "get"), ()
+    if listing:
+        kind = "search" if required_query else "list"
+        return kind, bind(d, context, kind), ()
+    if foreign:
+        if facet(d, context):
+            return "get", bind(d, context, "get"), ()
+        if any(paging_role(a) in ("limit", "offset", "page", "cursor") for a in d.args):
+            d.doubt(0.1, "singular get with paging")
+            return "list", bind(d, context, "list"), ()
+        raise NotLifted("no_key", "get with a foreign key only")
+    if d.own is not None:  # optional own key: one row when given, all otherwise
+        d.doubt(0.1, "optional key")
+        return "list", bind(d, context, "list"), ()
+    if any(paging_role(a) in ("limit", "offset", "page", "cursor") for a in d.args):
+        d.doubt(0.1, "singular get with paging")
+        return ("search" if required_query else "list"), bind(d, context, "list"), ()
+    if any(a.required and not is_context(a, True) for a in d.args):
+        raise NotLifted("no_key", "required parameter is no key")
+    if d.entity[-1] in lx.SINGLETONS or d.entity in context.written or _CURRENT & set(split(d.tool.name)):
+        return "singleton", bind(d, context, "get"), ()
+    raise NotLifted("no_key", "get without a key")
+
+
+def _child_list(d: Draft, context: Context, query: bool) -> Kind:
+    """`list_board_cards(id)`: the bare id names the parent."""
+    assert d.own is not None
+    if d.own.bare and len(d.entity) > 1:
+        for size in range(len(d.entity) - 1, 0, -1):
+            if d.entity[:size] in context.nouns.known and d.entity[size:]:
+                d.others.append(KeyArg(d.own.arg, d.entity[:size], d.own.tail))
+                d.keys.append(d.others[-1])
+                d.own = None
+                if d.entity[size:] in context.nouns.known:
+                    d.entity = d.entity[size:]
+                return ("search" if query else "list"), bind(d, context, "list"), ()
+    if d.own.bare and d.parts.parents:
+        d.others.append(KeyArg(d.own.arg, singular_phrase(d.parts.parents[-1]), d.own.tail))
+        d.own = None
+        return ("search" if query else "list"), bind(d, context, "list"), ()
+    if d.own.bare and d.parts.namespace and singular_phrase(d.parts.namespace[-1:]) in context.nouns.known:
+        d.others.append(KeyArg(d.own.arg, singular_phrase(d.parts.namespace[-1:]), d.own.tail))
+        d.own = None
+        return ("search" if query else "list"), bind(d, context, "list"), ()
+    raise NotLifted("unsure", "list that needs an own key")
+
+
+def exists(d: Draft, context: Context) -> Kind:
+    if d.entity and d.entity[-1] in ("exist", "exists"):
+        d.entity = d.entity[:-1]
+    d.own = d.own or next((k for k in d.keys if k.arg.required and matches(k.noun, d.entity, context.nouns)), None)
+    if d.own is None or not d.entity:
+        raise NotLifted("no_key", "exists without key")
+    return "exists", bind(d, context, "get"), ()
+
+
+def count(d: Draft, context: Context) -> Kind:
+    if d.entity[-1] in ("count", "counts"):
+        d.entity = singular_phrase(d.entity[:-1])
+    if d.entity not in context.nouns.known:
+        d.doubt(0.2, "count of an unknown noun")
+    if d.own is not None:
+        d.others.append(d.own)
+        d.own = None
+    return "aggregate", bind(d, context, "list"), ()
