@@ -12,8 +12,9 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from synth.careful_yaml import Problem, Wrong
 from synth.pipeline_problems import nearest, nearest_of, problem_of
-from synth.pipeline_yaml import PipelineError, Problem, Wrong, override, parse, read_text
+from synth.pipeline_yaml import PipelineError, override, parse, read_text
 from synth.records import STAGES, Kind, StageName
 
 __all__ = ["Pipeline", "PipelineError", "Problem", "check_named", "load_pipeline"]
@@ -79,10 +80,25 @@ class Executors(Settings):
 
 
 class WorldsSettings(Settings):
-    servers: Literal["all"] | Annotated[list[str], Field(min_length=1, max_length=10_000)] = "all"
+    """`files`: worlds that a person wrote (YAML or JSON), named from the pipeline file's folder. Their bytes are in
+    the fingerprint, their place is not."""
+
+    servers: Literal["all"] | Annotated[list[str], Field(max_length=10_000)] = "all"
+    files: Annotated[list[Annotated[str, Field(min_length=1, max_length=2000)]], Field(max_length=1000)] = []
     evolved: Annotated[int, Field(ge=0, le=50_000)] = 900
     split: SplitShares = SplitShares()
     prefer_cache: bool = False
+    OUTSIDE = frozenset({"files"})
+
+    @model_validator(mode="after")
+    def _something(self) -> WorldsSettings:
+        if not self.servers and not self.files:
+            raise ValueError("names no server and no file; name at least one, or write `servers: all`")
+        if not self.servers and self.evolved and "evolved" in self.model_fields_set:
+            raise ValueError("evolved worlds grow from those of servers; name a server or leave `evolved` out")
+        if twice := [f for i, f in enumerate(self.files) if f in self.files[:i]]:
+            raise ValueError(f"files names {twice[0]!r} twice")
+        return self
 
 
 class ToolsSettings(Settings):
@@ -97,6 +113,9 @@ class ToolsSettings(Settings):
         if value is not None:
             raise ValueError("is not written here; the tools stage follows stages.worlds")
         return value
+
+    def covered(self) -> dict[str, Any]:
+        return super().covered() | {"worlds": self.worlds.covered() if self.worlds else None}
 
 
 class AgentsSettings(Settings):
@@ -226,7 +245,13 @@ def load_pipeline(file: str | Path, overrides: list[str] | tuple[str, ...] = ())
 
 
 def _found(pipeline: Pipeline, base: Path) -> Pipeline:
-    """The pipeline with scripts that lie beside its file, and not under the current folder, named from here."""
+    """The pipeline with world files as absolute paths, and with scripts that lie beside its file, and not under the
+    current folder, named from here."""
+    worlds = pipeline.stages.worlds
+    if worlds.files:
+        files = [str((base / file).absolute()) for file in worlds.files]
+        stages = pipeline.stages.model_copy(update={"worlds": worlds.model_copy(update={"files": files})})
+        pipeline = pipeline.model_copy(update={"stages": stages})
     moved = {
         name: model.model_copy(update={"script": str(base / model.script)})
         for name, model in pipeline.models.items()

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from synth.pipeline_yaml import Problem, one_line
+from synth.careful_yaml import Problem, one_line
 from synth.records import Kind
 
 

@@ -24,7 +24,7 @@ class _JsonText:
 
 Json = Annotated[Any, _JsonText()]
 
-Origin = Literal["real", "lifted", "synthetic"]
+Origin = Literal["real", "lifted", "synthetic", "written"]  # written: by a person, in a file of the pipeline
 Split = Literal["train", "validation", "eval"]
 Kind = Literal[
     "single", "parallel", "chain", "multi_turn", "clarify", "no_tool", "chat", "policy", "recover", "change", "long",
@@ -73,15 +73,15 @@ class WorldRow(Row):
     domain: str
     origin: Origin
     split: Split
-    server: str | None  # root server of a lifted world; the first root of an evolved one
+    server: str | None  # root server of a lifted world; the first root of an evolved one; null for a written one
     parents: list[str]
     roots: list[str]  # real servers at the end of every lineage path
-    operators: list[str]  # evolution operators applied, oldest first; empty when lifted
+    operators: list[str]  # evolution operators applied, oldest first; empty when lifted or written
     spec: Json
 
 
 class ToolRow(Row):
-    """One tool. `real` rows are facts seen on a live server; `lifted` and `synthetic` rows run on their world."""
+    """One tool. `real` rows are facts seen on a live server; the others run on their world."""
 
     tool_id: str
     world_id: str | None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
@@ -26,7 +27,7 @@ from synth.worlds.spec import World
 from synth.worlds.values import values_for
 
 TABLE = "agents"
-VERSION = "1"
+VERSION = "2"
 ASSETS = [
     "synth/prompts/agent_brief.j2",
     "synth/prompts/agent_letter.j2",
@@ -40,6 +41,7 @@ PART_SIZE = 50
 CORE_SHARE = (0.5, 0.85)  # of an agent's tools, from the primary world
 MOST_WORLDS = 3  # worlds of one agent, the primary one included
 MOST_REAL = 2  # tools without semantics
+WRITTEN_SHARE = 0.05  # of an origin's weight, per written world
 GOOD_WORLD = 4  # admitted tools, a write and a read among them
 _NAME = re.compile(r"[^a-zA-Z0-9_-]+")
 
@@ -161,9 +163,12 @@ def draw_split(rng: random.Random, shelves: dict[Split, Shelf], shares: Any) -> 
 
 
 def draw_world(rng: random.Random, shelf: Shelf) -> str:
-    """Origins evenly, then servers evenly (so none is drawn more often for having many worlds), then a world."""
-    origins = sorted({s.split(" ", 1)[0] for s in shelf.by_server})
-    origin = rng.choice(origins)
+    """Origins evenly (but a few written worlds by their number), then servers evenly (so none is drawn more often for
+    having many worlds), then a world."""
+    origins = Counter(s.split(" ", 1)[0] for s in shelf.by_server for _ in shelf.by_server[s])
+    names = sorted(origins)
+    weights = [min(1.0, origins[o] * WRITTEN_SHARE) if o == "written" else 1.0 for o in names]
+    origin = rng.choices(names, weights=weights)[0]
     server = rng.choice(sorted(s for s in shelf.by_server if s.startswith(origin + " ")))
     return rng.choice(shelf.by_server[server])
 

@@ -1,22 +1,26 @@
-"""Stage `worlds`: real servers are lifted, then evolved worlds grow from the lifted ones.
+"""Stage `worlds`: real servers are lifted, a person's own worlds are taken in, then evolved worlds grow from the lifted
+ones.
 
-Slots: one per real server (its worlds, or a drop), then one per evolved world. Tools that a server has but no world
-took up are finer drops with their reason; they stay in the `tools` table as real rows and serve as distractors.
+Slots: one per real server (its worlds, or a drop), one per world file, then one per evolved world. Tools that a server
+has but no world took up are finer drops with their reason; they stay in the `tools` table as real rows and serve as
+distractors.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from synth.records import DroppedRow, Split, WorldRow, make_id
+from synth.records import DroppedRow, Row, Split, WorldRow, make_id
 from synth.stage import Context, Output, Part
 from synth.worlds.evolve import Rejected, evolve
 from synth.worlds.lift import lift_server
 from synth.worlds.real import catalog_of, category_split, chosen_servers, harvest_digests, real_tool_id
 from synth.worlds.spec import World
 from synth.worlds.splits import split_lookup
+from synth.worlds.written import digests, problems, split_of, written_worlds
 from tools_catalog.taxonomy import load_taxonomy
 
+__all__ = ["depends", "problems", "run", "waves"]  # `problems` of world files is handed on
 TABLE = "worlds"
 VERSION = "1"
 ASSETS = [
@@ -29,17 +33,21 @@ EVOLVED_PER_PART = 50
 
 
 def depends(settings: Any) -> dict[str, str]:
-    """The user's own harvest, where the pipeline prefers it: a new harvest makes new worlds."""
-    return harvest_digests() if settings.prefer_cache else {}
+    """The user's own worlds, and their own harvest where the pipeline prefers it: new ones make new rows."""
+    written = {f"file {i}": digest for i, digest in enumerate(digests(settings).values())}
+    return written | (harvest_digests() if settings.prefer_cache else {})
 
 
 def waves(ctx: Context) -> list[list[Part]]:
-    """Lifting first; evolving reads the lifted worlds."""
-    n, evolved = len(chosen_servers(ctx.settings)), ctx.settings.evolved
+    """Lifting and written worlds first; evolving reads the lifted worlds."""
+    n, written = len(chosen_servers(ctx.settings)), len(ctx.settings.files)
+    evolved = ctx.settings.evolved if n else 0
     lifting = [
         Part("worlds", i, start, min(start + SERVERS_PER_PART, n), {"do": "lift"})
         for i, start in enumerate(range(0, n, SERVERS_PER_PART))
     ]
+    if written:
+        lifting.append(Part("worlds", len(lifting), 0, written, {"do": "written"}))
     evolving = [
         Part("worlds", len(lifting) + i, start, min(start + EVOLVED_PER_PART, evolved), {"do": "evolve"})
         for i, start in enumerate(range(0, evolved, EVOLVED_PER_PART))
@@ -48,7 +56,7 @@ def waves(ctx: Context) -> list[list[Part]]:
 
 
 def run(ctx: Context, part: Part) -> Output:
-    return _lift(ctx, part) if part.payload["do"] == "lift" else _evolve(ctx, part)
+    return {"lift": _lift, "written": _written, "evolve": _evolve}[part.payload["do"]](ctx, part)
 
 
 def _lift(ctx: Context, part: Part) -> Output:
@@ -88,6 +96,19 @@ def _row(ctx: Context, world: World, split: Split, server: str, ordinal: int) ->
         domain=world.domain or world.category, origin="lifted", split=split, server=server, parents=[], roots=[server],
         operators=[], spec=world.dump(),
     )  # fmt: skip
+
+
+def _written(ctx: Context, part: Part) -> Output:
+    rows: list[Row] = [
+        WorldRow(
+            world_id=make_id("world", ctx.seed, "worlds", "written", world.world),
+            category=world.category or world.domain or world.world,
+            domain=world.domain or world.category or world.world, origin="written", split=split_of(world, ctx.settings),
+            server=None, parents=[], roots=[], operators=[], spec=world.dump(),
+        )
+        for world in written_worlds(ctx.settings)[part.start : part.stop]
+    ]  # fmt: skip
+    return Output(opened=part.stop - part.start, rows=rows, closed_with_rows=len(rows))
 
 
 def _evolve(ctx: Context, part: Part) -> Output:
