@@ -80,12 +80,12 @@ class Executors(Settings):
 
 
 class WorldsSettings(Settings):
-    """`files`: worlds that a person wrote (YAML or JSON), named from the pipeline file's folder. Their bytes are in
-    the fingerprint, their place is not."""
+    """`synthetic` is the number of synthetic tools wanted. `files`: worlds that a person wrote (YAML or JSON), named from
+    the pipeline file's folder. Their bytes are in the fingerprint, their place is not."""
 
     servers: Literal["all"] | Annotated[list[str], Field(max_length=10_000)] = "all"
     files: Annotated[list[Annotated[str, Field(min_length=1, max_length=2000)]], Field(max_length=1000)] = []
-    evolved: Annotated[int, Field(ge=0, le=50_000)] = 900
+    synthetic: Annotated[int, Field(ge=0, le=1_000_000)] = 20_000
     split: SplitShares = SplitShares()
     prefer_cache: bool = False
     OUTSIDE = frozenset({"files"})
@@ -94,8 +94,8 @@ class WorldsSettings(Settings):
     def _something(self) -> WorldsSettings:
         if not self.servers and not self.files:
             raise ValueError("names no server and no file; name at least one, or write `servers: all`")
-        if not self.servers and self.evolved and "evolved" in self.model_fields_set:
-            raise ValueError("evolved worlds grow from those of servers; name a server or leave `evolved` out")
+        if not self.servers and self.synthetic and "synthetic" in self.model_fields_set:
+            raise ValueError("synthetic tools grow from those of servers; name a server or leave `synthetic` out")
         if twice := [f for i, f in enumerate(self.files) if f in self.files[:i]]:
             raise ValueError(f"files names {twice[0]!r} twice")
         return self

@@ -78,6 +78,7 @@ class WorldRow(Row):
     roots: list[str]  # real servers at the end of every lineage path
     operators: list[str]  # evolution operators applied, oldest first; empty when lifted or written
     spec: Json
+    marks: Json = None  # {tool: [shape, named, text]}: the three hashes that tell near-duplicates apart
 
 
 class ToolRow(Row):

@@ -14,6 +14,7 @@ part i of tasks as soon as that one is committed. No stage imports another, none
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -67,6 +68,15 @@ class Inputs(Protocol):
 
     def part(self, name: str, index: int) -> list[Any]:
         """The rows of one part of a table."""
+
+    def parts(self, name: str) -> list[int]:
+        """The indexes of the parts that have rows."""
+
+    def columns(self, name: str, fields: Sequence[str], indexes: Iterable[int] | None = None) -> list[dict[str, Any]]:
+        """Some fields of all rows (or of some parts), without decoding the rest."""
+
+    def digest(self, name: str) -> str:
+        """A hash of the whole table's content."""
 
 
 @dataclass(frozen=True)

@@ -9,31 +9,32 @@ from __future__ import annotations
 from typing import Any
 
 from synth.records import DroppedRow, Row, Split, ToolRow, WorldRow, world_tool_id
-from synth.stage import Context, Output, Part
+from synth.stage import Context, Inputs, Output, Part
 from synth.worlds.admit import Admission, admit_world
-from synth.worlds.evolve.hashes import near_duplicates
+from synth.worlds.evolve.twins import Surplus, from_columns, surplus
 from synth.worlds.real import catalog_of, category_split, chosen_servers, real_tool_id
 from synth.worlds.simulate import CompiledTool, compile_world
 from synth.worlds.spec import World
 from tools_catalog import ToolFacts
 
 TABLE = "tools"
-VERSION = "1"
+VERSION = "2"
 SERVERS_PER_PART = 32
-WORLDS_PER_PART = 40
 
 
 def waves(ctx: Context) -> list[list[Part]]:
-    servers, worlds = len(chosen_servers(ctx.settings.worlds)), len(ctx.inputs.table("worlds"))
+    """Real tools by servers, then the tools of worlds: one part per part of the worlds table, so that none has to read
+    more of it than that."""
+    servers = len(chosen_servers(ctx.settings.worlds))
     out = [
         Part("tools", i, a, min(a + SERVERS_PER_PART, servers), {"do": "real"})
         for i, a in enumerate(range(0, servers, SERVERS_PER_PART))
     ]
-    first = len(out)
-    out += [
-        Part("tools", first + i, a, min(a + WORLDS_PER_PART, worlds), {"do": "worlds"})
-        for i, a in enumerate(range(0, worlds, WORLDS_PER_PART))
-    ]
+    first, begin = len(out), 0
+    for i, of in enumerate(ctx.inputs.parts("worlds")):
+        stop = begin + len(ctx.inputs.columns("worlds", ["world_id"], [of]))
+        out.append(Part("tools", first + i, begin, stop, {"do": "worlds", "of": of}))
+        begin = stop
     return [out]
 
 
@@ -70,10 +71,9 @@ def provenance(tool: ToolFacts) -> dict[str, Any]:
 
 
 def _admitted(ctx: Context, part: Part) -> Output:
-    worlds: list[WorldRow] = ctx.inputs.table("worlds")
-    twins = duplicates_of(worlds)
+    twins = surplus_of(ctx.inputs)
     out = Output(opened=0)
-    for row in worlds[part.start : part.stop]:
+    for row in ctx.inputs.part("worlds", part.payload["of"]):
         world = World.load(row.spec, row.world_id)
         compiled = compile_world(world)
         admissions = admit_world(world, ctx.settings.tries, row.split)
@@ -82,7 +82,7 @@ def _admitted(ctx: Context, part: Part) -> Output:
             tool_id = world_tool_id(row.world_id, name)
             reason, detail = admission.reason, admission.detail
             if admission.ok and tool_id in twins:
-                reason, detail = "near_duplicate", f"of {twins[tool_id]}"
+                reason, detail = twins[tool_id]
             if reason:
                 out.dropped.append(
                     DroppedRow(stage="tools", row_id=tool_id, parent_id=row.world_id, reason=reason, detail=detail)
@@ -107,14 +107,14 @@ def _tool_row(row: WorldRow, tool: CompiledTool, admission: Admission, tool_id: 
     )  # fmt: skip
 
 
-_twins: dict[tuple[int, str, str], dict[str, str]] = {}
+_known: dict[str, dict[str, Surplus]] = {}
 
 
-def duplicates_of(worlds: list[WorldRow]) -> dict[str, str]:
-    """Evolved tools that repeat an earlier tool: {tool id: the earlier one's}. Real servers repeat each other too, and
-    a lifted tool is a fact, so only evolved ones give way. Computed once per process and set of worlds."""
-    key = (len(worlds), worlds[0].world_id, worlds[-1].world_id) if worlds else (0, "", "")
-    if key not in _twins:
-        _twins.clear()
-        _twins[key] = near_duplicates(worlds)
-    return _twins[key]
+def surplus_of(inputs: Inputs) -> dict[str, Surplus]:
+    """Evolved tools that repeat an earlier tool or use a common shape once too often. Read from the marks of all
+    worlds, once per process and set of worlds."""
+    key = inputs.digest("worlds")
+    if key not in _known:
+        _known.clear()
+        _known[key] = surplus(from_columns(inputs.columns("worlds", ["world_id", "origin", "marks"])))
+    return _known[key]

@@ -3,16 +3,21 @@ ones.
 
 Slots: one per real server (its worlds, or a drop), one per world file, then one per evolved world. Tools that a server
 has but no world took up are finer drops with their reason; they stay in the `tools` table as real rows and serve as
-distractors.
+distractors. `synthetic` counts tools: each part of the second wave owns a share of them and grows worlds until it has
+its share.
 """
 
 from __future__ import annotations
 
+import math
+from itertools import chain
 from typing import Any
 
 from synth.records import DroppedRow, Row, Split, WorldRow, make_id
 from synth.stage import Context, Output, Part
 from synth.worlds.evolve import Rejected, evolve
+from synth.worlds.evolve.hashes import marks_of
+from synth.worlds.evolve.twins import Marked, surplus
 from synth.worlds.lift import lift_server
 from synth.worlds.real import catalog_of, category_split, chosen_servers, harvest_digests, real_tool_id
 from synth.worlds.spec import World
@@ -22,14 +27,18 @@ from tools_catalog.taxonomy import load_taxonomy
 
 __all__ = ["depends", "problems", "run", "waves"]  # `problems` of world files is handed on
 TABLE = "worlds"
-VERSION = "1"
+VERSION = "2"
 ASSETS = [
     "tools_catalog/data/catalog.jsonl.xz",
     "tools_catalog/data/taxonomy.json",
     "synth/worlds/data/phrases.txt",
 ]  # part of the fingerprint
 SERVERS_PER_PART = 16
-EVOLVED_PER_PART = 50
+TOOLS_PER_PART = 500
+TOOLS_PER_WORLD = 10  # about; how many slots a part is planned with
+SLACK = 1.02  # near-duplicates across parts show only later
+SPARE = 1_000_000  # ordinals from here on are spare ones, so many to a part
+SPARES_PER_PART = 500
 
 
 def depends(settings: Any) -> dict[str, str]:
@@ -41,17 +50,19 @@ def depends(settings: Any) -> dict[str, str]:
 def waves(ctx: Context) -> list[list[Part]]:
     """Lifting and written worlds first; evolving reads the lifted worlds."""
     n, written = len(chosen_servers(ctx.settings)), len(ctx.settings.files)
-    evolved = ctx.settings.evolved if n else 0
+    wanted = ctx.settings.synthetic if n else 0
     lifting = [
         Part("worlds", i, start, min(start + SERVERS_PER_PART, n), {"do": "lift"})
         for i, start in enumerate(range(0, n, SERVERS_PER_PART))
     ]
     if written:
         lifting.append(Part("worlds", len(lifting), 0, written, {"do": "written"}))
-    evolving = [
-        Part("worlds", len(lifting) + i, start, min(start + EVOLVED_PER_PART, evolved), {"do": "evolve"})
-        for i, start in enumerate(range(0, evolved, EVOLVED_PER_PART))
-    ]
+    evolving, begin = [], 0
+    for i, start in enumerate(range(0, wanted, TOOLS_PER_PART)):
+        tools = min(TOOLS_PER_PART, wanted - start)
+        stop = begin + math.ceil(tools / TOOLS_PER_WORLD)
+        evolving.append(Part("worlds", len(lifting) + i, begin, stop, {"do": "evolve", "tools": tools}))
+        begin = stop
     return [w for w in (lifting, evolving) if w]
 
 
@@ -94,7 +105,7 @@ def _row(ctx: Context, world: World, split: Split, server: str, ordinal: int) ->
     return WorldRow(
         world_id=make_id("world", ctx.seed, "worlds", server, ordinal), category=world.category,
         domain=world.domain or world.category, origin="lifted", split=split, server=server, parents=[], roots=[server],
-        operators=[], spec=world.dump(),
+        operators=[], spec=world.dump(), marks=marks_of(world),
     )  # fmt: skip
 
 
@@ -104,7 +115,7 @@ def _written(ctx: Context, part: Part) -> Output:
             world_id=make_id("world", ctx.seed, "worlds", "written", world.world),
             category=world.category or world.domain or world.world,
             domain=world.domain or world.category or world.world, origin="written", split=split_of(world, ctx.settings),
-            server=None, parents=[], roots=[], operators=[], spec=world.dump(),
+            server=None, parents=[], roots=[], operators=[], spec=world.dump(), marks=marks_of(world),
         )
         for world in written_worlds(ctx.settings)[part.start : part.stop]
     ]  # fmt: skip
@@ -112,12 +123,17 @@ def _written(ctx: Context, part: Part) -> Output:
 
 
 def _evolve(ctx: Context, part: Part) -> Output:
-    out = Output(opened=part.stop - part.start)
+    """Worlds until their tools are the part's share of the tools wanted, within its slots and its spare ordinals. Tools
+    that repeat one of the same part count as none."""
+    out = Output(opened=0)
     parents = [w for w in ctx.inputs.table("worlds") if w.origin == "lifted"]
     taxonomy = load_taxonomy()
     shares = ctx.settings.split
     split_of = split_lookup(taxonomy.domain_names(), shares.validation, shares.eval)
-    for ordinal in range(part.start, part.stop):
+    spare = SPARE + part.index * SPARES_PER_PART
+    made: list[Marked] = []
+    for ordinal in chain(range(part.start, part.stop), range(spare, spare + SPARES_PER_PART)):
+        out.opened += 1
         row_id = make_id("world", ctx.seed, "worlds", "evolved", ordinal)
         grown = evolve(ordinal, ctx.seed, parents, taxonomy, split_of_domain=split_of)
         if isinstance(grown, Rejected):
@@ -126,13 +142,25 @@ def _evolve(ctx: Context, part: Part) -> Output:
                     stage="worlds", row_id=row_id, parent_id=grown.parent_id, reason=grown.reason, detail=grown.detail
                 )
             )
+            if grown.reason == "no_parent":
+                break
             continue
         out.closed_with_rows += 1
+        marks = marks_of(grown.world)
         out.rows.append(
             WorldRow(
                 world_id=row_id, category=grown.world.category, domain=grown.world.domain, origin="synthetic",
                 split=grown.split, server=grown.world.roots[0] if grown.world.roots else None, parents=grown.parents,
-                roots=grown.world.roots, operators=grown.world.operators, spec=grown.world.dump(),
+                roots=grown.world.roots, operators=grown.world.operators, spec=grown.world.dump(), marks=marks,
             )
         )  # fmt: skip
+        made.append(Marked(row_id, "synthetic", marks))
+        if enough(made, part.payload["tools"]):
+            break
     return out
+
+
+def enough(made: list[Marked], tools: int) -> bool:
+    """Whether the worlds of a part hold its share of tools that are neither near-duplicates nor one shape too often."""
+    marks = sum(len(m.marks) for m in made)
+    return marks >= SLACK * tools and marks - len(surplus(made)) >= SLACK * tools

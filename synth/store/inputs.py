@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synth.records import TABLES
+from synth.records import TABLES, content_hash
 from synth.store.parts import PartFile, read_columns, read_rows
 
 CACHED_TABLES = 8
@@ -52,6 +52,10 @@ class CommittedInputs:
         """Some fields of all rows (or of some parts), without decoding the rest."""
         chosen = self.parts(name) if indexes is None else [i for i in indexes if i in self.files[name]]
         return [row for index in chosen for row in read_columns(self.run_dir, self.files[name][index], fields)]
+
+    def digest(self, name: str) -> str:
+        """A hash of the whole table's content."""
+        return content_hash([self.files[name][index].sha256 for index in self.parts(name)])
 
 
 @contextmanager

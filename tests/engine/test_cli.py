@@ -82,7 +82,7 @@ def test_a_query_that_breaks_on_a_value_is_one_sentence(run: Runner) -> None:
 def test_a_full_disk_is_one_sentence_and_the_run_goes_on_after_it(tmp_path: Path) -> None:
     recipe = Path(__file__).parents[2] / "pipelines" / "tooluse.yaml"
     command = [sys.executable, "-m", "synth.cli", "run", str(recipe), "--workers", "0", "--limit", "20",
-               "--out", str(tmp_path / "run"), "--set", "stages.worlds.evolved=0",
+               "--out", str(tmp_path / "run"), "--set", "stages.worlds.synthetic=0",
                "--set", "stages.worlds.servers=[gitlab-zereight]"]  # fmt: skip
 
     def small() -> None:

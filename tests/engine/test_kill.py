@@ -39,7 +39,7 @@ run_pipeline(pipeline(), Options(out=Path({out!r}), workers=0), stages, JsonLine
 """
 
 SMALL = {
-    "stages.worlds.evolved": "12",
+    "stages.worlds.synthetic": "120",
     "stages.agents.count": "40",
     "stages.tasks.part_size": "4",
     "stages.shards.target": "{single: 6, chain: 6, multi_turn: 6, no_tool: 4}",

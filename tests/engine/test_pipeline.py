@@ -86,7 +86,7 @@ def test_named_servers_are_looked_up(shipped: Path, tmp_path: Path) -> None:
         ("stages.tasks.part_size=true", "stages.tasks.part_size", "True"),
         ("stages.rollouts.policy=exprt", "", "'expert'"),
         ("stages.rollouts.backend={kind: k2}", "stages.rollouts.backend", "policy"),
-        ("stages.tools.worlds={evolved: 3}", "stages.tools.worlds", "stages.worlds"),
+        ("stages.tools.worlds={synthetic: 3}", "stages.tools.worlds", "stages.worlds"),
         ("stages.worlds.split.eval=.nan", "stages.worlds.split.eval", "finite"),
         ("stages.shards.target={}", "stages.shards.target", "at least 1"),
         ("stages.shards.target={single: 0}", "stages.shards", "no row at all"),

@@ -136,7 +136,7 @@ def test_a_missing_file_and_two_worlds_of_one_name(recipe: Path) -> None:
     ("change", "part"),
     [
         ("{servers: []}", "names no server and no file"),
-        ("{servers: [], files: [worlds/desk.yaml], evolved: 5}", "grow from those of servers"),
+        ("{servers: [], files: [worlds/desk.yaml], synthetic: 5}", "grow from those of servers"),
         ("{servers: [], files: [worlds/desk.yaml, worlds/desk.yaml]}", "twice"),
         ("{files: worlds/desk.yaml}", "files"),
     ],

@@ -10,7 +10,8 @@ from collections import Counter
 from synth.records import Split, WorldRow, make_id
 from synth.worlds.admit import admit_world
 from synth.worlds.evolve.evolving import Rejected, evolve
-from synth.worlds.evolve.hashes import fingerprint, near_duplicates
+from synth.worlds.evolve.hashes import fingerprint
+from synth.worlds.evolve.twins import near_duplicates
 from synth.worlds.lift import lift_server
 from synth.worlds.spec import World
 from tools_catalog import load_catalog

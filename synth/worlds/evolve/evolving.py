@@ -184,20 +184,20 @@ def pick_parents(ordinal: int, seed: int, parents: Sequence[WorldRow]) -> list[W
     return [first, mates[rng_for("mate", seed, ordinal).randrange(len(mates))]]
 
 
+_grouped: dict[tuple[int, int], tuple[Sequence[WorldRow], list[list[WorldRow]]]] = {}
+
+
 def _servers(seed: int, parents: Sequence[WorldRow]) -> list[list[WorldRow]]:
-    """Parents that may be used, grouped by root server and split, in the order they take turns."""
-    groups: dict[tuple[str, str], list[WorldRow]] = {}
-    for i in _order(seed, tuple(p.world_id for p in parents)):
-        row = parents[i]
-        if _fit(row):
+    """Parents that may be used, grouped by root server and split, in the order they take turns. Remembered for the list
+    at hand: it is asked for with every ordinal."""
+    known = _grouped.get((seed, id(parents)))
+    if known is None or known[0] is not parents:
+        groups: dict[tuple[str, str], list[WorldRow]] = {}
+        for row in sorted((p for p in parents if _fit(p)), key=lambda p: make_id("turn", seed, p.world_id)):
             groups.setdefault((row.roots[0] if row.roots else "", row.split), []).append(row)
-    return list(groups.values())
-
-
-@lru_cache(maxsize=8)
-def _order(seed: int, ids: tuple[str, ...]) -> list[int]:
-    """Places of the parents in the order they take turns."""
-    return sorted(range(len(ids)), key=lambda i: make_id("turn", seed, ids[i]))
+        _grouped.clear()
+        known = _grouped[seed, id(parents)] = (parents, list(groups.values()))
+    return known[1]
 
 
 def _fit(row: WorldRow) -> bool:

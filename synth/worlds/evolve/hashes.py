@@ -1,9 +1,9 @@
-"""When two tools are the same: three hashes per tool, and which evolved tools repeat an earlier one.
+"""When two tools are the same: three hashes per tool.
 
 *shape*: canonical semantics and parameter types, without words: entities numbered by first use, local names and
 constants in classes. *named*: shape with the domain, the entity's head word and the parameter names. *text*: MinHash of
 three-word shingles of name, description and parameters. A repeat has the same *named*, or the same *shape* and a text
-similarity of at least 0.7. A shape alone may repeat, as it does among real tools.
+similarity of at least 0.7 (`twins.py`). A shape alone may repeat, as it does among real tools.
 """
 
 from __future__ import annotations
@@ -11,21 +11,20 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Sequence
+import zlib
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from synth.errors import SpecError
-from synth.records import WorldRow, world_tool_id
 from synth.worlds.infer import word_set, words
 from synth.worlds.lower import lower
 from synth.worlds.params import explicit
 from synth.worlds.spec import ToolSpec, World
 
 PERMUTATIONS = 64
-SIMILAR = 0.7
 _TOKEN = re.compile(r"'(?:[^'\\]|\\.)*'|[A-Za-z_][A-Za-z_0-9]*|\d+(?:\.\d+)?|\S")
 _FIXED = word_set(
     """it args now me rows by size found total page limit start first all exists filter map sort sum count min max true
@@ -37,7 +36,7 @@ _SEEDS = np.random.default_rng(20).integers(1, 1 << 63, size=(2, PERMUTATIONS), 
 
 
 class Fingerprint(NamedTuple):
-    """`text` is the set of shingles; its MinHash is made only where shapes meet."""
+    """`text` is the set of shingles."""
 
     shape: str
     named: str
@@ -112,65 +111,34 @@ def shingles(world: World, name: str, tool: ToolSpec) -> frozenset[str]:
     return frozenset(" ".join(parts[i : i + 3]) for i in range(max(1, len(parts) - 2)))
 
 
-def minhash(items: Iterable[str]) -> npt.NDArray[np.uint64]:
-    """`PERMUTATIONS` minima; the share of equal places estimates the Jaccard similarity."""
-    raw = [int.from_bytes(hashlib.blake2b(t.encode(), digest_size=8).digest(), "big") for t in sorted(items)]
+def minhash(items: Iterable[str]) -> npt.NDArray[np.uint16]:
+    """`PERMUTATIONS` minima, 16 bits of each; the share of equal places estimates the Jaccard similarity."""
+    raw = [zlib.crc32(t.encode()) for t in sorted(items)]
     base = np.array(raw or [0], dtype=np.uint64)[:, None]
     mixed = base * _SEEDS[0][None, :] + _SEEDS[1][None, :]  # modulo 2^64
-    least: npt.NDArray[np.uint64] = (mixed ^ (mixed >> np.uint64(29))).min(axis=0)
-    return least
+    least = (mixed ^ (mixed >> np.uint64(29))).min(axis=0)
+    return (least >> np.uint64(20)).astype(np.uint16)
+
+
+class Mark(NamedTuple):
+    """The three hashes as a row keeps them; `text` is a MinHash in hexadecimal."""
+
+    shape: str
+    named: str
+    text: str
+
+
+def marks_of(world: World) -> dict[str, Mark]:
+    """The marks of every tool of a world. Tools that cannot be lowered have none (admission rejects them)."""
+    out: dict[str, Mark] = {}
+    for name in world.tools:
+        try:
+            found = fingerprint(world, name)
+        except SpecError:
+            continue
+        out[name] = Mark(found.shape, found.named, minhash(found.text).tobytes().hex())
+    return out
 
 
 def _hash(value: Any) -> str:
     return hashlib.blake2b(json.dumps(value, separators=(",", ":")).encode(), digest_size=12).hexdigest()
-
-
-class Index:
-    """Tools seen so far, asked one at a time in order."""
-
-    def __init__(self) -> None:
-        self.named: dict[str, str] = {}
-        self.shapes: dict[str, list[tuple[str, Fingerprint]]] = {}
-        self.prints: dict[str, npt.NDArray[np.uint64]] = {}
-
-    def twin(self, tool_id: str, mark: Fingerprint) -> str | None:
-        """The earlier tool that `mark` repeats, or None."""
-        if mark.named in self.named:
-            return self.named[mark.named]
-        for other, seen in self.shapes.get(mark.shape, ()):
-            if self.similar(tool_id, mark, other, seen) >= SIMILAR:
-                return other
-        return None
-
-    def add(self, tool_id: str, mark: Fingerprint) -> None:
-        self.named.setdefault(mark.named, tool_id)
-        self.shapes.setdefault(mark.shape, []).append((tool_id, mark))
-
-    def similar(self, a: str, mark: Fingerprint, b: str, other: Fingerprint) -> float:
-        if min(len(mark.text), len(other.text)) < SIMILAR * max(len(mark.text), len(other.text)):
-            return 0.0  # Jaccard similarity cannot exceed the ratio of sizes
-        for key, m in ((a, mark), (b, other)):
-            if key not in self.prints:
-                self.prints[key] = minhash(m.text)
-        return float((self.prints[a] == self.prints[b]).mean())
-
-
-def near_duplicates(worlds: Sequence[WorldRow]) -> dict[str, str]:
-    """Evolved tools that repeat an earlier tool of any origin: {tool id: the earlier one's}. Lifted tools are facts and
-    stay. Tools that cannot be lowered are passed over (admission rejects them)."""
-    index = Index()
-    out: dict[str, str] = {}
-    for row in sorted(worlds, key=lambda r: r.origin == "synthetic"):
-        world = World.load(row.spec, row.world_id)
-        for name in world.tools:
-            try:
-                mark = fingerprint(world, name)
-            except SpecError:
-                continue
-            tool_id = world_tool_id(row.world_id, name)
-            twin = index.twin(tool_id, mark) if row.origin == "synthetic" else None
-            if twin is not None:
-                out[tool_id] = twin
-            else:
-                index.add(tool_id, mark)
-    return out

@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from synth.records import WorldRow, world_tool_id
-from synth.worlds.evolve.hashes import fingerprint, minhash, near_duplicates
+from synth.worlds.evolve.hashes import Mark, fingerprint, marks_of, minhash
+from synth.worlds.evolve.twins import SHAPE_LEAST, Marked, marked, near_duplicates, surplus
 from synth.worlds.spec import World
 
 DATA = Path(__file__).parents[1] / "data"
@@ -73,3 +74,20 @@ def test_minhash_estimates_overlap() -> None:
     assert 0.5 < same < 0.83  # true similarity 0.67
     assert (minhash(a) == minhash(set(a))).all()
     assert float((minhash(a) == minhash({f"x{i}" for i in range(100)})).mean()) < 0.1
+
+
+def test_stored_marks_answer_as_the_specs_do(spec: dict[str, Any]) -> None:
+    rows = [row(World.load(spec), "a", "lifted"), row(renamed(spec), "d", "synthetic")]
+    stored = [r.model_copy(update={"marks": marks_of(World.load(r.spec)), "spec": None}) for r in rows]
+    assert near_duplicates(stored) == near_duplicates(rows) != {}
+    assert marked(stored) == marked(rows)
+
+
+def test_a_shape_is_not_used_without_end() -> None:
+    words = {
+        f"t{i}": Mark("one shape", f"n{i}", minhash({f"{i} {j}" for j in range(9)}).tobytes().hex()) for i in range(40)
+    }
+    found = surplus([Marked("w", "synthetic", words)])
+    assert len(found) == 40 - SHAPE_LEAST
+    assert {s.reason for s in found.values()} == {"common_shape"}
+    assert surplus([Marked("w", "lifted", words)]) == {}
