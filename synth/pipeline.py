@@ -80,8 +80,8 @@ class Executors(Settings):
 
 
 class WorldsSettings(Settings):
-    """`synthetic` is the number of synthetic tools wanted. `files`: worlds that a person wrote (YAML or JSON), named from
-    the pipeline file's folder. Their bytes are in the fingerprint, their place is not."""
+    """`synthetic` is the number of synthetic tools wanted. `files`: worlds that a person wrote (YAML or JSON), named
+    from the pipeline file's folder. Their bytes are in the fingerprint, their place is not."""
 
     servers: Literal["all"] | Annotated[list[str], Field(max_length=10_000)] = "all"
     files: Annotated[list[Annotated[str, Field(min_length=1, max_length=2000)]], Field(max_length=1000)] = []
