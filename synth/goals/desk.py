@@ -17,7 +17,7 @@ from synth.worlds import schema as sch
 from synth.worlds.draw import draw_arguments
 from synth.worlds.params import explicit
 from synth.worlds.simulate import CompiledWorld, Result, compile_world, start_state
-from synth.worlds.spec import Entity, FieldSpec, Param, ToolSpec, World
+from synth.worlds.spec import Entity, FieldSpec, Param, ToolSpec, World, targets
 from synth.worlds.state import RowData, State
 
 FREE_ROLES = frozenset(
@@ -146,6 +146,8 @@ def pointer(name: str, p: Param) -> str:
 
 def names_row_of(desk: Desk, act: Act, p: Param) -> str | None:
     """The entity whose key a parameter takes, None for a plain value."""
+    if p.type is not None:
+        return next(iter(targets(p.type)), None) if p.type.type in ("ref", "list") and not p.type.fields else None
     owner = p.entity or act.of
     if owner is None:
         return None

@@ -73,8 +73,7 @@ def draw_write(
     act = rng.choice(acts)
     given: dict[str, Any] = {}
     if hot and rng.random() < hotness:
-        near = [(a, n, k) for a in acts for e, k in hot for n, p in a.params.items()
-                if p.role in ("key", "field") and names_row_of(desk, a, p) == e and p.compare == "eq"]  # fmt: skip
+        near = [(a, n, k) for a in acts for e, k in hot for n in naming(desk, a, e)]
         near = [x for x in near if desk.row(state, hot_entity(desk, x[0], x[1]), x[2]) is not None]
         if near:
             act, name, key = rng.choice(near)
@@ -90,6 +89,12 @@ def draw_write(
     if sum(len(v) if isinstance(v, list | dict) else 1 for v in values.values()) > MOST_VALUES:
         return None  # nobody says all that at once
     return settle(desk, state, act, values)
+
+
+def naming(desk: Desk, act: Act, entity: str) -> list[str]:
+    """Parameters by which a write names a row of `entity`."""
+    return [n for n, p in act.params.items() if (p.role in ("key", "field") or p.type is not None)
+            and names_row_of(desk, act, p) == entity and p.compare == "eq"]  # fmt: skip
 
 
 def at_home(desk: Desk, state: State, act: Act, values: dict[str, Any]) -> dict[str, Any]:

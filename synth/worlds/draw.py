@@ -10,13 +10,15 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
+from synth.worlds.rows import row_key
 from synth.worlds.simulate import CompiledTool, CompiledWorld
-from synth.worlds.spec import Entity, FieldSpec, Param
+from synth.worlds.spec import Entity, FieldSpec, Param, targets
 from synth.worlds.state import RowData, State, thaw
 from synth.worlds.values import Values, parse_clock, values_for
 
 _EPOCH = parse_clock("2026-03-02T09:00:00")
 OPTIONAL = 0.3  # chance that an optional parameter is given
+RELATED = 0.8  # chance that a named row goes with the rows named before it
 
 
 class Drawer:
@@ -111,6 +113,8 @@ class Drawer:
             return self.query_value(row)
         if p.role == "confirm":
             return True
+        if p.type is not None:
+            return self.typed(p.type, name, row, out)
         if p.role in ("dry_run", "cursor", "offset", "page", "projection") and not p.required:
             return None
         schema = self.param_schema(name)
@@ -152,6 +156,38 @@ class Drawer:
             ),
             None,
         )
+
+    def typed(self, spec: FieldSpec, name: str, row: RowData | None, out: Mapping[str, Any]) -> Any:
+        """A value of a free argument. Rows it names go with those that were named before, mostly."""
+        near = self.rng.random() < RELATED
+
+        def ref(target: str, _: random.Random) -> Any:
+            key = self.related(target, row, out) if near else None
+            return key if key is not None else self.any_key(target)
+
+        whole = spec.model_copy(update={"null": 0.0}) if spec.nullable else spec
+        return self.values.drawer(whole, name, ref)(self.rng, self.cw.start)
+
+    def related(self, target: str, row: RowData | None, out: Mapping[str, Any]) -> Any:
+        """The key of a `target` row that a row named so far refers to, or that refers to one; None where there is
+        none."""
+        named: list[tuple[str, RowData | None]] = [(str(self.tool.of), row)]
+        for n, p in self.tool.params.items():
+            if p.type is not None and p.type.type == "ref" and isinstance(out.get(n), str | int):
+                entity = str(p.type.to)
+                named.append((entity, self.state.rows(entity).get(out[n])))
+        for entity, there in named:
+            if there is None:
+                continue
+            mine = [there[f] for f, s in self.world.entities[entity].fields.items()
+                    if s.type == "ref" and s.to == target and there[f] is not None]  # fmt: skip
+            key = there.get(self.world.entities[entity].keys[0])
+            fields = [f for f, s in self.world.entities[target].fields.items() if s.type == "ref" and s.to == entity]
+            theirs = [k for f in fields for r in self.state.tables[target].by(f, key)
+                      if not isinstance(k := row_key(self.world.entities[target], r), tuple)]  # fmt: skip
+            if mine or theirs:
+                return self.rng.choice([*mine, *theirs])
+        return None
 
     def any_key(self, entity: str) -> Any:
         keys = list(self.state.rows(entity))
@@ -222,8 +258,12 @@ class Drawer:
         if spec.type == "list" and isinstance(spec.of, str) and spec.of.startswith("ref "):
             key = self.any_key(spec.of[4:])
             return [key] if key is not None else None
+        named = self.values.drawer(spec, self.named(field), lambda to, _: self.any_key(to)) if targets(spec) else None
         for _ in range(8):
-            value = self.values.draw(spec, self.named(field), self.rng, self.cw.start)
+            if named is not None:
+                value = named(self.rng, self.cw.start)
+            else:
+                value = self.values.draw(spec, self.named(field), self.rng, self.cw.start)
             if value is None or value == old:
                 continue
             if fits(schema, value):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from synth.errors import SpecError
 from synth.worlds import schema as sch
 from synth.worlds.lower_parts import Stmt
 from synth.worlds.lower_reads import Reads
@@ -43,7 +44,10 @@ class Lowering(Reads, Writes):
 
     def body(self) -> list[Stmt]:
         method = getattr(self, f"op_{self.tool.op}")
-        return list(method())
+        out = [*self.check_types(), *method()]
+        for code in _codes(self.tool.then):
+            self.error(code)
+        return out
 
     def op_choose(self) -> list[Stmt]:
         action = next(iter(self.by_role("action")), str(self.tool.by))
@@ -66,9 +70,27 @@ class Lowering(Reads, Writes):
         return out
 
     def op_do(self) -> list[Stmt]:
-        for code in _codes(self.tool.do or []):
+        """A body of its own. With `of`, the row named by the key is loaded into `it` first."""
+        keyed = self.entity is not None and (self.entity.singleton or self.own_keys())
+        loads = self.load() if keyed else self.load_others()
+        body = self.inlined(self.tool.do or [], ())
+        for code in _codes(body):
             self.error(code)
-        return [*self.gates(), *(self.tool.do or [])]
+        return [*loads, *self.gates(), *self.dry_run(), *body]
+
+    def inlined(self, body: list[Stmt], using: tuple[str, ...]) -> list[Stmt]:
+        """The body with shared blocks in place of `use`, so that their codes and effects are seen."""
+        out: list[Stmt] = []
+        for stmt in body:
+            name = stmt.get("use")
+            if isinstance(name, str):
+                if name not in self.world.shared or name in using:
+                    why = "uses itself" if name in using else "does not exist"
+                    raise SpecError(f"tools.{self.name}", f"the shared block {name} {why}")
+                out += self.inlined(self.world.shared[name], (*using, name))
+            else:
+                out.append({k: self.inlined(v, using) if k in ("do", "otherwise") else v for k, v in stmt.items()})
+        return out
 
 
 def _codes(body: list[Stmt]) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from synth.worlds import schema as sch
 from synth.worlds.params import arg, quote
-from synth.worlds.spec import Entity, Envelope, Param, ToolSpec, World
+from synth.worlds.spec import Entity, Envelope, FieldSpec, Param, ToolSpec, World
 
 Stmt = dict[str, Any]
 
@@ -91,6 +91,24 @@ class Parts:
                         "with": {"entity": quote(str(p.entity)), "id": arg(n)},
                     }
                 )
+        return out
+
+    def check_types(self) -> list[Stmt]:
+        """Rows that typed arguments name exist: the argument itself, each of a list, a field of a record or of each
+        record of a list."""
+        out: list[Stmt] = []
+        for n, p in self.params.items():
+            if p.type is None:
+                continue
+            many = p.type.type == "list"
+            for target, path in _named_rows(p.type):
+                value = f"x{path}" if many else arg(n) + path
+                exists = f"{value} == null || {target}[{value}] != null"
+                missing = f"{arg(n)}.first(x, !({exists})){path}" if many else value
+                out.append({
+                    "require": f"!has({arg(n)}) || " + (f"{arg(n)}.all(x, {exists})" if many else exists),
+                    "else": self.error("not_found"), "with": {"entity": quote(target), "id": missing},
+                })  # fmt: skip
         return out
 
     def check_payload(self, row: str | None) -> list[Stmt]:
@@ -181,3 +199,12 @@ class Parts:
     def first_key(self) -> str:
         assert self.entity is not None
         return self.entity.keys[0]
+
+
+def _named_rows(spec: FieldSpec) -> list[tuple[str, str]]:
+    """(entity, path from the argument or from a member of the list) of the references in a typed argument."""
+    if spec.type == "ref":
+        return [(str(spec.to), "")]
+    if spec.type == "list" and isinstance(spec.of, str) and spec.of.startswith("ref "):
+        return [(spec.of[4:], "")]
+    return [(str(f.to), f"[{quote(n)}]") for n, f in (spec.fields or {}).items() if f.type == "ref"]

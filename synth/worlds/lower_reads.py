@@ -167,4 +167,4 @@ class Reads(Parts):
         return [*out, {"return": f"{{{name}: {self.tool.measure or 'size(found)'}}}"}]
 
     def op_compute(self) -> list[Stmt]:
-        return [*self.gates(), {"return": self.tool.gives}]
+        return [*self.load_others(), *self.gates(), {"return": self.tool.gives}]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from synth.worlds.spec import Paging, Param, ToolSpec, World
 
-KEYED = frozenset({"get", "exists", "update", "upsert", "copy", "delete", "move"})
+KEYED = frozenset({"get", "exists", "update", "upsert", "copy", "delete", "move", "do"})
 
 
 def paging_of(tool: ToolSpec) -> Paging:
@@ -22,8 +22,9 @@ def explicit(world: World, tool: ToolSpec) -> dict[str, Param]:
             for name, p in explicit(world, case).items():
                 out.setdefault(name, p.model_copy(update={"required": False}))
         return out
+    free = {n: Param(role="value", required=not spec.nullable, type=spec) for n, spec in tool.takes.items()}
     if tool.of is None:
-        return out
+        return free
     entity = world.entities[tool.of]
     if tool.op in KEYED and not entity.singleton and not (tool.op == "upsert" and entity.generated_key):
         for k in entity.keys:
@@ -38,6 +39,7 @@ def explicit(world: World, tool: ToolSpec) -> dict[str, Param]:
         out.setdefault(name, Param(role="filter" if reads else "field", field=name))
     for name in tool.filters:
         out.setdefault(name, Param(role="filter", field=name))
+    out |= free
     if tool.op == "search":
         out["query"] = Param(role="query", required=True)
     kind = paging_of(tool).kind

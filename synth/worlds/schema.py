@@ -104,7 +104,26 @@ def _implied(world: World, tool: ToolSpec, param: Param) -> Schema:
         return {"type": "array", "items": {"type": "string", "enum": [*entity.keys, *entity.fields]}}
     if param.role == "action":
         return {"type": "string", "enum": list(tool.cases or {})}
+    if param.type is not None:
+        return argument_schema(world, param.type)
     return {} if param.role == "value" else {"type": "string"}
+
+
+def argument_schema(world: World, spec: FieldSpec) -> Schema:
+    """Schema of a typed argument: a `range` bounds it, records hold nothing but their fields, and what may be null may
+    be left out."""
+    out = field_schema(world, spec, nullable=False)
+    if spec.range and spec.type in ("int", "number", "money", "list"):
+        low, high = spec.range if spec.type == "number" else map(int, spec.range)
+        names = ("minItems", "maxItems") if spec.type == "list" else ("minimum", "maximum")
+        out |= dict(zip(names, (low, high), strict=True))
+    if spec.fields:
+        parts = {n: argument_schema(world, f) for n, f in spec.fields.items()}
+        needed = [n for n, f in spec.fields.items() if not f.nullable]
+        record: Schema = {"type": "object", "properties": parts, "required": needed, "additionalProperties": False}
+        inner = {"list": "items", "map": "additionalProperties"}.get(spec.type)
+        out = {**out, inner: record} if inner else record
+    return out
 
 
 def sortable(entity: Entity) -> list[str]:

@@ -20,7 +20,7 @@ from synth.errors import SpecError
 from synth.worlds import schema as sch
 from synth.worlds.core import FUEL, BodyCompiler
 from synth.worlds.exprcompile import Fuel
-from synth.worlds.fieldtypes import entity_types
+from synth.worlds.fieldtypes import entity_types, field_type
 from synth.worlds.functions import parse_time
 from synth.worlds.lower import Lowered, lower
 from synth.worlds.rows import ToolError, row_key
@@ -73,7 +73,8 @@ class CompiledTool:
         self.body = lowered.body
         self.errors: list[str] = lowered.errors
         self.input_schema, self.output_schema = lowered.input_schema, lowered.output_schema
-        compiler = BodyCompiler(world, entities, dict.fromkeys(self.params, "any"), f"tools.{name}")
+        types = {n: field_type(world, p.type) if p.type is not None else "any" for n, p in self.params.items()}
+        compiler = BodyCompiler(world, entities, types, f"tools.{name}")
         self.run = compiler.block(lowered.body, "do")
         self.names = [n for n in compiler.scope.types if n not in ("args", "now") and n not in world.tables]
         self._roots = {(p.at or [n])[0] for n, p in self.params.items()}
@@ -174,17 +175,17 @@ class CompiledWorld:
             changes = squash(work.log)
             self.check_rows(work, changes)
         except ToolError as error:
-            return self.failure(error.code, **error.bound), after
+            return self.failure(error.code, **{**env["args"], **error.bound}), after
         except Fuel:
             return self.failure("too_large"), after
         work.log = None
         value = thaw(returned[0]) if returned else {"ok": True}
         return Result(True, value, None, "", changes, render(value)), work if changes else after
 
-    def failure(self, code: str, **bound: Any) -> Result:
-        """A declared error in the world's own style."""
+    def failure(self, code: str, /, **bound: Any) -> Result:
+        """A declared error in the world's own style; `bound`, its arguments among it, fills the text."""
         spec = self.errors.get(code, ErrorSpec(say=code.replace("_", " ")))
-        if isinstance(bound.get("entity"), str):
+        if isinstance(bound.get("entity"), str) and bound["entity"] in self.world.entities:
             bound["entity"] = spoken(self.world, bound["entity"])
         message = fill(spec.say, bound)
         style = self.world.error_style

@@ -5,7 +5,7 @@ person, JSON in the `worlds` table. `synth.worlds.lower` turns every tool into c
 
 Short forms are accepted wherever a person would write them: a field may be the text `"text"`, `"a | b | c"`,
 `"ref Contact"`, `"list of text"`, each with a trailing `?` for "may be null"; a tool may name its parameters by
-`needs`, `may`, `filters`, `in` and `paging` instead of spelling out `params`.
+`needs`, `may`, `filters`, `in`, `paging` and `takes` instead of spelling out `params`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Role = Literal[
     "action",  # chooses the case of a `choose` tool
     "confirm",  # a write happens only where it is true
     "dry_run",  # a write is checked, not done, where it is true
-    "value",  # free argument, read as args.NAME by expressions of the tool
+    "value",  # free argument of the type `Param.type`, read as args.NAME by expressions of the tool
     "ignored",  # accepted and without effect on records (region, verbosity, request ids)
 ]  # fmt: skip
 Compare = Literal["eq", "ne", "lt", "le", "gt", "ge", "contains", "in"]
@@ -161,6 +161,7 @@ class Param(Spec):
     default: Any = None
     at: list[str] | None = None
     description: str | None = None
+    type: FieldSpec | None = None  # of a value: its schema, what is drawn for it, and rows it names must exist
 
 
 class Require(Spec):
@@ -195,6 +196,7 @@ class ToolSpec(Spec):
     needs: list[str] = []
     may: list[str] = []
     filters: list[str] = []
+    takes: dict[str, FieldSpec] = {}  # free arguments by type; a trailing ? (or null > 0) makes one optional
     in_: list[str] = Field(default_factory=list, alias="in")  # searched text fields
     where: list[str] = []  # fixed conditions on `it` (a view: active orders)
     sort: str | None = None  # field, "-field" for descending
@@ -244,6 +246,10 @@ def _body_writes(body: list[dict[str, Any]]) -> bool:
         if any(_body_writes(stmt[k]) for k in ("do", "otherwise") if k in stmt):
             return True
     return False
+
+
+def _uses(body: list[dict[str, Any]]) -> bool:
+    return any("use" in stmt or any(_uses(stmt[k]) for k in ("do", "otherwise") if k in stmt) for stmt in body)
 
 
 class ErrorSpec(Spec):
@@ -354,10 +360,14 @@ def _check_tool(where: str, tool: ToolSpec, entities: dict[str, Entity]) -> None
             raise ValueError(f"{where}: compute needs `gives`")
         if tool.op == "do" and tool.do is None:
             raise ValueError(f"{where}: op do needs its body in `do`")
+        if tool.op == "do" and tool.effect is None and _uses(tool.do or []):
+            raise ValueError(f"{where}: a body with `use` says its `effect`, read or write")
+        _check_takes(where, tool, entities)
         if tool.of is None:
             return
     if tool.of is None or tool.of not in entities:
         raise ValueError(f"{where}.of: no entity {tool.of}")
+    _check_takes(where, tool, entities)
     entity = entities[tool.of]
     known = {*entity.fields, *entity.keys}
     names = [*tool.needs, *tool.may, *tool.filters, *tool.in_, *(tool.shows or []), *tool.init]
@@ -376,3 +386,24 @@ def _check_tool(where: str, tool: ToolSpec, entities: dict[str, Entity]) -> None
         raise ValueError(f"{where}: move needs a lifecycle on {tool.of} and a target state")
     if tool.op in ("relate", "unrelate") and (tool.left not in entity.fields or tool.right not in entity.fields):
         raise ValueError(f"{where}: {tool.op} needs `left` and `right`, ref fields of the link entity {tool.of}")
+
+
+def _check_takes(where: str, tool: ToolSpec, entities: dict[str, Entity]) -> None:
+    for name, spec in tool.takes.items():
+        if not NAME.match(name):
+            raise ValueError(f"{where}.takes: {name!r} is not a name of letters, digits and underscores")
+        for target in targets(spec):
+            if target not in entities:
+                raise ValueError(f"{where}.takes.{name}: no entity {target}")
+            if len(entities[target].keys) > 1:
+                raise ValueError(
+                    f"{where}.takes.{name}: {target} has a key of several parts; take the parts one by one"
+                )
+
+
+def targets(spec: FieldSpec) -> list[str]:
+    """Entities that values of this type refer to, at any depth."""
+    if spec.type == "ref":
+        return [str(spec.to)]
+    inner = [t for f in (spec.fields or {}).values() for t in targets(f)]
+    return [spec.of[4:], *inner] if isinstance(spec.of, str) and spec.of.startswith("ref ") else inner
