@@ -1,4 +1,4 @@
-"""`synth catalog list|show|harvest`: look at the real tools, and repeat the harvest on this machine.
+"""`synth catalog list|show|harvest|audit`: look at the real tools, and repeat the harvest on this machine.
 
 Names and texts that come from servers are data: control characters are taken out and markup is escaped before
 anything reaches a terminal; `--json` writes JSON with every non-ASCII character escaped.
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from synth.cli_audit import audit
 from synth.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from tools_catalog.harvest import HarvestOutcome
 
 catalog_app = typer.Typer(name="catalog", help="The real MCP tools that worlds grow from.", no_args_is_help=True)
+catalog_app.command("audit")(audit)
 
 Own = Annotated[bool, typer.Option("--own", help="Prefer your own harvest, with the servers' own texts.")]
 
