@@ -10,6 +10,9 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
+from synth.worlds.core import FUEL
+from synth.worlds.expr import Scope
+from synth.worlds.exprcompile import compile_expr
 from synth.worlds.rows import row_key
 from synth.worlds.simulate import CompiledTool, CompiledWorld
 from synth.worlds.spec import Entity, FieldSpec, Param, targets
@@ -222,8 +225,17 @@ class Drawer:
         ]
         label = self.entity.label if self.entity.label in texts else None
         field = label or next((f for f in texts if row.get(f)), None)
-        value = row.get(field) if field else None
+        joined = next((j for j in texts if j in self.tool.spec.joins), None)
+        value = row.get(field) if field else self.joined(joined, row) if joined else None
         return value if isinstance(value, str) and value.strip() else None
+
+    def joined(self, name: str, row: RowData) -> Any:
+        """What a read would join to `row` under this name."""
+        scope = Scope({"it": f"row:{self.tool.of}", "now": "text", **dict.fromkeys(self.world.tables, "any")},
+                      self.cw.entities)  # fmt: skip
+        run, _ = compile_expr(self.tool.spec.joins[name], scope)
+        env = {"it": row, "now": self.cw.now(self.state), "$state": self.state, "$fuel": [FUEL], **self.world.tables}
+        return run(env)
 
     def field_value(self, p: Param, row: RowData | None, out: Mapping[str, Any]) -> Any:
         assert self.entity is not None

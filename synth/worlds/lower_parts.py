@@ -175,14 +175,27 @@ class Parts:
         if self.tool.gives is not None:
             return [*self.tool.then, {"return": self.tool.gives}]
         shows = self.view(default)
-        shown = f"{name}.pick({', '.join(quote(s) for s in shows)})"
-        schema = sch.wrap_item(sch.view_schema(self.world, str(self.tool.of), shows), self.envelope)
+        shown = self.row_view(name, shows)
+        schema = sch.wrap_item(self.row_schema(shows), self.envelope)
         if self.by_role("dry_run"):
             dry = {"type": "object", "properties": {"dry_run": {"const": True}}, "required": ["dry_run"]}
             schema = {"anyOf": [schema, dry]}
         self.output = schema
         item = self.envelope.item
         return [*self.tool.then, {"return": f"{{{quote(item)}: {shown}}}" if item else shown}]
+
+    def row_view(self, name: str, shows: list[str]) -> str:
+        """The record shown of the row `name`: its fields, then what is joined to it."""
+        joins = {j: e for j, e in self.tool.joins.items() if not self.tool.shows or j in shows}
+        picked = f"{name}.pick({', '.join(quote(s) for s in shows if s not in joins)})"
+        return f"{{..{picked}, {', '.join(f'{quote(j)}: {e}' for j, e in joins.items())}}}" if joins else picked
+
+    def row_schema(self, shows: list[str]) -> sch.Schema:
+        """Schema of that record; what is joined may be of any type."""
+        joins = [j for j in self.tool.joins if not self.tool.shows or j in shows]
+        schema = sch.view_schema(self.world, str(self.tool.of), [s for s in shows if s not in joins])
+        props = {**schema["properties"], **{j: {} for j in joins}}
+        return {**schema, "properties": props, "required": list(props)} if joins else schema
 
     def all_fields(self) -> list[str]:
         assert self.entity is not None

@@ -58,7 +58,8 @@ class Reads(Parts):
         queries = list(self.by_role("query"))
         texts = self.tool.in_ or [n for n, f in self.entity.fields.items() if f.type in ("text", "code") or f.search]
         if queries and texts:
-            hay = " + ' ' + ".join(f"coalesce(str(it[{quote(t)}]), '')" for t in texts)
+            said = [f"({self.tool.joins[t]})" if t in self.tool.joins else f"it[{quote(t)}]" for t in texts]
+            hay = " + ' ' + ".join(f"coalesce(str({s}), '')" for s in said)
             score = f"similar({arg(queries[0])}, {hay})"
             ranked = f"found.filter(it, {score} >= 0.5).sort(it, 0 - {score})"
             out.append({"let": {"found": f"has({arg(queries[0])}) ? {ranked} : found"}})
@@ -104,14 +105,14 @@ class Reads(Parts):
             out.append({"let": {"page": "slice(found, start, limit)"}})
         else:
             out.append({"let": {"page": f"slice(found, 0, {paging.max})"}})
-        shown = f"page.map(it, it.pick({', '.join(quote(s) for s in shows)}))"
+        whole = self.row_view("it", shows)
+        shown = f"page.map(it, {whole})"
         for n in self.by_role("projection"):
-            whole = f"it.pick({', '.join(quote(s) for s in shows)})"
             picked = f"page.map(it, project({whole}, {arg(n)}, {quote(self.first_key())}))"
             shown = f"has({arg(n)}) ? {picked} : {shown}"
         if self.tool.gives is not None:
             return [*out, *self.tool.then, {"return": self.tool.gives}]
-        row = sch.view_schema(self.world, str(self.tool.of), shows)
+        row = self.row_schema(shows)
         if self.by_role("projection"):
             row = {**row, "required": [self.first_key()] if self.first_key() in shows else []}
         self.output = sch.wrap_items(row, env, paged)

@@ -19,6 +19,7 @@ import jsonschema_rs
 from synth.errors import SpecError
 from synth.worlds import schema as sch
 from synth.worlds.core import FUEL, BodyCompiler
+from synth.worlds.derived import Derived, compile_derived, derive_rows
 from synth.worlds.exprcompile import Fuel
 from synth.worlds.fieldtypes import entity_types, field_type
 from synth.worlds.functions import parse_time
@@ -127,6 +128,7 @@ class CompiledWorld:
         self.errors = DEFAULT_ERRORS | ruled | world.errors
         self._tools: dict[str, CompiledTool] = {}
         self.start = datetime.fromisoformat(world.clock.removesuffix("Z"))
+        self.derived: Derived = compile_derived(world, self.entities)
 
     def tool(self, name: str) -> CompiledTool:
         """The compiled tool; KeyError for an unknown name, SpecError for a wrong one."""
@@ -315,7 +317,8 @@ def start_state(world: World, seed: int, split: str = "train", plant: Iterable[A
     at = (world.fingerprint, seed, split)
     base = _STARTS.get(at)
     if base is None:
-        base = _STARTS[at] = state_of(world, start_rows(world, seed, split), seed)
+        base = state_of(world, start_rows(world, seed, split), seed)
+        _STARTS[at] = base = derive_rows(world, compile_world(world).derived, base)
         if len(_STARTS) > _CACHE_SIZE:
             _STARTS.popitem(last=False)
     state = base.snapshot()

@@ -66,6 +66,7 @@ class FieldSpec(Spec):
     p: float = 0.5  # share of true for a bool
     set_by: Literal["tool", "system", "never"] = "tool"  # system: stamped by the world, never matched by goals
     search: bool = False
+    derive: str | None = None  # of a start row: expression over `it`, `now`, the tables and other rows
     on_delete: Literal["restrict", "cascade", "clear"] = "restrict"  # of a ref, when its target goes
 
     @model_validator(mode="before")
@@ -133,11 +134,19 @@ class Entity(Spec):
     id: IdStyle = IdStyle()
     rows: int = Field(default=24, ge=0, le=10_000)
     fields: dict[str, FieldSpec]
+    fixed: list[dict[str, Any]] = []  # every start state has these rows and no others; what they leave out is drawn
     lifecycle: Lifecycle | None = None
     label: str | None = None  # the field a person would name a row by (name, title, subject, e-mail)
     singleton: bool = False  # one row: account, settings, profile, current session
     noun: str | None = None  # spoken: "support ticket"; default from the entity's name
     plural: str | None = None
+
+    @model_validator(mode="after")
+    def _fixed_rows(self) -> Entity:
+        for i, row in enumerate(self.fixed):
+            if unknown := [n for n in row if n not in self.fields and n not in self.keys]:
+                raise ValueError(f"fixed.{i}: there is no field {unknown[0]}")
+        return self
 
     @property
     def keys(self) -> list[str]:
@@ -199,6 +208,7 @@ class ToolSpec(Spec):
     takes: dict[str, FieldSpec] = {}  # free arguments by type; a trailing ? (or null > 0) makes one optional
     in_: list[str] = Field(default_factory=list, alias="in")  # searched text fields
     where: list[str] = []  # fixed conditions on `it` (a view: active orders)
+    joins: dict[str, str] = {}  # get, list, search: more to show and search of a row, name -> expression over `it`
     sort: str | None = None  # field, "-field" for descending
     paging: Paging | Literal["offset", "page", "cursor", "none"] = "none"
     shows: list[str] | None = None
@@ -370,10 +380,17 @@ def _check_tool(where: str, tool: ToolSpec, entities: dict[str, Entity]) -> None
     _check_takes(where, tool, entities)
     entity = entities[tool.of]
     known = {*entity.fields, *entity.keys}
-    names = [*tool.needs, *tool.may, *tool.filters, *tool.in_, *(tool.shows or []), *tool.init]
-    for n in names:
+    if tool.joins and tool.op not in ("get", "list", "search"):
+        raise ValueError(f"{where}.joins: {tool.op} shows no rows; joins are for get, list and search")
+    for n in tool.joins:
+        if n in known:
+            raise ValueError(f"{where}.joins: {n} is a field of {tool.of}; name it otherwise")
+    for n in [*tool.needs, *tool.may, *tool.filters, *tool.init]:
         if n not in known:
             raise ValueError(f"{where}: {tool.of} has no field {n}")
+    for n in [*tool.in_, *(tool.shows or [])]:
+        if n not in known and n not in tool.joins:
+            raise ValueError(f"{where}: {tool.of} has no field {n}, nor is it among `joins`")
     for pname, p in (tool.params or {}).items():
         owner = entities.get(p.entity) if p.entity else entity
         if owner is None:

@@ -108,6 +108,8 @@ class _Build:
             self._column(name, entity, fname, rows, rng)
         agree_texts(name, entity, rows)
         order_moments(self.world, name, rows, self.by_key, self.clock, rng)
+        for row, given in zip(rows, entity.fixed, strict=False):
+            row.update(given)
         if len(entity.keys) > 1:
             rows = self.rows[name] = _distinct(rows, entity.keys)
         self.keys[name] = [_key_of(r, entity) for r in rows]
@@ -123,6 +125,8 @@ class _Build:
     def _count(self, entity: Entity) -> int:
         if entity.singleton:
             return 1
+        if entity.fixed:
+            return len(entity.fixed)
         count = max(1, round(entity.rows * self.scale)) if entity.rows else 0
         for key in entity.keys:  # a natural key that is an enum or a reference cannot repeat
             field = entity.fields.get(key)
