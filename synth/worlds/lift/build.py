@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from synth.errors import SpecError
+from synth.worlds.lift.choosing import Built, choose, operations
 from synth.worlds.lift.entities import Tables
 from synth.worlds.lift.habits import draw, spoken
 from synth.worlds.lift.read import Reading, Reason, ToolLike, read_server
@@ -49,16 +50,25 @@ def lift_server(server: str, category: str, tools: Sequence[ToolLike]) -> Lift:
     lift = Lift(server, readings=readings)
     lift.dropped = [Dropped(r.tool, r.reason or "unsure", "; ".join(r.why)) for r in readings if r.kind == "none"]
     style = style_of([b.arg.at[-1] for r in readings for b in r.roles])
-    tables = Tables(server, style, readings, {t.name: t for t in tools})
+    single = [c for r in readings for c in (r.cases or (r,))]
+    tables = Tables(server, style, single, {t.name: t for t in tools})
     builder = ToolBuilder(tables)
-    built: dict[str, tuple[Table, dict[str, Any], frozenset[str]]] = {}
+    built: dict[str, Built] = {}
+    cases: dict[str, list[tuple[Reading, Built]]] = {r.tool: [] for r in readings if r.cases}
     for r in tables.readings:
-        own, spec, touched = builder.build(r)
-        if _empty(r, spec):
+        one = Built(*builder.build(r))
+        if r.case:
+            cases[r.tool] += [] if _empty(r, one.spec) else [(r, one)]
+        elif _empty(r, one.spec):
             lift.dropped.append(Dropped(r.tool, "no_payload", "no parameter can be stored"))
-            continue
-        built[r.tool] = (own, spec, frozenset(touched))
-    groups = components({n: t for n, (_, _, t) in built.items()}, {n: o.name for n, (o, _, _) in built.items()})
+        else:
+            built[r.tool] = one
+    for r in readings:
+        if len(cases.get(r.tool, ())) > 1:
+            built[r.tool] = choose(builder, r, cases[r.tool])
+        elif r.cases:
+            lift.dropped.append(Dropped(r.tool, "multiplexer", "its cases store nothing"))
+    groups = components({n: frozenset(b.touched) for n, b in built.items()}, {n: b.own.name for n, b in built.items()})
     titles: set[str] = set()
     for group in groups:
         if len(group) == 1 and len(tools) > 1 and not _stands_alone(built[group[0]]):
@@ -75,23 +85,22 @@ def lift_server(server: str, category: str, tools: Sequence[ToolLike]) -> Lift:
 MAX_PRODUCERS = 5
 
 
-def _producers(group: list[str], built: dict[str, tuple[Table, dict[str, Any], frozenset[str]]]) -> list[str]:
+def _producers(group: list[str], built: dict[str, Built]) -> list[str]:
     """Lists and searches of other worlds of this server that find the rows which `group` needs the keys of. A cut
     through a hub (projects, accounts) would otherwise leave only the user to know them."""
-    found = {built[n][0].name for n in group if built[n][1]["op"] in ("list", "search")}
+    found = {e for n in group for e, spec in operations(built[n]) if spec["op"] in ("list", "search")}
     needed: dict[str, None] = {}
     for n in group:
-        own, spec, _ = built[n]
-        for target in _required_rows(own, spec):
+        for target in _required_rows(built[n]):
             needed.setdefault(target)
     out: list[str] = []
     for target in needed:
         if target in found or len(out) == MAX_PRODUCERS:
             continue
         fitting = [
-            (sum(bool(p.get("required")) for p in spec["params"].values()), spec["op"] != "list", n)
-            for n, (own, spec, _) in built.items()
-            if own.name == target and spec["op"] in ("list", "search") and set(_required_rows(own, spec)) <= found
+            (sum(bool(p.get("required")) for p in b.spec["params"].values()), b.spec["op"] != "list", n)
+            for n, b in built.items()
+            if b.own.name == target and b.spec["op"] in ("list", "search") and set(_required_rows(b)) <= found
         ]
         if fitting and min(fitting)[0] <= 2:
             out.append(min(fitting)[2])
@@ -99,8 +108,9 @@ def _producers(group: list[str], built: dict[str, tuple[Table, dict[str, Any], f
     return out
 
 
-def _required_rows(own: Table, spec: dict[str, Any]) -> list[str]:
+def _required_rows(built: Built) -> list[str]:
     """Entities whose keys a tool cannot do without."""
+    own, spec, _ = built
     out = []
     for p in spec["params"].values():
         if not p.get("required"):
@@ -122,19 +132,19 @@ def _empty(r: Reading, spec: dict[str, Any]) -> bool:
     return writes and not spec.get("init") and not any(p["role"] == "field" for p in spec["params"].values())
 
 
-def _stands_alone(built: tuple[Table, dict[str, Any], frozenset[str]]) -> bool:
-    """Whether one tool makes a world by itself: a list or search over something, a letter to send."""
-    return built[1]["op"] in ("list", "search", "send", "get")
+def _stands_alone(built: Built) -> bool:
+    """Whether one tool makes a world by itself: a list or search over something, a letter to send, all in one."""
+    return built.spec["op"] in ("list", "search", "send", "get", "choose")
 
 
 def _world(
     server: str,
     category: str,
     tables: Tables,
-    tools: dict[str, tuple[Table, dict[str, Any], frozenset[str]]],
+    tools: dict[str, Built],
     titles: set[str],
 ) -> dict[str, Any]:
-    counts = Counter(own.name for own, _, _ in tools.values())
+    counts = Counter(e for b in tools.values() for e in dict.fromkeys(e for e, _ in operations(b)))
     by_name = {t.name: t for t in tables.by_noun.values()}
     wanted: list[str] = []
     for own, _, touched in tools.values():
@@ -151,10 +161,11 @@ def _world(
                     names.add(s["to"])
                     wanted.append(s["to"])
                     changed = True
-    used = {(own.name, p.get("field")) for own, t, _ in tools.values() for p in t["params"].values()}
+    single = [each for b in tools.values() for each in operations(b)]
+    used = {(entity, p.get("field")) for entity, t in single for p in t["params"].values()}
     used |= {
-        (own.name, f)
-        for own, t, _ in tools.values()
+        (entity, f)
+        for entity, t in single
         for f in (*t.get("shows", ()), t.get("left"), t.get("right"), *t.get("init", ()))
     }
     for name in wanted:
@@ -167,13 +178,12 @@ def _world(
         title, n = f"{server}-{slug}-{n}", n + 1
     titles.add(title)
     out_tools = {}
-    for name, (own, tool, _) in tools.items():
-        kept = [f for f in tool.get("shows", ()) if f == own.key or f in entities[own.name]["fields"]]
-        out_tools[name] = {**tool, "shows": kept} if kept else tool
+    for name, b in tools.items():
+        out_tools[name] = _shown(b.own.name, b.spec, entities)
     style = ("plain", "http", "coded")[draw(server, "errors", 3)]
     errors = (
         {"wrong_state": {"status": 409, "say": "not possible in its present state"}}
-        if any(t.get("require") for t in out_tools.values())
+        if any(t.get("require") for _, t in single)
         else {}
     )
     return {
@@ -181,6 +191,14 @@ def _world(
         "category": category, "domain": category, "server": server,
         "entities": entities, "tools": out_tools, "error_style": style, "errors": errors, "roots": [server],
     }  # fmt: skip
+
+
+def _shown(own: str, spec: dict[str, Any], entities: dict[str, Any]) -> dict[str, Any]:
+    """The spec without shown fields that its world does not hold."""
+    if "cases" in spec:
+        return {**spec, "cases": {n: _shown(c["of"], c, entities) for n, c in spec["cases"].items()}}
+    kept = [f for f in spec.get("shows", ()) if f == entities[own]["key"] or f in entities[own]["fields"]]
+    return {**spec, "shows": kept} if kept else spec
 
 
 def _service(server: str) -> str:

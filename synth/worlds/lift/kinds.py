@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from synth.worlds.lift import lexicon as lx
+from synth.worlds.lift import multiplex
 from synth.worlds.lift.binding import bind
 from synth.worlds.lift.doubts import contradictions
 from synth.worlds.lift.facets import facet
@@ -19,7 +20,9 @@ _FLAG_VERBS = lx.wordset(
     """star unstar follow unfollow like unlike subscribe unsubscribe join leave favorite unfavorite watch unwatch"""
 )
 # reason of refusal -> the reader that may know the tool all the same
-FAMILIES: dict[Reason, Callable[[Draft, Context], Kind]] = {}
+FAMILIES: dict[Reason, Callable[[Draft, Context], Kind]] = {
+    "multiplexer": lambda d, context: multiplex.read(d, context, decide),
+}
 
 
 def decide(d: Draft, context: Context) -> Reading:
@@ -45,13 +48,14 @@ def decide(d: Draft, context: Context) -> Reading:
 
 
 def _copy(d: Draft) -> Draft:
-    return replace(d, args=list(d.args), keys=list(d.keys), others=list(d.others), why=list(d.why))
+    return replace(d, args=list(d.args), keys=list(d.keys), others=list(d.others), why=list(d.why), cases=[])
 
 
 def _reading(d: Draft, found: Kind, context: Context) -> Reading:
     """The reading where the doubts leave enough confidence."""
     kind, bound, second = found
-    contradictions(d, kind, bound, context)
+    if not d.cases:  # of a multiplexer each case has been doubted
+        contradictions(d, kind, bound, context)
     if d.confidence < THRESHOLD:
         raise NotLifted("unsure", "; ".join(d.why))
     parent = next((b.noun for b in reversed(bound) if b.role == "parent" and b.arg.required), ())
@@ -59,7 +63,7 @@ def _reading(d: Draft, found: Kind, context: Context) -> Reading:
     return Reading(
         d.tool.name, kind, d.entity, parent, keys, tuple(bound), round(d.confidence, 2), tuple(d.why), None,
         d.parts.verb, d.plural,
-        d.facet, d.parts.namespace, second,
+        d.facet, d.parts.namespace, second, cases=tuple(d.cases),
     )  # fmt: skip
 
 

@@ -280,6 +280,7 @@ CONTEXT = wordset(
     max_length consistency_level output agent_id tool_call_id testmode stream save_path output_path output_file
     page_all intent context"""
 )
+ACTION = wordset("""action operation command op method sub_command subcommand action_type""")  # a multiplexer's choice
 TIME_STARTS = wordset("since after from start begin min starting newer gte gt until_after")
 TIME_ENDS = wordset("until before to end max ending older lte lt through till")
 TIME_HINTS = wordset(

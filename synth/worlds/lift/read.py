@@ -99,6 +99,8 @@ class Reading:
     facet: Words = ()
     namespace: Words = ()
     second: Words = ()  # relate: the other entity
+    case: str = ""  # of a multiplexer: the value of the action parameter
+    cases: tuple[Reading, ...] = ()  # choose
 
 
 @dataclass(slots=True)
@@ -114,6 +116,7 @@ class Draft:
     own: KeyArg | None = None
     others: list[KeyArg] = field(default_factory=list)
     facet: Words = ()
+    cases: list[Reading] = field(default_factory=list)  # of a multiplexer
     confidence: float = 0.95
     why: list[str] = field(default_factory=list)
 
@@ -149,7 +152,7 @@ def read_server(server: str, category: str, tools: Sequence[ToolLike]) -> list[R
     parts = parse_names([t.name for t in tools])
     drafts = [Draft(t, parts[t.name], open_arguments(t.input_schema)) for t in tools]
     context = _context(server, category, drafts)
-    return [decide(_with_keys(d, context), context) for d in drafts]
+    return [decide(with_keys(d, context), context) for d in drafts]
 
 
 def noun_of(parts: NameParts) -> Words:
@@ -166,6 +169,9 @@ def _context(server: str, category: str, drafts: list[Draft]) -> Context:
     written: set[Words] = set()
     for d in drafts:
         noun = noun_of(d.parts)
+        if noun and _multiplexes(d):
+            known.append(noun)
+            written.add(noun)
         if not noun or d.parts.guessed:
             continue
         if d.parts.verb in _SEEN and noun[-1] not in lx.FACETS | lx.SERIES_HEADS and len(noun) <= 4:
@@ -188,6 +194,12 @@ def _context(server: str, category: str, drafts: list[Draft]) -> Context:
     }  # a corpus: found, then looked up
     main = min(counts, key=lambda n: (-counts[n], n)) if counts else ()
     return Context(server, category, nouns, frozenset(written), main)
+
+
+def _multiplexes(d: Draft) -> bool:
+    return (d.parts.guessed or d.parts.verb == "manage") and any(
+        a.flat in lx.ACTION and len(a.enum) > 1 for a in d.args
+    )
 
 
 _ALIAS_VERBS = lx.wordset("""get delete update read fetch remove edit modify patch show describe destroy retrieve""")
@@ -235,7 +247,7 @@ def _learn_aliases(drafts: list[Draft], nouns: Nouns) -> None:
             nouns.generic.add(said)
 
 
-def _with_keys(d: Draft, context: Context) -> Draft:
+def with_keys(d: Draft, context: Context) -> Draft:
     """Entity and keys of a draft: own key, keys of other rows."""
     noun = noun_of(d.parts)
     d.plural = (

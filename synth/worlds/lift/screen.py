@@ -10,7 +10,6 @@ _CODE_ARGS = lx.wordset(
     """sql code script command cmd commands javascript python_code expression statement cypher graphql promql logql kql
     shell_command"""
 )
-ACTION_ARGS = lx.wordset("""action operation command op method sub_command subcommand action_type""")
 
 
 def screen(d: Draft, context: Context) -> None:
@@ -20,7 +19,7 @@ def screen(d: Draft, context: Context) -> None:
         raise NotLifted("code")
     if noun and noun[-1] in lx.CODE_HEADS and verb in ("run", "execute", "query", "exec", "eval", "invoke"):
         raise NotLifted("code")
-    if any(a.flat in ACTION_ARGS and len(a.enum) > 1 and a.required for a in d.args) or verb == "manage":
+    if any(a.flat in lx.ACTION and len(a.enum) > 1 and a.required for a in d.args) or verb == "manage":
         raise NotLifted("multiplexer")
     if d.parts.guessed:
         raise NotLifted("no_verb")

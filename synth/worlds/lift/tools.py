@@ -276,10 +276,7 @@ class ToolBuilder:
     # --- the rest of a tool -------------------------------------------------------------------------------------------
 
     def details(self, tool: dict[str, Any], r: Reading, own: Table, params: dict[str, Param]) -> None:
-        real = self.tables.tools[r.tool]
-        tool["description"] = real.description
-        if real.annotations:
-            tool["annotations"] = dict(real.annotations)
+        self.about(tool, r.tool)
         if r.kind == "move" and r.verb in RESTARTS:
             stamp = own.add(
                 (f"{r.verb}ed", "at"), {"type": "time", "within": ["-60d", "-1d"], "set_by": "system"}, self.style
@@ -321,6 +318,13 @@ class ToolBuilder:
         envelope = self.envelope(own)
         if envelope:
             tool["envelope"] = envelope
+
+    def about(self, tool: dict[str, Any], name: str) -> None:
+        """What the catalog says about a tool as a whole."""
+        real = self.tables.tools[name]
+        tool["description"] = real.description
+        if real.annotations:
+            tool["annotations"] = dict(real.annotations)
 
     def listing(self, tool: dict[str, Any], own: Table, params: dict[str, Param]) -> None:
         kind = next((p["role"] for p in params.values() if p["role"] in _START), None)
