@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from synth.worlds.lift import corpus, multiplex
 from synth.worlds.lift import lexicon as lx
-from synth.worlds.lift import multiplex
 from synth.worlds.lift.binding import bind
 from synth.worlds.lift.doubts import contradictions
 from synth.worlds.lift.facets import facet
@@ -19,9 +19,16 @@ from synth.worlds.lift.writes import copy, create, delete, link, move, payload, 
 _FLAG_VERBS = lx.wordset(
     """star unstar follow unfollow like unlike subscribe unsubscribe join leave favorite unfavorite watch unwatch"""
 )
+WRITING = (lx.CREATE | lx.UPDATE | lx.DELETE | frozenset(lx.TRANSITIONS)) - lx.NOUNISH | {"place"}
 # reason of refusal -> the reader that may know the tool all the same
-FAMILIES: dict[Reason, Callable[[Draft, Context], Kind]] = {
-    "multiplexer": lambda d, context: multiplex.read(d, context, decide),
+FAMILIES: dict[Reason, Callable[[Draft, Context, Reason], Kind]] = {
+    "multiplexer": lambda d, context, _: multiplex.read(d, context, decide),
+    "lookup": lambda d, context, reason: _looked_up(d, context, reason),
+    "no_verb": corpus.read,
+    "series": corpus.read,
+    "job": corpus.read,
+    "compute": corpus.read,
+    "session": corpus.read,
 }
 
 
@@ -37,7 +44,7 @@ def decide(d: Draft, context: Context) -> Reading:
             if family is None:
                 raise
             d = fresh
-            return _reading(d, family(d, context), context)
+            return _reading(d, family(d, context, no.reason), context)
     except NotLifted as no:
         why = (*d.why, no.detail) if no.detail else tuple(d.why)
         return Reading(
@@ -45,6 +52,13 @@ def decide(d: Draft, context: Context) -> Reading:
             max(0.0, round(d.confidence, 2)), why, no.reason,
             d.parts.verb, d.plural, namespace=d.parts.namespace,
         )  # fmt: skip
+
+
+def _looked_up(d: Draft, context: Context, reason: Reason) -> Kind:
+    """A broker is a data source whose orders are rows all the same: what writes is read as anywhere else."""
+    if d.parts.verb in WRITING and not d.parts.guessed and context.category not in corpus.MACHINES:
+        return _kind(d, context)
+    return corpus.read(d, context, reason)
 
 
 def _copy(d: Draft) -> Draft:

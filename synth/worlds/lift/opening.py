@@ -206,6 +206,22 @@ def open_arguments(schema: Mapping[str, Any]) -> list[Arg]:
     return Opener(schema).run()
 
 
+_ROWS = ("results", "data", "items", "rows", "records")
+
+
+def gives_many(schema: Mapping[str, Any] | None) -> bool:
+    """Whether an output schema tells of a list of records."""
+    if not schema:
+        return False
+    opener = Opener(schema)
+    node, _ = opener.resolve(schema)
+    parts = node.get("properties")
+    if not isinstance(parts, Mapping):
+        return node.get("type") == "array"
+    inner = [opener.resolve(parts[n])[0] for n in _ROWS if n in parts]
+    return any(v.get("type") == "array" or bool(v.get("items")) for v in inner)
+
+
 def open_output(schema: Mapping[str, Any] | None) -> list[Arg]:
     """Fields of one record as the output schema tells them: the deepest wrapper is followed to the record itself.
     Empty where the schema tells nothing (one `result` text, a free object)."""
@@ -213,6 +229,7 @@ def open_output(schema: Mapping[str, Any] | None) -> list[Arg]:
         return []
     opener = Opener(schema)
     node, _ = opener.resolve(schema)
+    rows = False  # inside what surely are the rows
     for _ in range(4):
         if node.get("type") == "array" or node.get("items"):
             node, _null = opener.resolve(node.get("items"))
@@ -227,10 +244,11 @@ def open_output(schema: Mapping[str, Any] | None) -> list[Arg]:
             if v.get("properties") or (v.get("items") and opener.resolve(v["items"])[0].get("properties"))
         ]
         scalars = [n for n, v in inner if v.get("type") in ("string", "integer", "number", "boolean")]
-        if len(big) == 1 and len(scalars) <= 4:
-            node = big[0]
+        named = [v for n, v in inner if n in _ROWS and v in big]
+        if (len(big) == 1 or len(named) == 1) and len(scalars) <= 4:
+            node, rows = (named or big)[0], rows or bool(named)
             continue
-        if len(scalars) < 3 or any(n in ("success", "error", "text", "annotations") for n in scalars):
+        if len(scalars) < (2 if rows else 3) or any(n in ("success", "error", "text", "annotations") for n in scalars):
             return []
         opener.walk({"properties": properties}, (), False, 3)
         return [a for a in opener.out if a.scalar][:14]

@@ -42,7 +42,7 @@ Reason = Literal[
     "inadmissible",
 ]
 REASONS: tuple[Reason, ...] = Reason.__args__  # type: ignore[attr-defined]
-READ_KINDS = frozenset({"get", "list", "search", "aggregate", "exists", "singleton"})
+READ_KINDS = frozenset({"get", "list", "search", "aggregate", "exists", "singleton", "series"})
 # data sources and machines: there a noun counts as a record only where some tool of the server writes it
 SOURCES = lx.wordset(
     """finance-markets weather science-gov data-science web-search maps browser science-research translation sports
@@ -101,6 +101,7 @@ class Reading:
     second: Words = ()  # relate: the other entity
     case: str = ""  # of a multiplexer: the value of the action parameter
     cases: tuple[Reading, ...] = ()  # choose
+    table: Words = ()  # series: the curve's own table; empty = the entity's
 
 
 @dataclass(slots=True)
@@ -134,6 +135,8 @@ class Context:
     nouns: Nouns
     written: frozenset[Words]
     main: Words
+    areas: Mapping[Words, int] = field(default_factory=dict)  # names without a verb that begin with these words
+    sites: Mapping[Words, Words] = field(default_factory=dict)  # what is found on a site that is searched by its name
 
 
 class NotLifted(Exception):
@@ -193,7 +196,30 @@ def _context(server: str, category: str, drafts: list[Draft]) -> Context:
         n for n, vs in verbs.items() if n and vs & (lx.LIST | lx.SEARCH) and vs & lx.GET and category in SOURCES
     }  # a corpus: found, then looked up
     main = min(counts, key=lambda n: (-counts[n], n)) if counts else ()
-    return Context(server, category, nouns, frozenset(written), main)
+    bare = [b for d in drafts if (b := bare_words(d.parts))]
+    areas = Counter(n[:i] for n in bare for i in range(1, min(len(n), 7)))
+    return Context(server, category, nouns, frozenset(written), main, areas, _sites(drafts))
+
+
+def bare_words(p: NameParts) -> Words:
+    """The words of a name without a verb, or whose verb stands inside it and is a noun as often (`stock_index_list`);
+    empty where a verb leads."""
+    if p.guessed:
+        return p.noun
+    if p.verb not in lx.NOUNISH | {"use"} or not (p.namespace or p.last):
+        return ()
+    return (*p.noun, p.verb) if p.last else (*p.namespace, p.verb, *p.noun)
+
+
+def _sites(drafts: list[Draft]) -> dict[Words, Words]:
+    """`search_arxiv` beside `read_arxiv_paper`, for several sites: what is found there are papers."""
+    searched = {d.parts.noun for d in drafts if d.parts.verb in lx.SEARCH and 0 < len(d.parts.noun) < 3}
+    longer = [n for d in drafts if not d.parts.guessed and (n := noun_of(d.parts)) and n[:-1] in searched]
+    rows = Counter(n[-1:] for n in dict.fromkeys(longer))
+    if not rows or max(rows.values()) < 3:
+        return {}
+    found = min(rows, key=lambda n: (-rows[n], n))
+    return {n: found for n in sorted(searched) if n[-1:] != found and not is_plural(n[-1])}
 
 
 def _multiplexes(d: Draft) -> bool:

@@ -227,11 +227,16 @@ def is_query(arg: Arg) -> bool:
     return arg.type in ("string", "any") and not arg.enum and (arg.flat in lx.QUERY or "".join(arg.words) in lx.QUERY)
 
 
+_JOINED_TIMES: dict[Words, Words] = {
+    (edge + unit,): (edge, unit) for edge in ("start", "end", "from", "to", "begin") for unit in ("time", "date")
+}
+
+
 def time_bound(arg: Arg) -> tuple[str, Words] | None:
     """(`ge` or `le`, words of the time field) of a range parameter: created_after, start_date, until."""
     if arg.type not in ("string", "integer", "number") or arg.enum:
         return None
-    words = arg.words
+    words = _JOINED_TIMES.get(arg.words, arg.words)
     bounds = {**dict.fromkeys(lx.TIME_STARTS, "ge"), **dict.fromkeys(lx.TIME_ENDS, "le")}
     dated = any(w in ("date", "time", "at", "timestamp", "datetime", "day", "on") for w in words) or str(
         arg.schema.get("format", "")
