@@ -49,8 +49,8 @@ def lift_server(server: str, category: str, tools: Sequence[ToolLike]) -> Lift:
     readings = read_server(server, category, tools)
     lift = Lift(server, readings=readings)
     lift.dropped = [Dropped(r.tool, r.reason or "unsure", "; ".join(r.why)) for r in readings if r.kind == "none"]
-    lift.dropped += [Dropped(r.tool, "series", "values over time") for r in readings if r.kind == "series"]
-    readings = [r for r in readings if r.kind != "series"]
+    lift.dropped += [Dropped(r.tool, LATER[r.kind], "read, not built") for r in readings if r.kind in LATER]
+    readings = [r for r in readings if r.kind not in LATER]
     style = style_of([b.arg.at[-1] for r in readings for b in r.roles])
     single = [c for r in readings for c in (r.cases or (r,))]
     tables = Tables(server, style, single, {t.name: t for t in tools})
@@ -85,6 +85,7 @@ def lift_server(server: str, category: str, tools: Sequence[ToolLike]) -> Lift:
 
 
 MAX_PRODUCERS = 5
+LATER: dict[str, Reason] = {"series": "series", "choose": "multiplexer"}  # kinds that are read and not admitted yet
 
 
 def _producers(group: list[str], built: dict[str, Built]) -> list[str]:
