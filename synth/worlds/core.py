@@ -15,7 +15,7 @@ Bounds: FUEL row visits per call, `each` nested at most twice, shared blocks for
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from synth.errors import SpecError
@@ -24,6 +24,7 @@ from synth.worlds.exprcompile import burn, compile_expr
 from synth.worlds.rows import COMPARE, ToolError, delete_row, new_row, now_value, renewed, row_key
 from synth.worlds.spec import Entity, World
 from synth.worlds.state import RowData, State, freeze
+from synth.worlds.statements import kind_of
 
 FUEL = 20_000
 MAX_EACH = 2
@@ -59,6 +60,14 @@ class BodyCompiler:
             raise SpecError(f"{self.where}.{path}", f"no entity {name}")
         return self.world.entities[name]
 
+    def whole(self, body: list[dict[str, Any]], before: int) -> Step:
+        """The whole body of a tool. Its first `before` statements come from lowering; the others stand in its `do`."""
+        lowered = self.block(body[:before], "step")
+        if before == len(body):
+            return lowered
+        own = self.block(body[before:], "do")
+        return lambda env: out if (out := lowered(env)) is not None else own(env)
+
     def block(self, body: list[dict[str, Any]], path: str, depth: int = 0) -> Step:
         steps = [self.stmt(s, f"{path}[{i}]", depth) for i, s in enumerate(body)]
 
@@ -72,25 +81,24 @@ class BodyCompiler:
         return run
 
     def stmt(self, stmt: dict[str, Any], path: str, depth: int) -> Step:
-        for kind in (
-            "let",
-            "load",
-            "find",
-            "require",
-            "when",
-            "each",
-            "append",
-            "insert",
-            "set",
-            "delete",
-            "return",
-            "use",
-        ):
-            if kind in stmt:
-                method = getattr(self, "do_" + kind)
-                step: Step = method(stmt, path, depth)
-                return step
-        raise SpecError(f"{self.where}.{path}", f"unknown statement with keys {sorted(stmt)}")
+        method = getattr(self, "do_" + kind_of(stmt, f"{self.where}.{path}"))
+        step: Step = method(stmt, path, depth)
+        return step
+
+    def fields(self, table: str, names: Iterable[str], path: str) -> None:
+        """SpecError where a name is no field of the entity."""
+        entity = self.entity(table, path)
+        for name in names:
+            if name not in entity.fields and name not in entity.keys:
+                raise SpecError(f"{self.where}.{path}", f"{table} has no field {name}")
+
+    def bound_row(self, name: str, table: str, path: str) -> None:
+        """SpecError where a name is not bound, or to something else than a row of the entity."""
+        self.entity(table, path)
+        kind = self.scope.types.get(name)
+        if kind not in ("any", f"row:{table}"):
+            said = "is not bound here" if kind is None else f"is {kind}"
+            raise SpecError(f"{self.where}.{path}", f"`{name}` {said}, not a row of {table}")
 
     def do_let(self, stmt: dict[str, Any], path: str, depth: int) -> Step:
         pairs: list[tuple[str, Closure]] = []
@@ -107,7 +115,7 @@ class BodyCompiler:
 
     def do_load(self, stmt: dict[str, Any], path: str, depth: int) -> Step:
         name, table, code = stmt["load"], stmt["from"], stmt["else"]
-        self.entity(table, path)
+        self.fields(table, stmt.get("by", []), path)
         key = self.expr(stmt["key"], f"{path}.key")
         by: list[str] = stmt.get("by", [])
         ambiguous = stmt.get("ambiguous")
@@ -138,6 +146,8 @@ class BodyCompiler:
         tests: list[tuple[str, str, Closure, bool]] = []
         free: list[Closure] = []
         for i, cond in enumerate(stmt.get("where", [])):
+            if isinstance(cond, dict):
+                self.condition(table, cond, f"{path}.where[{i}]")
             if isinstance(cond, str):
                 free.append(self.expr(cond, f"{path}.where[{i}]", it=f"row:{table}"))
             else:
@@ -168,6 +178,14 @@ class BodyCompiler:
             env[name] = tuple(found)
 
         return step
+
+    def condition(self, table: str, cond: dict[str, Any], path: str) -> None:
+        """SpecError where a condition of `find` is not {field, value, compare, optional}."""
+        if not {"field", "value"} <= cond.keys() <= {"field", "value", "compare", "optional"}:
+            raise SpecError(f"{self.where}.{path}", "a condition is a text, or {field, value} with compare, optional")
+        self.fields(table, [cond["field"]], path)
+        if cond.get("compare", "eq") not in COMPARE:
+            raise SpecError(f"{self.where}.{path}", f"compare is one of {', '.join(COMPARE)}, not {cond['compare']}")
 
     def do_require(self, stmt: dict[str, Any], path: str, depth: int) -> Step:
         test = self.expr(stmt["require"], f"{path}.require")
@@ -219,6 +237,9 @@ class BodyCompiler:
         table, like = stmt["insert"], stmt.get("like")
         entity = self.entity(table, path)
         given: dict[str, str] = stmt.get("given", {})
+        self.fields(table, [*given, *stmt.get("row", {})], path)
+        if like is not None:
+            self.bound_row(like, table, path)
         exprs = {f: self.expr(t, f"{path}.row.{f}") for f, t in stmt.get("row", {}).items()}
         name = stmt.get("as")
         world = self.world
@@ -238,11 +259,15 @@ class BodyCompiler:
         name, table = stmt["set"], stmt["of"]
         entity = self.entity(table, path)
         given: dict[str, str] = stmt.get("given", {})
+        self.fields(table, [*given, *stmt.get("to", {})], path)
+        self.bound_row(name, table, path)
+        if fixed := [f for f in stmt.get("to", {}) if f in entity.keys]:
+            raise SpecError(f"{self.where}.{path}", f"{fixed[0]} is the key of {table}, which does not change")
         exprs = {f: self.expr(t, f"{path}.to.{f}") for f, t in stmt.get("to", {}).items()}
         stamps = [f for f, s in entity.fields.items() if renewed(f, s)]
 
         def step(env: Env) -> None:
-            old: RowData = env[name]
+            old = present(env[name], table)
             args = env["args"]
             values = {f: freeze(args[a]) for f, a in given.items() if a in args and f not in entity.keys}
             values |= {f: freeze(run(env)) for f, run in exprs.items()}
@@ -258,8 +283,9 @@ class BodyCompiler:
     def do_delete(self, stmt: dict[str, Any], path: str, depth: int) -> Step:
         name, table = stmt["delete"], stmt["of"]
         entity = self.entity(table, path)
+        self.bound_row(name, table, path)
         world = self.world
-        return lambda env: delete_row(world, env, table, row_key(entity, env[name]))
+        return lambda env: delete_row(world, env, table, row_key(entity, present(env[name], table)))
 
     def do_return(self, stmt: dict[str, Any], path: str, depth: int) -> Step:
         value = self.expr(stmt["return"], f"{path}.return")
@@ -275,6 +301,13 @@ class BodyCompiler:
         body = self.block(self.world.shared[name], f"shared.{name}", depth)
         self.using.pop()
         return body
+
+
+def present(row: Any, table: str) -> RowData:
+    """The row at hand; where there is none (a lookup that found nothing) the call fails."""
+    if not isinstance(row, RowData):
+        raise ToolError("not_found", entity=table)
+    return row
 
 
 def _with(env: Env, row: RowData, test: Closure) -> bool:

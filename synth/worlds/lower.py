@@ -27,6 +27,7 @@ class Lowered(NamedTuple):
     errors: list[str]
     input_schema: sch.Schema
     output_schema: sch.Schema | None
+    own: int = 0  # statements at the end of the body that stand in the tool's `do`
 
 
 def lower(world: World, tool: ToolSpec, name: str = "") -> Lowered:
@@ -35,8 +36,9 @@ def lower(world: World, tool: ToolSpec, name: str = "") -> Lowered:
     build = Lowering(world, tool, params, name)
     body = build.body()
     return Lowered(
-        params, body, build.errors, sch.input_schema(world, tool, params), tool.output_schema or build.output
-    )
+        params, body, build.errors, sch.input_schema(world, tool, params), tool.output_schema or build.output,
+        len(tool.do or []) if tool.op == "do" else 0,
+    )  # fmt: skip
 
 
 class Lowering(Reads, Writes):
@@ -87,7 +89,8 @@ class Lowering(Reads, Writes):
                 if name not in self.world.shared or name in using:
                     why = "uses itself" if name in using else "does not exist"
                     raise SpecError(f"tools.{self.name}", f"the shared block {name} {why}")
-                out += self.inlined(self.world.shared[name], (*using, name))
+                # in one statement, so that the others keep their places
+                out.append({"when": "true", "do": self.inlined(self.world.shared[name], (*using, name))})
             else:
                 out.append({k: self.inlined(v, using) if k in ("do", "otherwise") else v for k, v in stmt.items()})
         return out

@@ -76,7 +76,7 @@ class CompiledTool:
         self.input_schema, self.output_schema = lowered.input_schema, lowered.output_schema
         types = {n: field_type(world, p.type) if p.type is not None else "any" for n, p in self.params.items()}
         compiler = BodyCompiler(world, entities, types, f"tools.{name}")
-        self.run = compiler.block(lowered.body, "do")
+        self.run = compiler.whole(lowered.body, len(lowered.body) - lowered.own)
         self.names = [n for n in compiler.scope.types if n not in ("args", "now") and n not in world.tables]
         self._roots = {(p.at or [n])[0] for n, p in self.params.items()}
 

@@ -169,7 +169,7 @@ def test_a_wrong_expression_names_tool_statement_and_column(world: World) -> Non
     spec["tools"]["get_ticket"] = {"op": "get", "of": "Ticket", "require": [{"that": "it.nope == 1", "else": "no"}]}
     bad = compile_world(World.load(spec)).check()
     assert list(bad) == ["get_ticket"]
-    assert "tools.get_ticket.do[1].require, column 3" in str(bad["get_ticket"])
+    assert "tools.get_ticket.step[1].require, column 3" in str(bad["get_ticket"])
 
 
 def test_dump_and_load_are_inverse(world: World) -> None:
