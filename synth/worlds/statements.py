@@ -29,8 +29,10 @@ STATEMENTS: dict[str, Form] = {
     "return": Form(),
     "use": Form(),
 }
-_MAPPINGS = ("let", "with", "given", "row", "to")
-_LISTS = ("do", "otherwise", "where", "by")
+TYPES: dict[str, Any] = {
+    **dict.fromkeys(("let", "with", "given", "row", "to"), dict),
+    **dict.fromkeys(("do", "otherwise", "where", "by"), list),
+}  # of what stands under a key; the others are texts
 _EXPRESSIONS = ("require", "when", "return")
 
 
@@ -51,7 +53,7 @@ def kind_of(stmt: Any, where: str) -> str:
         if key != kind and key not in form.needs + form.may:
             allowed = ", ".join(form.needs + form.may) or "nothing else"
             raise SpecError(where, f"`{kind}` has no `{key}`; it takes {allowed}")
-        wanted = dict if key in _MAPPINGS else list if key in _LISTS else str
+        wanted = TYPES.get(key, str)
         if key in _EXPRESSIONS and not isinstance(value, str):
             raise SpecError(f"{where}.{key}", f"an expression is a text, not {value!r}")
         if not isinstance(value, wanted):
