@@ -7,7 +7,16 @@ from typing import Any
 from synth.worlds import schema as sch
 from synth.worlds.lower_parts import Parts, Stmt
 from synth.worlds.params import arg, paging_of, quote
-from synth.worlds.spec import Param
+from synth.worlds.spec import FieldSpec, Param
+
+EVERY = frozenset({"all", "any", "both", "*", "every"})
+
+
+def every_member(p: Param, spec: FieldSpec | None) -> list[str]:
+    """Members of a filter's enum that no row has and that mean no filter: `status: all`."""
+    own = spec.of if spec is not None and isinstance(spec.of, list) else []
+    members = p.schema_.get("enum") if p.compare == "eq" else None
+    return [m for m in members or [] if isinstance(m, str) and m.lower() in EVERY and m not in own]
 
 
 class Reads(Parts):
@@ -38,7 +47,12 @@ class Reads(Parts):
                     "require": f"{spec.to}[{arg(name)}] != null", "else": self.error("not_found"),
                     "with": {"entity": quote(str(spec.to)), "id": arg(name)},
                 })  # fmt: skip
-            where.append({"field": p.field, "compare": p.compare, "value": arg(name), "optional": not p.required})
+            value, every = arg(name), every_member(p, spec)
+            if every:
+                value = f"({value} in [{', '.join(quote(m) for m in every)}] ? null : {value})"
+            where.append(
+                {"field": p.field, "compare": p.compare, "value": value, "optional": bool(every) or not p.required}
+            )
         for name, p in self.by_role("key").items():
             if p.entity in (None, self.tool.of):
                 where.append(

@@ -65,6 +65,11 @@ def bind(d: Draft, context: Context, mode: str, skip: set[str] | None = None) ->
             else:
                 out.append(Bound(a, "parent", noun, key.tail, field=a.words))
             continue
+        place = context.nouns.place_of(a) if mode in ("copy", "update") else None
+        if place is not None and place[0] == d.entity:  # where the copy shall lie
+            role = "natural" if mode == "copy" else "field"
+            out.append(Bound(a, role, d.entity, place[1], field=(place[1],)))
+            continue
         out.append(_bind_value(a, mode, many_rows))
     return out
 

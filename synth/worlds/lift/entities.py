@@ -122,7 +122,7 @@ class Tables:
                 style = "uuid"
             elif tail in ("iid", "number"):
                 style = "int"
-            elif tail == "key":
+            elif tail == "key" or style == "int":  # the server's own keys are texts
                 style = "code"
         table.id = id_style(style, table.noun, self.server)
 

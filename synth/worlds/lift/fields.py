@@ -7,10 +7,10 @@ from typing import Any
 from synth.worlds.lift import lexicon as lx
 from synth.worlds.lift.opening import Arg
 from synth.worlds.lift.words import join, singular
+from synth.worlds.lower_reads import EVERY
 
 Words = tuple[str, ...]
 MAX_ENUM = 40
-ANY = frozenset({"all", "any", "both", "*", "every"})  # members of a filter that mean no filter
 _DATES = lx.wordset("""date day birthday dob""")
 _TIMES = lx.wordset("""at time timestamp datetime deadline""")
 _MOMENTS = lx.wordset(
@@ -51,7 +51,7 @@ def spec_of(arg: Arg, words: Words) -> dict[str, Any] | None:
     if arg.enum:
         members = [str(m) for m in schema["enum"] if isinstance(m, str)]
         if len(members) == len(arg.enum):
-            members = [m for m in members if m.lower() not in ANY] or members
+            members = [m for m in members if m.lower() not in EVERY] or members
         if len(members) >= len(arg.enum) - 2 and all(members):
             return {"type": "enum", "of": list(dict.fromkeys(members))[:MAX_ENUM]}
         if arg.type in ("integer", "number"):

@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol
 from synth.worlds.lift import lexicon as lx
 from synth.worlds.lift.naming import NameParts, Words, parse_names
 from synth.worlds.lift.opening import Arg, open_arguments
+from synth.worlds.lift.places import learn_places
 from synth.worlds.lift.roles import KeyArg, Nouns, is_person, key_of, matches
 from synth.worlds.lift.words import is_plural, singular_phrase
 
@@ -185,6 +186,7 @@ def _context(server: str, category: str, drafts: list[Draft]) -> Context:
             written.add(noun)
     nouns = Nouns(known)
     _learn_aliases(drafts, nouns)
+    nouns.places = learn_places([(noun_of(d.parts), d.parts.verb, d.args) for d in drafts])
     counts = Counter(known)
     verbs: dict[Words, set[str]] = {}
     for d in drafts:

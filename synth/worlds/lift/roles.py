@@ -14,6 +14,7 @@ _QUALIFIERS = lx.wordset(
     """source target destination from to parent new old original current existing root base default primary main first
     second origin dest src"""
 )
+TARGETS = lx.wordset("""target destination dest to new""")  # in front of a place: where something shall lie
 _PERSONS = lx.wordset(
     """user assignee agent owner member person author reporter requester responder contact reviewer lead manager
     assigned"""
@@ -44,10 +45,18 @@ class Nouns:
             self.known[noun] = self.known.get(noun, 0) + 1
         self.alias: dict[Words, Words] = {}
         self.generic: set[Words] = set()  # key nouns that stand for rows of several nouns: record, item
+        self.places: dict[str, Words] = {}  # names of parameters (`filename`) that name the rows of one noun
         self._tails: dict[Words, list[Words]] = {}
         for noun in self.known:
             for i in range(1, len(noun)):
                 self._tails.setdefault(noun[i:], []).append(noun)
+
+    def place_of(self, arg: Arg) -> tuple[Words, str] | None:
+        """(noun, name of its place) of a parameter that says where a row lies or shall lie: `source_filename`."""
+        for flat in (arg.flat, "_".join(arg.words[1:]) if arg.words[0] in _QUALIFIERS else ""):
+            if flat in self.places and arg.type == "string":
+                return self.places[flat], flat
+        return None
 
     def resolve(self, noun: Words) -> Words | None:
         """The known noun that `noun` names: itself, an alias, or the only known noun that ends with it."""
@@ -98,6 +107,9 @@ def key_of(arg: Arg, nouns: Nouns) -> KeyArg | None:
         return None
     if "or" in words[1:]:  # idOrKey, id_or_slug
         words = words[: words.index("or", 1)]
+    place = nouns.place_of(arg)
+    if place is not None:
+        return None if arg.words[0] in TARGETS else KeyArg(arg, *place)
     last = words[-1]
     if len(last) > 4 and last.endswith("id") and _noun((*words[:-1], last[:-2])) in nouns.known:
         return KeyArg(arg, _noun((*words[:-1], last[:-2])), "id")

@@ -6,7 +6,7 @@ from typing import Any
 
 from synth.worlds.infer import infer_gen
 from synth.worlds.lift.entities import ID_TAILS, Tables
-from synth.worlds.lift.fields import ANY, fits, json_class
+from synth.worlds.lift.fields import fits, json_class
 from synth.worlds.lift.habits import draw
 from synth.worlds.lift.lifecycles import RESTARTS, flag_of, is_flag, member, transition
 from synth.worlds.lift.naming import Words
@@ -14,6 +14,7 @@ from synth.worlds.lift.opening import Arg
 from synth.worlds.lift.read import Bound, Reading
 from synth.worlds.lift.table import Table
 from synth.worlds.lift.words import join, plural, singular
+from synth.worlds.lower_reads import EVERY
 from tools_catalog import describe_parameter
 
 Param = dict[str, Any]
@@ -216,13 +217,13 @@ class ToolBuilder:
             if spec["type"] == "ref"
             else json_class(spec)
         )
-        if b.arg.enum and any(m.lower() in ANY for m in b.arg.enum):
+        if b.arg.enum and any(m.lower() in EVERY for m in b.arg.enum):
             return {
                 "role": "filter",
                 "field": name,
                 "schema": {
                     "type": "string",
-                    "enum": [m for m in b.arg.enum if m.lower() not in ANY and m in spec.get("of", ())] or ["all"],
+                    "enum": [m for m in b.arg.enum if m.lower() in EVERY or m in spec.get("of", ())],
                 },
             }
         p: Param = {"role": "filter", "field": name}
