@@ -20,6 +20,8 @@ from synth.worlds.simulate import CompiledWorld, Result, compile_world, start_st
 from synth.worlds.spec import Entity, FieldSpec, Param, ToolSpec, World, targets
 from synth.worlds.state import RowData, State
 
+# operations that no goal is made of; offered, they are there to be left alone
+UNASKED = frozenset({"series", "transfer", "edit", "session"})
 FREE_ROLES = frozenset(
     {"limit", "offset", "page", "cursor", "sort", "order", "projection", "confirm", "dry_run", "ignored", "action"}
 )
@@ -111,12 +113,17 @@ def acts_of(cw: CompiledWorld, offered: str, tool: str) -> list[Act]:
         compiled = cw.tool(tool)
     except (SpecError, KeyError):
         return []
+    if compiled.op in UNASKED or compiled.spec.batch_over is not None:
+        return []
     if compiled.op != "choose":
         spec = compiled.spec
-        return [Act(offered, tool, compiled.op, compiled.of, spec, compiled.params, {}, spec.writes, compiled.effect)]
+        op = "create" if compiled.op == "job" else compiled.op  # starting a job makes a row
+        return [Act(offered, tool, op, compiled.of, spec, compiled.params, {}, spec.writes, compiled.effect)]
     action = next((n for n, p in compiled.params.items() if p.role == "action"), str(compiled.spec.by))
     out = []
     for name, case in (compiled.spec.cases or {}).items():
+        if case.op in UNASKED or case.batch_over is not None:
+            continue
         params = {
             n: p.model_copy(update={"at": compiled.params[n].at})
             for n, p in explicit(cw.world, case).items()

@@ -2,22 +2,25 @@
 
 Per tool: a call that succeeds; a call that fails with each declared error; reads leave the state hash alone; writes
 change something, and only what they declare; arguments that break the schema are refused; the result fits the output
-schema; the same call on the same state gives the same result. A tool that misses one is rejected with a reason.
+schema; the same call on the same state gives the same result. A tool of several cases is tried case by case. A tool
+that misses one is rejected with a reason.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from synth.errors import SpecError
 from synth.records import rng_for
+from synth.worlds.batches import flat_item, nest_item
 from synth.worlds.draw import draw_arguments
+from synth.worlds.reach import Reach, shaken
 from synth.worlds.simulate import CompiledTool, CompiledWorld, Result, compile_world, start_state
 from synth.worlds.spec import Entity, World
-from synth.worlds.state import State, thaw
+from synth.worlds.state import State
 
 ADMISSION_SEED = 1
 
@@ -49,33 +52,70 @@ def admit_world(world: World, tries: int = 40, split: str = "train") -> dict[str
     for name in world.tools:
         if name in bad:
             out[name] = Admission(name, False, "does_not_compile", str(bad[name]))
-            continue
-        out[name] = _Trial(compiled, compiled.tool(name), state, tries, split).run()
+        else:
+            out[name] = _admit_tool(compiled, name, state, tries, split)
     return out
 
 
-class _Trial:
-    def __init__(self, compiled: CompiledWorld, tool: CompiledTool, state: State, tries: int, split: str) -> None:
+def _admit_tool(compiled: CompiledWorld, name: str, state: State, tries: int, split: str) -> Admission:
+    tool = compiled.tool(name)
+    calls, reached = 0, dict[str, None]()
+    for case in list(tool.spec.cases or {}) if tool.op == "choose" else [None]:
+        trial: Trial | None = None
+        where = f"case {case}: " if case is not None else ""
+        try:
+            trial = Trial(compiled, tool, state, tries, split, case)
+            trial.run()
+        except _Rejected as no:
+            return Admission(name, False, no.reason, (where + no.detail)[:300], calls, list(reached))
+        except SpecError as error:
+            return Admission(name, False, "does_not_compile", (where + str(error))[:300], calls)
+        finally:
+            if trial is not None:
+                calls += trial.calls
+                reached |= trial.reached
+    return Admission(name, True, "", "", calls, list(reached))
+
+
+class Trial:
+    """The trial of one tool, or of one of its cases. `part` is what gives the call its meaning: the case, or what a
+    batch does for one item; else the tool itself. Recipes work on the part's values, calls on the tool's."""
+
+    def __init__(
+        self, compiled: CompiledWorld, tool: CompiledTool, state: State, tries: int, split: str, case: str | None
+    ) -> None:
         self.cw, self.tool, self.state, self.tries, self.split = compiled, tool, state, tries, split
         self.world = compiled.world
-        self.entity: Entity | None = self.world.entities[tool.of] if tool.of else None
-        self.rng = rng_for("admission", self.world.world, tool.name)
+        self.case = compiled.case(tool.name, case) if case is not None else tool
+        self.part = compiled.item(self.case.name) if self.case.spec.batch_over is not None else self.case
+        self.fixed: dict[str, Any] = {}
+        if case is not None:
+            self.fixed = {next(n for n, p in tool.params.items() if p.role == "action"): case}
+        self.entity: Entity | None = self.world.entities[self.part.of] if self.part.of else None
+        self.rng = rng_for("admission", self.world.world, tool.name, *([case] if case is not None else []))
         self.calls = 0
         self.reached: dict[str, None] = {}
 
-    def run(self) -> Admission:
-        try:
-            state, arguments = self.success()
-            self.purity(state)
-            self.validation(arguments)
-            for code in self.tool.errors:
-                if code not in self.reached and not self.reach(code, arguments):
-                    raise _Rejected("error_unreached", code)
-        except _Rejected as no:
-            return Admission(self.tool.name, False, no.reason, no.detail[:300], self.calls, list(self.reached))
-        except SpecError as error:
-            return Admission(self.tool.name, False, "does_not_compile", str(error)[:300], self.calls)
-        return Admission(self.tool.name, True, "", "", self.calls, list(self.reached))
+    def run(self) -> None:
+        state, arguments = self.success()
+        self.purity(state)
+        self.repeat(state, arguments)
+        self.validation(arguments)
+        reach = Reach(self)
+        for code in self.codes():
+            if code not in self.reached and not reach.code(code, arguments):
+                raise _Rejected("error_unreached", code)
+
+    def codes(self) -> list[str]:
+        """Declared errors that some call has to end with."""
+        if self.case is self.tool:
+            return [*self.tool.errors, *self.tool.item_errors]
+        demanded = [
+            n
+            for n, p in self.case.params.items()
+            if p.required and n in self.tool.params and not self.tool.params[n].required
+        ]
+        return [*self.case.errors, *self.case.item_errors, *(["missing_argument"] if demanded else [])]
 
     # --- calls --------------------------------------------------------------------------------------------------------
 
@@ -85,14 +125,39 @@ class _Trial:
         result, after = self.cw.execute(state, self.tool.name, arguments)
         if not result.ok:
             self.reached.setdefault(str(result.error))
-            if after.digest() != before:
+            if after.digest() != (self.cw.tick(state).digest() if state.due else before):
                 raise _Rejected("failed_call_changed_state", str(result.error))
+        elif self.tool.spec.batch_over is not None or self.case is not self.tool:
+            for code in item_errors(result.value):
+                self.reached.setdefault(code)
         if state.digest() != before:
             raise _Rejected("call_changed_its_input_state")
         return result, after
 
     def draw(self, state: State, rng: random.Random | None = None) -> dict[str, Any] | None:
-        return draw_arguments(self.cw, self.tool.name, state, rng or self.rng, self.split)
+        return draw_arguments(self.cw, self.tool.name, state, rng or self.rng, self.split, self.fixed)
+
+    def inner(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """The part's canonical values behind real arguments: of a batch its first item."""
+        values = self.tool.canonical(arguments)
+        over = self.case.spec.batch_over
+        if over is None:
+            return {n: v for n, v in values.items() if n not in self.fixed}
+        items = values.get(over) or [None]
+        if self.case.members is None:
+            return {**values, over: items[0]}
+        return {**{n: v for n, v in values.items() if n != over}, **flat_item(items[0], self.case.members)}
+
+    def outer(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Real arguments of the tool for values of the part."""
+        over, members = self.case.spec.batch_over, self.case.members
+        out = {**values, **self.fixed}
+        if over is not None and members is None:
+            out[over] = [values.get(over)]
+        elif over is not None and members is not None:
+            item = nest_item({n: v for n, v in values.items() if n in members}, members)
+            out = {**{n: v for n, v in out.items() if n not in members}, over: [item]}
+        return self.tool.arguments(out)
 
     def success(self) -> tuple[State, dict[str, Any]]:
         last, drawn = "no arguments could be drawn", False
@@ -103,19 +168,24 @@ class _Trial:
                 continue
             drawn = True
             result, after = self.call(state, arguments)
-            if not result.ok:
-                last = f"{result.error}: {result.message}"
+            if not result.ok or (self.part is not self.tool and item_errors(result.value)):
+                last = f"{result.error}: {result.message}" if not result.ok else "an item failed"
                 continue
-            if self.tool.effect == "write" and not result.changes and self.tool.op != "upsert":
+            if self.writes and not result.changes and self.part.op != "upsert":
                 last = "a write changed nothing"
                 continue
             self.accept(state, arguments, result, after)
             return state, arguments
         raise _Rejected("no_success" if drawn else "no_arguments", last)
 
+    @property
+    def writes(self) -> bool:
+        return self.case.effect == "write"
+
     def accept(self, state: State, arguments: dict[str, Any], result: Result, after: State) -> None:
         """Effect, output schema and determinism of a call that succeeded."""
-        if self.tool.effect == "read" and (result.changes or after.digest() != state.digest()):
+        still = self.cw.tick(state).digest() if state.due else state.digest()
+        if not self.writes and (result.changes or after.digest() != still):
             raise _Rejected("read_changed_state")
         allowed = self.may_change()
         for change in result.changes:
@@ -132,7 +202,7 @@ class _Trial:
 
     def may_change(self) -> set[str]:
         """Entities a write may touch: its own, those its body names, and what cascades from them."""
-        out = {e for e in self.world.entities if e == self.tool.of} | set(_written(self.tool.body))
+        out = {e for e in self.world.entities if e == self.part.of} | set(_written(self.case.body))
         grew = True
         while grew:
             grew = False
@@ -157,6 +227,18 @@ class _Trial:
                 if result.ok:
                     self.accept(state, arguments, result, after)
 
+    def repeat(self, state: State, arguments: dict[str, Any]) -> None:
+        """A request asked again by its idempotency key gives the same and does nothing."""
+        for name, p in self.part.params.items():
+            if p.role != "idempotency":
+                continue
+            asked = self.outer({**self.inner(arguments), name: "again-7f3k"})
+            first, after = self.call(state, asked)
+            after.due = {}  # what happens by itself meanwhile is no difference
+            second, _ = self.call(after, asked)
+            if not first.ok or not second.ok or second.changes or first.value != second.value:
+                raise _Rejected("not_idempotent", name)
+
     def validation(self, arguments: dict[str, Any]) -> None:
         """Missing, wrong and unknown arguments are refused."""
         for broken, why in self.broken(arguments):
@@ -173,166 +255,15 @@ class _Trial:
             if p.required and p.at is None and name in arguments:
                 yield {k: v for k, v in arguments.items() if k != name}, f"missing {name}"
 
-    # --- errors -------------------------------------------------------------------------------------------------------
-
-    def reach(self, code: str, arguments: dict[str, Any]) -> bool:
-        """Whether some call fails with `code`; recipes first, then a bounded random search."""
-        values = self.tool.canonical(arguments)
-        for state, attempt in self.recipes(code, values):
-            result, _ = self.call(state, self.tool.arguments(attempt))
-            if result.error == code:
-                return True
-        for _ in range(self.tries * 3):
-            state = self.shaken()
-            drawn = self.draw(state)
-            if drawn is not None and self.call(state, drawn)[0].error == code:
-                return True
-        return False
-
-    def recipes(self, code: str, values: dict[str, Any]) -> Iterator[tuple[State, dict[str, Any]]]:
-        if code in ("not_found", "invalid_reference"):
-            yield from ((self.state, {**base, n: _unknown(v)}) for base in self.bases(values) for n, v in base.items())
-        elif code == "duplicate":
-            yield from self.duplicates(values)
-        elif code == "ambiguous":
-            yield from self.twins(values)
-        elif code == "invalid_move":
-            yield from self.illegal_moves(values)
-        elif code == "not_confirmed":
-            yield from ((self.state, {**values, n: False}) for n, p in self.tool.params.items() if p.role == "confirm")
-        elif code == "invalid_cursor":
-            yield from (
-                (self.state, {**values, n: "not-a-marker"}) for n, p in self.tool.params.items() if p.role == "cursor"
-            )
-        elif code == "missing_argument":
-            keep = {n for n, p in self.tool.params.items() if p.required}
-            action = next((n for n, p in self.tool.params.items() if p.role == "action"), None)
-            for case in self.tool.spec.cases or {}:
-                yield self.state, {**{n: v for n, v in values.items() if n in keep}, str(action): case}
-        elif code in ("in_use", "already_linked", "not_linked"):
-            yield from self.every_row(values)
-
-    def bases(self, values: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """The successful call, then others that give parameters it left out."""
-        yield values
-        for _ in range(6):
-            drawn = self.draw(self.state)
-            if drawn is not None:
-                yield self.tool.canonical(drawn)
-        for name, p in self.tool.params.items():
-            if name not in values and p.role in ("key", "field", "filter"):
-                yield {**values, name: 999_999_999 if _numeric(self.tool, name) else "zz-none"}
-
-    def duplicates(self, values: dict[str, Any]) -> Iterator[tuple[State, dict[str, Any]]]:
-        if self.entity is None:
-            return
-        rows = list(self.state.rows(str(self.tool.of)).values())[:40]
-        names = {
-            n: str(p.field or self.entity.keys[0]) for n, p in self.tool.params.items() if p.role in ("field", "key")
-        }
-        for row in rows:
-            unique = {f for f, spec in self.entity.fields.items() if spec.unique} | set(self.entity.keys)
-            taken = {n: thaw(row[f]) for n, f in names.items() if f in unique and row.get(f) is not None}
-            if self.tool.op in ("update", "setting", "move", "upsert", "copy"):
-                taken = {n: v for n, v in taken.items() if names[n] not in self.entity.keys}
-            if taken:
-                yield self.state, {**values, **taken}
-
-    def twins(self, values: dict[str, Any]) -> Iterator[tuple[State, dict[str, Any]]]:
-        assert self.entity is not None
-        by = self.tool.spec.by if isinstance(self.tool.spec.by, list) else []
-        own = {n: p for n, p in self.tool.params.items() if p.role == "key" and p.entity in (None, self.tool.of)}
-        rows = list(self.state.rows(str(self.tool.of)).items())
-        for f in [*by, *(str(p.field) for p in own.values())]:
-            if f in self.entity.fields and len(rows) > 1:
-                first = next((r for _, r in rows if r[f] is not None), None)
-                other = next(((k, r) for k, r in rows if r is not first), None)
-                if first is not None and other is not None:
-                    state = self.state.snapshot()
-                    state.put(str(self.tool.of), other[0], {**other[1], f: first[f]})
-                    for n in own:
-                        yield state, {**values, n: thaw(first[f])}
-
-    def illegal_moves(self, values: dict[str, Any]) -> Iterator[tuple[State, dict[str, Any]]]:
-        assert self.entity is not None and self.entity.lifecycle is not None
-        cycle = self.entity.lifecycle
-        key = next(
-            (n for n, p in self.tool.params.items() if p.role == "key" and p.entity in (None, self.tool.of)), None
-        )
-        target = next((n for n, p in self.tool.params.items() if p.role == "field" and p.field == cycle.field), None)
-        members = list(self.entity.fields[cycle.field].of or [])
-        for row_key, row in list(self.state.rows(str(self.tool.of)).items())[:12]:
-            named = {key: thaw(row[str(self.tool.params[key].field or self.entity.keys[0])])} if key else {}
-            for start in members:
-                state = self.state.snapshot()
-                state.put(str(self.tool.of), row_key, {**row, cycle.field: start})
-                base = {**values, **named}
-                for n, p in self.tool.params.items():
-                    if p.role == "filter" and n in base and p.field in row:
-                        base[n] = thaw(row[str(p.field)])
-                for wanted in members if target else [None]:
-                    yield state, {**base, str(target): wanted} if target else base
-
-    def every_row(self, values: dict[str, Any]) -> Iterator[tuple[State, dict[str, Any]]]:
-        assert self.entity is not None
-        own = {
-            n: str(p.field or self.entity.keys[0])
-            for n, p in self.tool.params.items()
-            if p.role in ("key", "field", "filter") and p.entity in (None, self.tool.of)
-        }
-        for row in list(self.state.rows(str(self.tool.of)).values())[:60]:
-            yield self.state, {**values, **{n: thaw(row[f]) for n, f in own.items() if row.get(f) is not None}}
-        if self.tool.op == "unrelate" and self.entity is not None:
-            left, right = (
-                list(self.state.rows(str(self.entity.fields[str(f)].to)))
-                for f in (self.tool.spec.left, self.tool.spec.right)
-            )
-            names = {f: n for n, f in own.items()}
-            for a in left[:8]:
-                for b in right[:8]:
-                    yield (
-                        self.state,
-                        {**values, names[str(self.tool.spec.left)]: a, names[str(self.tool.spec.right)]: b},
-                    )
-
     def shaken(self) -> State:
-        """A neighbour of the start state: a few enum, bool and reference fields of random rows set otherwise."""
-        state = self.state.snapshot()
-        for name in [str(self.tool.of)] if self.entity is not None else list(self.world.entities):
-            entity = self.world.entities[name]
-            rows = list(state.rows(name).items())
-            for key, row in self.rng.sample(rows, min(4, len(rows))):
-                new = dict(row)
-                for f, spec in entity.fields.items():
-                    if f in entity.keys or self.rng.random() < 0.5:
-                        continue
-                    if spec.type == "enum":
-                        new[f] = self.rng.choice(list(spec.of or []))
-                    elif spec.type == "bool":
-                        new[f] = self.rng.random() < 0.5
-                    elif spec.nullable:
-                        new[f] = None
-                state.put(name, key, new)
-        return state
+        return shaken(self.world, self.state, self.part.of, self.rng, self.split)
 
 
-def _numeric(tool: CompiledTool, name: str) -> bool:
-    node: Any = tool.input_schema
-    for step in tool.params[name].at or [name]:
-        node = (node.get("properties") or {}).get(step, {}) if isinstance(node, dict) else {}
-    kinds = node.get("type") if isinstance(node, dict) else None
-    return "integer" in (kinds or []) or "number" in (kinds or [])
-
-
-def _unknown(value: Any) -> Any:
-    """A value of the same type that no row has."""
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, int | float):
-        return 987_654_321
-    if isinstance(value, str):
-        return "zz-none" if len(value) != 36 else "00000000-0000-4000-8000-000000000000"
-    return [_unknown(v) for v in value] if isinstance(value, list) else value
+def item_errors(value: Any) -> list[str]:
+    """Codes of the items that failed in a batch's result."""
+    lists = [v for v in value.values() if isinstance(v, list)] if isinstance(value, dict) else []
+    entries = [e for xs in lists for e in xs if isinstance(e, dict) and e.get("ok") is False]
+    return [str(e["error"]) for e in entries if "error" in e]
 
 
 def _written(body: list[dict[str, Any]]) -> Iterator[str]:

@@ -6,8 +6,9 @@
     append NAME value expr                  insert E given {field: arg} row {field: expr} [like NAME] as NAME
     set NAME of E given {...} to {...}      delete NAME of E
     return expr                             use SHARED
+    series NAME from E key [...] ...        batch NAME over PARAM mode MODE do [...]
 
-A statement compiles to a closure over the environment; `args`, `now`, `$state`, `$fuel` and `$world` are bound in it. A
+A statement compiles to a closure over the environment; `args`, `now`, `$state`, `$fuel` and `$fail` are bound in it. A
 failing statement raises ToolError with a declared code; the caller discards the state, so a failed call changes
 nothing.
 Bounds: FUEL row visits per call, `each` nested at most twice, shared blocks form a DAG.
@@ -19,12 +20,14 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from synth.errors import SpecError
+from synth.worlds.batches import do_batch
 from synth.worlds.expr import Closure, Env, Scope
 from synth.worlds.exprcompile import burn, compile_expr
 from synth.worlds.rows import COMPARE, ToolError, delete_row, new_row, now_value, renewed, row_key
+from synth.worlds.sampling import do_series
 from synth.worlds.spec import Entity, World
 from synth.worlds.state import RowData, State, freeze
-from synth.worlds.statements import kind_of
+from synth.worlds.statements import Made, kind_of
 
 FUEL = 20_000
 MAX_EACH = 2
@@ -39,6 +42,9 @@ class BodyCompiler:
     ) -> None:
         self.world, self.where = world, where
         names = {"args": "row:$args", "now": "text", **dict.fromkeys(world.tables, "any")}
+        session = next((n for n, e in world.entities.items() if e.session), None)
+        if session is not None:
+            names["me"] = f"row:{session}"
         self.scope = Scope(names, {**entities, "$args": arg_types})
         self.using: list[str] = []
 
@@ -81,7 +87,8 @@ class BodyCompiler:
         return run
 
     def stmt(self, stmt: dict[str, Any], path: str, depth: int) -> Step:
-        method = getattr(self, "do_" + kind_of(stmt, f"{self.where}.{path}"))
+        kind = stmt.kind if isinstance(stmt, Made) else kind_of(stmt, f"{self.where}.{path}")
+        method = getattr(self, "do_" + kind)
         step: Step = method(stmt, path, depth)
         return step
 
@@ -99,6 +106,12 @@ class BodyCompiler:
         if kind not in ("any", f"row:{table}"):
             said = "is not bound here" if kind is None else f"is {kind}"
             raise SpecError(f"{self.where}.{path}", f"`{name}` {said}, not a row of {table}")
+
+    def do_series(self, stmt: dict[str, Any], path: str, depth: int) -> Step:
+        return do_series(self, stmt, path)
+
+    def do_batch(self, stmt: dict[str, Any], path: str, depth: int) -> Step:
+        return do_batch(self, stmt, path, depth)
 
     def do_let(self, stmt: dict[str, Any], path: str, depth: int) -> Step:
         pairs: list[tuple[str, Closure]] = []

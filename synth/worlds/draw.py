@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from synth.worlds.core import FUEL
+from synth.worlds.drawmore import draw_batch, draw_transfer, moment_value, text_value
 from synth.worlds.expr import Scope
 from synth.worlds.exprcompile import compile_expr
+from synth.worlds.params import sides
 from synth.worlds.rows import row_key
 from synth.worlds.simulate import CompiledTool, CompiledWorld
 from synth.worlds.spec import Entity, FieldSpec, Param, targets
@@ -40,6 +42,12 @@ class Drawer:
         out: dict[str, Any] = dict(given)
         if tool.op == "choose":
             return self.choose(out)
+        if tool.spec.batch_over is not None:
+            return draw_batch(self, out)
+        if tool.op == "transfer":
+            out = draw_transfer(self, out, sides(tool.spec)) or {}
+            if not out:
+                return None
         row = self.target(given)
         if row is None and self.needs_row():
             return None
@@ -66,7 +74,9 @@ class Drawer:
         cases = self.tool.spec.cases or {}
         action = next(n for n, p in self.tool.params.items() if p.role == "action")
         case = str(out.get(action) or self.rng.choice(list(cases)))
-        inner_tool = CompiledTool(self.world, self.cw.entities, f"{self.tool.name}.{case}", cases[case])
+        if case not in cases:
+            return None
+        inner_tool = self.cw.case(self.tool.name, case)
         drawn = Drawer(self.cw, inner_tool, self.state, self.rng, self.values.split).draw(
             {n: v for n, v in out.items() if n in inner_tool.params}
         )
@@ -77,7 +87,9 @@ class Drawer:
         return f"{self.tool.of}.{field}"
 
     def needs_row(self) -> bool:
-        return self.tool.op in ("get", "update", "copy", "delete", "move", "unrelate", "exists")
+        if self.entity is not None and self.entity.virtual:
+            return False
+        return self.tool.op in ("get", "update", "copy", "delete", "move", "unrelate", "exists", "edit")
 
     def target(self, given: Mapping[str, Any]) -> RowData | None:
         """The row the call is about: named by `given` keys, else a random one on which the operation is legal."""
@@ -114,6 +126,10 @@ class Drawer:
             return self.field_value(p, row, out)
         if p.role == "query":
             return self.query_value(row)
+        if p.role in ("from", "until", "span", "every"):
+            return moment_value(self, name, p, out)
+        if p.role in ("text", "find", "line", "line_end"):
+            return text_value(self, name, p, row, out)
         if p.role == "confirm":
             return True
         if p.type is not None:
@@ -141,11 +157,24 @@ class Drawer:
         if self.tool.op == "relate" and p.field in self.entity.fields:
             return self.any_key(str(self.entity.fields[str(p.field)].to))
         field = p.field or self.entity.keys[0]
+        if self.entity.virtual:
+            return self.virtual_key(p, field)
         if self.tool.op in ("create", "send") and field in self.entity.fields:
             return self.values.draw(self.entity.fields[field], self.named(field), self.rng, self.cw.start)
         if row is None:
             return None
         return [thaw(row[field])] if p.compare == "in" else thaw(row[field])
+
+    def virtual_key(self, p: Param, field: str) -> Any:
+        """Part of the key of a row that is not stored: an existing row where it refers to one; a time gone by."""
+        assert self.entity is not None
+        spec = self.entity.fields[field]
+        value = (
+            self.any_key(str(spec.to)) if spec.type == "ref"
+            else self.values.draw(spec, self.named(field), self.rng, self.cw.start)
+        )  # fmt: skip
+        many = p.compare == "in" and self.param_schema(next(n for n, q in self.tool.params.items() if q is p))
+        return [value] if many and many.get("type") == "array" and value is not None else value
 
     def linked(self, target: str, row: RowData | None) -> Any:
         """The key of the `target` row that `row` refers to."""

@@ -66,7 +66,10 @@ def _tokens(text: str) -> list[tuple[str, Any, int]]:
     return out
 
 
-BINDERS = {"map", "filter", "all", "exists", "first", "sum", "count", "min", "max", "sort", "flat", "index", "group"}
+BINDERS = {
+    "map", "filter", "all", "exists", "first", "sum", "count", "min", "max", "sort", "flat", "index", "group",
+    "map_values",
+}  # fmt: skip
 
 
 class _Parser:

@@ -344,6 +344,8 @@ def _bind(node: Node, scope: Scope) -> tuple[Closure, str]:
             yield item, body(inner)
 
     elem = element(kind)
+    if name == "map_values":
+        return _map_values(target, var, body), "record"
     if name == "map":
         return (lambda env: tuple(v for _, v in each(env))), f"list:{body_kind}"
     if name == "filter":
@@ -374,6 +376,20 @@ def _bind(node: Node, scope: Scope) -> tuple[Closure, str]:
     if name == "index":
         return (lambda env: {str(v): x for x, v in each(env) if v is not None}), "record"
     return _group(each), "record"
+
+
+def _map_values(target: Closure, var: str, body: Closure) -> Closure:
+    def run(env: Env) -> Any:
+        record = _record(target(env))
+        burn(env, len(record))
+        inner = dict(env)
+        out: dict[str, Any] = {}
+        for name, value in record.items():
+            inner[var] = value
+            out[name] = body(inner)
+        return out
+
+    return run
 
 
 def _group(each: Callable[[Env], Any]) -> Closure:

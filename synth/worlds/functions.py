@@ -145,6 +145,14 @@ def _similar(a: str, b: str) -> float:
     return score / len(want)
 
 
+def _replace_lines(text: str, first: int, last: int, new: str) -> Any:
+    """Lines first..last (1-based) become `new`; `last` = first - 1 inserts before line `first`; no text deletes."""
+    lines = text.split("\n") if text else []
+    if not 1 <= first <= len(lines) + 1 or not first - 1 <= last <= len(lines):
+        return None
+    return "\n".join([*lines[: first - 1], *([new] if new else []), *lines[last:]])
+
+
 _CLASSES: dict[str, Callable[[str], bool]] = {
     "digits": str.isdigit,
     "letters": str.isalpha,
@@ -256,6 +264,8 @@ FUNCTIONS: dict[str, Function] = {
     "ends": Function(2, 2, "bool", str.endswith),
     "contains": Function(2, 2, "bool", lambda a, b: (b.lower() in a.lower()) if isinstance(a, str) else b in a),
     "replace": Function(3, 3, "text", lambda t, a, b: t.replace(a, b) if a else t),
+    "occurrences": Function(2, 2, "int", lambda t, a: t.count(a) if a else 0),
+    "replace_lines": Function(4, 4, "text", _replace_lines),
     "substr": Function(
         2, 3, "text", lambda t, i, n=None: t[max(0, i) :] if n is None else t[max(0, i) : max(0, i) + max(0, n)]
     ),

@@ -12,10 +12,9 @@ from typing import NamedTuple
 
 from synth.errors import SpecError
 from synth.worlds import schema as sch
+from synth.worlds.lower_more import Batches, Changes, Series
 from synth.worlds.lower_parts import Stmt
-from synth.worlds.lower_reads import Reads
-from synth.worlds.lower_writes import Writes
-from synth.worlds.params import arg, explicit, quote
+from synth.worlds.params import arg, explicit, one_item, quote
 from synth.worlds.spec import Param, ToolSpec, World
 
 
@@ -27,6 +26,7 @@ class Lowered(NamedTuple):
     errors: list[str]
     input_schema: sch.Schema
     output_schema: sch.Schema | None
+    item_errors: list[str]  # batch: codes that stand in an item's entry, where the call itself goes on
     own: int = 0  # statements at the end of the body that stand in the tool's `do`
 
 
@@ -35,16 +35,19 @@ def lower(world: World, tool: ToolSpec, name: str = "") -> Lowered:
     params = explicit(world, tool)
     build = Lowering(world, tool, params, name)
     body = build.body()
-    return Lowered(
-        params, body, build.errors, sch.input_schema(world, tool, params), tool.output_schema or build.output,
-        len(tool.do or []) if tool.op == "do" else 0,
-    )  # fmt: skip
+    own = len(tool.do or []) if tool.op == "do" else 0
+    schema = sch.input_schema(world, tool, params)
+    return Lowered(params, body, build.errors, schema, tool.output_schema or build.output, build.item_errors, own)
 
 
-class Lowering(Reads, Writes):
+class Lowering(Series, Changes, Batches):
     """One method per operation, found by name."""
 
     def body(self) -> list[Stmt]:
+        if self.tool.batch_over is not None:
+            spec, params = one_item(self.tool, self.params)
+            inner = Lowering(self.world, spec, params, self.name)
+            return self.batched(inner, inner.body())
         method = getattr(self, f"op_{self.tool.op}")
         out = [*self.check_types(), *method()]
         for code in _codes(self.tool.then):

@@ -18,6 +18,7 @@ class Parts:
         self.world, self.tool, self.params, self.name = world, tool, params, name
         self.entity: Entity | None = world.entities[tool.of] if tool.of else None
         self.errors: list[str] = []
+        self.item_errors: list[str] = []
         self.output: sch.Schema | None = None
         self.envelope = tool.envelope or Envelope()
 

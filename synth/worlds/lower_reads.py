@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from synth.worlds import schema as sch
@@ -17,6 +18,14 @@ def every_member(p: Param, spec: FieldSpec | None) -> list[str]:
     own = spec.of if spec is not None and isinstance(spec.of, list) else []
     members = p.schema_.get("enum") if p.compare == "eq" else None
     return [m for m in members or [] if isinstance(m, str) and m.lower() in EVERY and m not in own]
+
+MEASURE = re.compile(r"^(sum|mean|median|min|max) of (\w+)$")
+
+
+def measured(measure: re.Match[str], rows: str) -> str:
+    """Expression of "sum of total" over the rows named `rows`; null where there are none, but for a sum."""
+    values = f"{rows}.map(it, it[{quote(measure[2])}]).filter(value, has(value))"
+    return f"{values}.sum()" if measure[1] == "sum" else f"{measure[1]}({values})"
 
 
 class Reads(Parts):
@@ -163,16 +172,25 @@ class Reads(Parts):
         out = [*self.find(), *self.gates()]
         if self.tool.gives is not None:
             return [*out, {"return": self.tool.gives}]
+        measure = MEASURE.match(self.tool.measure or "")
         if self.tool.group:
+            groups = f"tally(found.map(it, it[{quote(self.tool.group)}]))"
+            if measure:
+                value = measured(measure, "rows_of")
+                groups = f"found.group(it, it[{quote(self.tool.group)}]).map_values(rows_of, {value})"
             self.output = {
                 "type": "object",
                 "properties": {"groups": {"type": "object"}, "total": {"type": "integer"}},
                 "required": ["groups", "total"],
             }
-            return [
-                *out,
-                {"return": f"{{groups: tally(found.map(it, it[{quote(self.tool.group)}])), total: size(found)}}"},
-            ]
+            return [*out, {"return": f"{{groups: {groups}, total: size(found)}}"}]
+        if measure:
+            self.output = {
+                "type": "object",
+                "properties": {measure[1]: {"type": ["number", "string", "null"]}, "count": {"type": "integer"}},
+                "required": [measure[1], "count"],
+            }
+            return [*out, {"return": f"{{{measure[1]}: {measured(measure, 'found')}, count: size(found)}}"}]
         name = "count" if self.tool.measure in (None, "size(found)") else "value"
         self.output = {
             "type": "object",

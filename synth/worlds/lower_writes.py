@@ -11,9 +11,10 @@ class Writes(Parts):
     """One method per writing operation."""
 
     def insert(self) -> Stmt:
+        named = {str(p.field): n for n, p in self.by_role("idempotency").items()}
         return {
             "insert": self.tool.of,
-            "given": self.payload() | self.own_keys(),
+            "given": self.payload() | self.own_keys() | named,
             "row": dict(self.tool.init),
             "as": "it",
         }
@@ -26,7 +27,27 @@ class Writes(Parts):
                 "require": f"{self.tool.of}[{self.key_expr()}] == null", "else": self.error("duplicate"),
                 "with": {"field": quote(self.entity.keys[0]), "value": self.key_expr()},
             })  # fmt: skip
-        return [*checks, *self.gates(), *self.dry_run(), self.insert(), *self.returns("it", self.echo())]
+        closing = self.returns("it", self.echo())
+        return [
+            *self.asked_before(closing[-1]), *checks, *self.gates(), *self.dry_run(), self.insert(), *closing,
+        ]  # fmt: skip
+
+    def asked_before(self, answer: Stmt) -> list[Stmt]:
+        """The same request again (by its idempotency key) gives the row it made; another one with that key fails."""
+        out: list[Stmt] = []
+        for n, p in self.by_role("idempotency").items():
+            same: list[Stmt] = [
+                {
+                    "require": f"!has({arg(given)}) || it[{quote(field)}] == {arg(given)}",
+                    "else": self.error("key_reused"), "with": {"value": arg(n)},
+                }
+                for field, given in self.payload().items()
+            ]  # fmt: skip
+            out += [
+                {"let": {"it": f"by({self.tool.of}, {quote(str(p.field))}, {arg(n)}).first()"}},
+                {"when": f"has({arg(n)}) && it != null", "do": [*same, answer]},
+            ]
+        return out
 
     op_send = op_create
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from synth.worlds.spec import Entity, Envelope, FieldSpec, Param, ToolSpec, World
+from synth.worlds.steps import STEP_WORDS, parse_step
 
 Schema = dict[str, Any]
 _PLAIN: dict[str, Schema] = {
@@ -92,6 +93,17 @@ def _implied(world: World, tool: ToolSpec, param: Param) -> Schema:
         if param.compare == "in":
             return {"type": "array", "items": out}
         return {"type": "string"} if param.compare == "contains" else out
+    if param.role in ("from", "until") and entity is not None:
+        return dict(_PLAIN[entity.fields[entity.keys[-1]].type])
+    if param.role == "every":
+        return {"type": "string", "enum": list(_steps_of(entity))}
+    if param.role == "amount" and entity is not None:
+        number = entity.fields[str(tool.field)].type == "number"
+        return {"type": "number", "exclusiveMinimum": 0} if number else {"type": "integer", "minimum": 1}
+    if param.role in ("line", "line_end"):
+        return {"type": "integer", "minimum": 0 if tool.how == "insert" else 1}
+    if param.role == "span":
+        return {"type": "integer", "minimum": 1}
     if param.role in ("limit", "offset", "page"):
         return {"type": "integer", "minimum": 0 if param.role == "offset" else 1}
     if param.role in ("confirm", "dry_run"):
@@ -126,6 +138,12 @@ def argument_schema(world: World, spec: FieldSpec) -> Schema:
     return out
 
 
+def _steps_of(entity: Entity | None) -> list[str]:
+    """Steps not finer than the entity's own."""
+    native = parse_step(entity.step) if entity is not None else None
+    return [w for w in STEP_WORDS if native is None or (s := parse_step(w)) is None or s.seconds >= native.seconds]
+
+
 def sortable(entity: Entity) -> list[str]:
     return [
         n
@@ -138,18 +156,25 @@ def input_schema(world: World, tool: ToolSpec, params: dict[str, Param]) -> Sche
     """The tool's own schema where one was seen on a real server, else an object schema built from its parameters."""
     if tool.input_schema is not None:
         return tool.input_schema
-    root: Schema = {"type": "object", "properties": {}, "additionalProperties": False}
+    root = _object()
     for name, param in params.items():
         node = root
         *envelope, leaf = param.at or [name]
         for step in envelope:
-            node = node["properties"].setdefault(
-                step, {"type": "object", "properties": {}, "additionalProperties": False}
-            )
-        node["properties"][leaf] = param_schema(world, tool, param)
+            node = node["properties"].setdefault(step, _object())
+            node = node.get("items", node)  # members of a batch stand in its items
+        if name == tool.batch_over and not param.schema_:
+            inner = _object() if param.role == "batch" else param_schema(world, tool, param)
+            node["properties"][leaf] = {"type": "array", "items": inner, "minItems": 1, "maxItems": 50}
+        else:
+            node["properties"][leaf] = param_schema(world, tool, param)
         if param.required:
             _require(root, param.at or [name])
     return root
+
+
+def _object() -> Schema:
+    return {"type": "object", "properties": {}, "additionalProperties": False}
 
 
 def _require(root: Schema, at: list[str]) -> None:
@@ -159,6 +184,7 @@ def _require(root: Schema, at: list[str]) -> None:
         if step not in required:
             required.append(step)
         node = node["properties"][step]
+        node = node.get("items", node)
 
 
 def view_schema(world: World, entity_name: str, shows: list[str]) -> Schema:
@@ -168,7 +194,9 @@ def view_schema(world: World, entity_name: str, shows: list[str]) -> Schema:
     for name in shows:
         if name in entity.fields:
             # a row made by a tool may hold null in what was not given; a key never
-            props[name] = field_schema(world, entity.fields[name], nullable=name not in entity.keys)
+            # (but for the key of a virtual row: null is "all")
+            loose = name not in entity.keys or (entity.virtual and name != entity.keys[-1])
+            props[name] = field_schema(world, entity.fields[name], nullable=loose)
         else:
             props[name] = key_schema(world, entity_name)
     return {"type": "object", "properties": props, "required": list(props)}
@@ -192,6 +220,20 @@ def wrap_items(schema: Schema, envelope: Envelope, paged: bool) -> Schema:
         props[envelope.next] = {"type": ["string", "integer", "null"]}
         required.append(envelope.next)
     return {"type": "object", "properties": props, "required": required}
+
+
+def batch_schema(name: str, one: Schema, mode: str) -> Schema:
+    """Schema of a batch's result: what each item gave, or an entry that says how it went."""
+    if mode == "all_or_nothing":
+        props: Schema = {name: {"type": "array", "items": one}, "count": {"type": "integer"}}
+        return {"type": "object", "properties": props, "required": list(props)}
+    text = {"type": "string"}
+    entry = {
+        "type": "object", "properties": {"ok": {"type": "boolean"}, "result": one, "error": text, "message": text},
+        "required": ["ok"],
+    }  # fmt: skip
+    props = {name: {"type": "array", "items": entry}, "succeeded": {"type": "integer"}, "failed": {"type": "integer"}}
+    return {"type": "object", "properties": props, "required": list(props)}
 
 
 def given(params: Mapping[str, Param], arguments: Mapping[str, Any]) -> dict[str, Any]:

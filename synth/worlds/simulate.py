@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -20,10 +20,12 @@ from synth.errors import SpecError
 from synth.worlds import schema as sch
 from synth.worlds.core import FUEL, BodyCompiler
 from synth.worlds.derived import Derived, compile_derived, derive_rows
+from synth.worlds.events import Events
 from synth.worlds.exprcompile import Fuel
 from synth.worlds.fieldtypes import entity_types, field_type
 from synth.worlds.functions import parse_time
 from synth.worlds.lower import Lowered, lower
+from synth.worlds.params import one_item
 from synth.worlds.rows import ToolError, row_key
 from synth.worlds.spec import ErrorSpec, FieldSpec, Param, ToolSpec, World
 from synth.worlds.start import start_rows
@@ -44,6 +46,14 @@ DEFAULT_ERRORS: dict[str, ErrorSpec] = {
     "not_confirmed": ErrorSpec(status=400, say="the operation must be confirmed"),
     "invalid_cursor": ErrorSpec(status=400, say="the page marker {value} is not valid"),
     "missing_argument": ErrorSpec(status=400, say="{name} is required for this action"),
+    "invalid_range": ErrorSpec(status=400, say="the range ends before it begins: {since} to {until}"),
+    "insufficient": ErrorSpec(status=422, say="{entity} {id} holds {have}, less than {amount}"),
+    "same_row": ErrorSpec(status=400, say="cannot transfer from {id} to itself"),
+    "invalid_amount": ErrorSpec(status=400, say="the amount must be above 0, not {amount}"),
+    "no_match": ErrorSpec(status=404, say="the text to replace was not found"),
+    "many_matches": ErrorSpec(status=409, say="the text to replace occurs {count} times; it must be unique"),
+    "no_such_line": ErrorSpec(status=400, say="there is no line {line}; the text has {lines}"),
+    "key_reused": ErrorSpec(status=409, say="{value} was used before for another request"),
     "invalid_arguments": ErrorSpec(status=400, say="{detail}"),
     "invalid_value": ErrorSpec(status=422, say="{field}: {detail}"),
     "too_large": ErrorSpec(status=413, say="the request touches too many records"),
@@ -73,6 +83,8 @@ class CompiledTool:
         self.effect = "write" if self.spec.writes else "read"
         self.body = lowered.body
         self.errors: list[str] = lowered.errors
+        self.item_errors: list[str] = lowered.item_errors
+        self.members: dict[str, list[str]] | None = next((b.get("members") for b in self.body if "batch" in b), None)
         self.input_schema, self.output_schema = lowered.input_schema, lowered.output_schema
         types = {n: field_type(world, p.type) if p.type is not None else "any" for n, p in self.params.items()}
         compiler = BodyCompiler(world, entities, types, f"tools.{name}")
@@ -129,12 +141,28 @@ class CompiledWorld:
         self._tools: dict[str, CompiledTool] = {}
         self.start = datetime.fromisoformat(world.clock.removesuffix("Z"))
         self.derived: Derived = compile_derived(world, self.entities)
+        self.session = next((n for n, e in world.entities.items() if e.session), None)
+        self.events = Events(world, self.entities) if world.events else None
 
     def tool(self, name: str) -> CompiledTool:
         """The compiled tool; KeyError for an unknown name, SpecError for a wrong one."""
         found = self._tools.get(name)
         if found is None:
             found = self._tools[name] = CompiledTool(self.world, self.entities, name, self.world.tools[name])
+        return found
+
+    def case(self, name: str, case: str) -> CompiledTool:
+        """One case of a `choose` tool as a tool of its own, with the parameters of the whole."""
+        return self._part(f"{name}/{case}", lambda: case_spec(self.tool(name), case))
+
+    def item(self, name: str) -> CompiledTool:
+        """The operation that a batch tool does for each of its items, as a tool of its own."""
+        return self._part(f"{name}/", lambda: one_item(self.tool(name).spec, self.tool(name).params)[0])
+
+    def _part(self, at: str, spec: Callable[[], ToolSpec]) -> CompiledTool:
+        found = self._tools.get(at)
+        if found is None:
+            found = self._tools[at] = CompiledTool(self.world, self.entities, at, spec())
         return found
 
     @property
@@ -154,13 +182,23 @@ class CompiledWorld:
 
     def now(self, state: State) -> str:
         """World time of the next call: it moves by one tick per call, whatever the call does."""
-        return (self.start + state.clock * TICK).isoformat() + "Z"
+        return self.time_at(state.clock)
 
-    def execute(self, state: State, tool: str, arguments: Any) -> tuple[Result, State]:
-        """Run one call. Returns (result, state after); on failure the state after differs from `state` in its clock
-        only."""
+    def time_at(self, tick: int) -> str:
+        """World time after so many calls."""
+        return (self.start + tick * TICK).isoformat() + "Z"
+
+    def tick(self, state: State) -> State:
+        """What the next call finds: the clock moved on, and what was due by then has happened."""
         after = state.snapshot()
         after.clock += 1
+        if after.due and self.events is not None:
+            self.events.fire(self, after)
+        return after
+
+    def execute(self, state: State, tool: str, arguments: Any) -> tuple[Result, State]:
+        """Run one call. Returns (result, state after); on failure the state after is `tick(state)`."""
+        after = self.tick(state)
         if tool not in self.world.tools:
             return self.failure("unknown_tool", name=tool), after
         compiled = self.tool(tool)
@@ -171,9 +209,12 @@ class CompiledWorld:
         work.log = []
         env: dict[str, Any] = dict.fromkeys(compiled.names)
         env |= {"args": freeze(compiled.canonical(arguments)), "now": self.now(state), **self.world.tables}
-        env |= {"$state": work, "$fuel": [FUEL]}
+        env |= {"$state": work, "$fuel": [FUEL], "$fail": self.failure}
+        if self.session is not None:
+            env["me"] = next(iter(work.tables[self.session].rows.values()), None)
         try:
             returned = compiled.run(env)
+            work = env["$state"]
             changes = squash(work.log)
             self.check_rows(work, changes)
         except ToolError as error:
@@ -181,6 +222,8 @@ class CompiledWorld:
         except Fuel:
             return self.failure("too_large"), after
         work.log = None
+        if changes and self.events is not None:
+            self.events.watch(self, work, changes)
         value = thaw(returned[0]) if returned else {"ok": True}
         return Result(True, value, None, "", changes, render(value)), work if changes else after
 
@@ -239,6 +282,15 @@ class CompiledWorld:
             inner = FieldSpec.model_validate(spec.of)
             return next((d for v in value if (d := self.misfit(state, inner, v))), None)
         return None if isinstance(value, dict) else "expected an object"
+
+
+def case_spec(tool: CompiledTool, case: str) -> ToolSpec:
+    """A case with its parameters as the whole tool places and describes them."""
+    spec = (tool.spec.cases or {})[case]
+    schema = tool.spec.input_schema
+    if schema is None or spec.input_schema is not None:
+        return spec
+    return spec.model_copy(update={"input_schema": {**schema, "required": []}})
 
 
 def _is_time(value: Any) -> bool:

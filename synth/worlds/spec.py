@@ -24,9 +24,9 @@ FieldType = Literal[
 ]  # fmt: skip
 Op = Literal[
     "get", "exists", "list", "search", "aggregate", "compute", "create", "update", "upsert", "copy", "delete", "move",
-    "relate", "unrelate", "send", "setting", "choose", "do",
+    "relate", "unrelate", "send", "setting", "choose", "do", "series", "job", "transfer", "edit", "session",
 ]  # fmt: skip
-READ_OPS: frozenset[str] = frozenset({"get", "exists", "list", "search", "aggregate", "compute"})
+READ_OPS: frozenset[str] = frozenset({"get", "exists", "list", "search", "aggregate", "compute", "series"})
 Role = Literal[
     "key",  # names the row the tool works on (or, with `entity`, another row: relate, copy into ...)
     "field",  # payload: goes into `field` of the row
@@ -38,6 +38,12 @@ Role = Literal[
     "confirm",  # a write happens only where it is true
     "dry_run",  # a write is checked, not done, where it is true
     "value",  # free argument of the type `Param.type`, read as args.NAME by expressions of the tool
+    "from", "until", "span",  # time range of a series; span: a length back from its end ("30d", 30 days)
+    "every",  # width of a series' steps
+    "amount",  # of a transfer
+    "text", "find", "line", "line_end",  # edit: new text, old text, 1-based lines
+    "batch",  # batch of objects: the list itself; its members are parameters whose `at` starts with its place
+    "idempotency",  # names the request: the same again does nothing; kept in `field`
     "ignored",  # accepted and without effect on records (region, verbosity, request ids)
 ]  # fmt: skip
 Compare = Literal["eq", "ne", "lt", "le", "gt", "ge", "contains", "in"]
@@ -137,9 +143,18 @@ class Entity(Spec):
     fixed: list[dict[str, Any]] = []  # every start state has these rows and no others; what they leave out is drawn
     lifecycle: Lifecycle | None = None
     label: str | None = None  # the field a person would name a row by (name, title, subject, e-mail)
-    singleton: bool = False  # one row: account, settings, profile, current session
+    singleton: bool = False  # one row: account, settings, profile
+    session: bool = False  # a singleton that expressions know as `me`
+    virtual: bool = False  # nothing stored: a row is a function of (seed, key, time); the last key part is the time
+    step: str = "day"  # virtual: finest distance of two rows: minute, hour, day, week, month, quarter, year ("15min")
+    ahead: bool = False  # virtual: rows lie in the future (a forecast)
     noun: str | None = None  # spoken: "support ticket"; default from the entity's name
     plural: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _session_is_single(cls, value: Any) -> Any:
+        return {**value, "singleton": True} if isinstance(value, dict) and value.get("session") else value
 
     @model_validator(mode="after")
     def _fixed_rows(self) -> Entity:
@@ -171,6 +186,7 @@ class Param(Spec):
     at: list[str] | None = None
     description: str | None = None
     type: FieldSpec | None = None  # of a value: its schema, what is drawn for it, and rows it names must exist
+    unit: str | None = None  # span: what a plain number counts (day, hour, ...); default day
 
 
 class Require(Spec):
@@ -216,13 +232,20 @@ class ToolSpec(Spec):
     to: str | None = None  # move: target state
     left: str | None = None  # relate, unrelate: ref field of the link entity `of`
     right: str | None = None
-    measure: str | None = None  # aggregate: expression over `found`
+    measure: str | None = None  # aggregate: "sum of total" (mean, median, min, max), or an expression over `found`
     group: str | None = None
     require: list[Require] = []
     then: list[dict[str, Any]] = []  # core statements after the effect
     gives: str | None = None  # result expression
     do: list[dict[str, Any]] | None = None  # op "do": body of core statements
     cases: dict[str, ToolSpec] | None = None  # choose
+    field: str | None = None  # transfer: the amount's field in both rows; edit: the text field
+    how: Literal["append", "prepend", "replace", "replace_one", "insert", "lines"] | None = None  # edit
+    every: str | None = None  # series: width of its steps where no parameter says; default the entity's step
+    clear: bool = False  # session: sets every field to null (log out)
+    batch_over: str | None = None  # a parameter that holds a list: the operation is done for each of its items
+    batch: Literal["all_or_nothing", "skip", "stop"] = "all_or_nothing"  # what an item that fails does to the others
+    idempotent_by: str | None = None  # create, job, send: parameter of role `idempotency`
     envelope: Envelope | None = None
     input_schema: dict[str, Any] | None = None  # kept where it was seen on a real server; else derived from params
     output_schema: dict[str, Any] | None = None
@@ -240,7 +263,9 @@ class ToolSpec(Spec):
     def writes(self) -> bool:
         if self.effect is not None:
             return self.effect == "write"
-        if self.op == "setting":
+        if self.op == "session" and self.clear:
+            return True
+        if self.op in ("setting", "session"):
             return any(p.role == "field" for p in (self.params or {}).values()) or bool(self.needs or self.may)
         if self.op == "choose":
             return any(c.writes for c in (self.cases or {}).values())
@@ -258,13 +283,20 @@ def _body_writes(body: list[dict[str, Any]]) -> bool:
     return False
 
 
-def _uses(body: list[dict[str, Any]]) -> bool:
-    return any("use" in stmt or any(_uses(stmt[k]) for k in ("do", "otherwise") if k in stmt) for stmt in body)
-
-
 class ErrorSpec(Spec):
     status: int = 400
     say: str  # template over bound names: "{entity} {id} does not exist"
+
+
+class Event(Spec):
+    """What the world does by itself: `after` ticks (one per call) after a call left a row of `of` in a condition, and
+    while the row is still in it, fields that only the system sets take new values. Start rows wait for a first
+    write."""
+
+    of: str
+    when: str  # condition on `it`
+    after: int = Field(default=1, ge=1, le=10_000)
+    to: dict[str, str]  # field -> expression over `it`, `now` and the tables
 
 
 class Policy(Spec):
@@ -295,26 +327,16 @@ class World(Spec):
     errors: dict[str, ErrorSpec] = {}
     error_style: Literal["plain", "http", "coded"] = "plain"
     policies: list[Policy] = []
+    events: list[Event] = []
     shared: dict[str, list[dict[str, Any]]] = {}
     roots: list[str] = []  # real servers at the end of every lineage path
     operators: list[str] = []
 
     @model_validator(mode="after")
     def _links(self) -> World:
-        for ename, entity in self.entities.items():
-            if not NAME.match(ename):
-                raise ValueError(f"entities.{ename}: an entity's name is letters, digits and underscores")
-            _check_entity(ename, entity, self.entities)
-        for tname, tool in self.tools.items():
-            _check_tool(f"tools.{tname}", tool, self.entities)
-        for policy in self.policies:
-            for guarded in policy.guards:
-                if guarded not in self.tools:
-                    raise ValueError(f"policies.{policy.id}.guards: no tool {guarded}")
-            if policy.held_by == "tool" and policy.needs_facts:
-                raise ValueError(
-                    f"policies.{policy.id}: a tool cannot know {policy.needs_facts[0]}; let the assistant hold it"
-                )
+        from synth.worlds.speccheck import check_world  # it needs the classes of this module
+
+        check_world(self)
         return self
 
     @classmethod
@@ -335,87 +357,6 @@ class World(Spec):
     def dump(self) -> dict[str, Any]:
         """JSON-ready surface form without defaults; `World.load(w.dump()) == w`."""
         return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-
-
-def _check_entity(name: str, entity: Entity, entities: dict[str, Entity]) -> None:
-    for fname, f in entity.fields.items():
-        target = f.to if f.type == "ref" else (f.of[4:] if isinstance(f.of, str) and f.of.startswith("ref ") else None)
-        if target is not None and target not in entities:
-            raise ValueError(f"entities.{name}.fields.{fname}: no entity {target}")
-    if not isinstance(entity.key, str):
-        for k in entity.key:
-            if k not in entity.fields:
-                raise ValueError(f"entities.{name}.key: composite key part {k} is not a field")
-    cycle = entity.lifecycle
-    if cycle is not None:
-        state = entity.fields.get(cycle.field)
-        if state is None or state.type != "enum" or not isinstance(state.of, list):
-            raise ValueError(f"entities.{name}.lifecycle: {cycle.field} is not an enum field")
-        for source, targets in cycle.moves.items():
-            for s in [source, *targets]:
-                if s not in state.of:
-                    raise ValueError(f"entities.{name}.lifecycle: {s} is not a member of {cycle.field}")
-    if entity.label is not None and entity.label not in entity.fields:
-        raise ValueError(f"entities.{name}.label: no field {entity.label}")
-
-
-def _check_tool(where: str, tool: ToolSpec, entities: dict[str, Entity]) -> None:
-    if tool.op in ("compute", "do", "choose"):
-        if tool.op == "choose":
-            if not tool.cases or not isinstance(tool.by, str):
-                raise ValueError(f"{where}: choose needs `by` and `cases`")
-            for cname, case in tool.cases.items():
-                _check_tool(f"{where}.cases.{cname}", case, entities)
-        if tool.op == "compute" and tool.gives is None:
-            raise ValueError(f"{where}: compute needs `gives`")
-        if tool.op == "do" and tool.do is None:
-            raise ValueError(f"{where}: op do needs its body in `do`")
-        if tool.op == "do" and tool.effect is None and _uses(tool.do or []):
-            raise ValueError(f"{where}: a body with `use` says its `effect`, read or write")
-        _check_takes(where, tool, entities)
-        if tool.of is None:
-            return
-    if tool.of is None or tool.of not in entities:
-        raise ValueError(f"{where}.of: no entity {tool.of}")
-    _check_takes(where, tool, entities)
-    entity = entities[tool.of]
-    known = {*entity.fields, *entity.keys}
-    if tool.joins and tool.op not in ("get", "list", "search"):
-        raise ValueError(f"{where}.joins: {tool.op} shows no rows; joins are for get, list and search")
-    for n in tool.joins:
-        if n in known:
-            raise ValueError(f"{where}.joins: {n} is a field of {tool.of}; name it otherwise")
-    for n in [*tool.needs, *tool.may, *tool.filters, *tool.init]:
-        if n not in known:
-            raise ValueError(f"{where}: {tool.of} has no field {n}")
-    for n in [*tool.in_, *(tool.shows or [])]:
-        if n not in known and n not in tool.joins:
-            raise ValueError(f"{where}: {tool.of} has no field {n}, nor is it among `joins`")
-    for pname, p in (tool.params or {}).items():
-        owner = entities.get(p.entity) if p.entity else entity
-        if owner is None:
-            raise ValueError(f"{where}.params.{pname}: no entity {p.entity}")
-        if p.field is not None and p.field not in owner.fields and p.field not in owner.keys:
-            raise ValueError(f"{where}.params.{pname}: {p.entity or tool.of} has no field {p.field}")
-        if p.role in ("field", "filter") and p.field is None:
-            raise ValueError(f"{where}.params.{pname}: a {p.role} parameter names its field")
-    if tool.op == "move" and (entity.lifecycle is None or (tool.to is None and not tool.needs and not tool.params)):
-        raise ValueError(f"{where}: move needs a lifecycle on {tool.of} and a target state")
-    if tool.op in ("relate", "unrelate") and (tool.left not in entity.fields or tool.right not in entity.fields):
-        raise ValueError(f"{where}: {tool.op} needs `left` and `right`, ref fields of the link entity {tool.of}")
-
-
-def _check_takes(where: str, tool: ToolSpec, entities: dict[str, Entity]) -> None:
-    for name, spec in tool.takes.items():
-        if not NAME.match(name):
-            raise ValueError(f"{where}.takes: {name!r} is not a name of letters, digits and underscores")
-        for target in targets(spec):
-            if target not in entities:
-                raise ValueError(f"{where}.takes.{name}: no entity {target}")
-            if len(entities[target].keys) > 1:
-                raise ValueError(
-                    f"{where}.takes.{name}: {target} has a key of several parts; take the parts one by one"
-                )
 
 
 def targets(spec: FieldSpec) -> list[str]:

@@ -137,21 +137,25 @@ def _unindex(index: dict[Any, tuple[RowData, ...]], row: RowData, field: str) ->
 
 
 class State:
-    """All tables of one world. `clock` counts calls (a tick each) and is not part of the digest."""
+    """All tables of one world. `clock` counts calls (a tick each); `due` holds what will happen by itself, (event, key)
+    -> tick, and is replaced, never changed. Neither is part of the digest."""
 
-    __slots__ = ("_owned", "clock", "log", "seed", "tables")
+    __slots__ = ("_owned", "clock", "due", "log", "seed", "tables")
 
     def __init__(self, tables: dict[str, Table], seed: int = 0, clock: int = 0) -> None:
         self.tables = tables
         self.seed = seed  # of the start state; new keys are drawn from it
         self._owned: set[str] = set()
         self.clock = clock
+        self.due: dict[tuple[int, Key], int] = {}
         self.log: list[Change] | None = None  # the write log of the call under way
 
     def snapshot(self) -> State:
         """A state that shares every table with this one until either side writes."""
         self._owned.clear()
-        return State(dict(self.tables), self.seed, self.clock)
+        out = State(dict(self.tables), self.seed, self.clock)
+        out.due = self.due
+        return out
 
     def rows(self, entity: str) -> Mapping[Key, RowData]:
         return self.tables[entity].rows

@@ -36,6 +36,14 @@ TYPES: dict[str, Any] = {
 _EXPRESSIONS = ("require", "when", "return")
 
 
+class Made(dict[str, Any]):
+    """A statement that lowering alone makes (`series`, `batch`): no body holds one, so its keys need no check."""
+
+    def __init__(self, kind: str, keys: dict[str, Any]) -> None:
+        super().__init__(keys)
+        self.kind = kind
+
+
 def kind_of(stmt: Any, where: str) -> str:
     """The statement's kind. SpecError where it has none, lacks a key, has one too many, or one of the wrong type."""
     if not isinstance(stmt, dict):

@@ -129,7 +129,7 @@ class Values:
             gen = self._gens["money"]
             return lambda rng, clock: gen(rng)
         else:
-            low, high = _by_words(name, INT_RANGES) or (1, 200)
+            low, high = by_words(name, INT_RANGES) or (1, 200)
         width = high - low + 1
         return lambda rng, clock: low + int(rng.random() * width)
 
@@ -139,7 +139,7 @@ class Values:
             if gen_name in ("latitude", "longitude", "percentage"):
                 gen = self._gens[gen_name]
                 return lambda rng, clock: gen(rng)
-        low, high = field.range or _by_words(name, NUMBER_RANGES) or (0.5, 500.0)
+        low, high = field.range or by_words(name, NUMBER_RANGES) or (0.5, 500.0)
         digits = 3 if high - low <= 2 else 2 if high - low <= 1000 else 1
         width = high - low
         return lambda rng, clock: round(low + rng.random() * width, digits)
@@ -186,7 +186,8 @@ def element_spec(field: FieldSpec) -> FieldSpec:
     return spec.model_copy(update={"gen": field.gen, "pattern": field.pattern, "weights": field.weights, "null": 0.0})
 
 
-def _by_words(name: str, table: dict[str, tuple[R, R]]) -> tuple[R, R] | None:
+def by_words(name: str, table: dict[str, tuple[R, R]]) -> tuple[R, R] | None:
+    """The usual range of a number with such a name."""
     for word in reversed(words(name.rpartition(".")[2])):
         found = table.get(word)
         if found is not None:
