@@ -74,7 +74,9 @@ def write_clause(
         return Clause(phrase(rng, "clauses", kind, a_noun=a(what), **{"with": placed(pieces)}))
     verb = " ".join(split_words(act.tool)) + "".join(f" {v}" for v in act.fixed.values())
     if obj:
-        verb = f"{verb} for {obj}"
+        head, _, named = verb.partition(" ")
+        own_noun = named and obj.removeprefix("the ").lower().startswith(f"{named} ")  # "cancel rental" + "rental R-1"
+        verb = f"{head} {obj}" if own_noun else f"{verb} for {obj}"
     return Clause(phrase(rng, "clauses", "other", verb=verb, **{"with": with_words(pieces)}))
 
 

@@ -16,6 +16,7 @@ from synth.cli import app
 from synth.fingerprints import fingerprints
 from synth.pipeline import load_pipeline
 from synth.records import STAGES
+from synth.replaying import replay_sample
 from synth.run import Options, run_pipeline
 from synth.stages import load
 from synth.worlds.written import read_world
@@ -56,16 +57,22 @@ def said(recipe: Path, verb: str = "validate") -> list[str]:
     return lines
 
 
-def test_a_written_world_runs_through_to_shards(recipe: Path, tmp_path: Path) -> None:
-    result = run_pipeline(load_pipeline(recipe), Options(out=tmp_path / "run", workers=0))
+def test_the_worked_example_runs_through_to_shards(root: Path, tmp_path: Path) -> None:
+    few = ["stages.agents.count=12", "stages.shards.target={single: 6, chain: 8, multi_turn: 4, clarify: 4}"]
+    pipeline = load_pipeline(root / "pipelines" / "handwritten.yaml", few)
+    result = run_pipeline(pipeline, Options(out=tmp_path / "run", workers=0))
     assert result.exit_code == 0
     run = open_run(result.run_dir)
     (world,) = run.rows("worlds")
     assert (world.origin, world.parents, world.roots, world.server) == ("written", [], [], None)
+    example = read_world(root / "pipelines" / "worlds" / "gear_rental.yaml")
     tools = list(run.rows("tools"))
-    assert {t.origin for t in tools} == {"written"} and len(tools) == len(desk()["tools"])
+    assert {t.origin for t in tools} == {"written"} and {t.name for t in tools} == set(example.tools)
     assert all(stage.complete for name, stage in run.stages().items() if name in STAGES)
-    assert sum(len(list(a.tool_ids)) for a in run.rows("agents")) > 40
+    called = {c.name for t in run.rows("trajectories") for c in t.calls if c.ok}
+    assert {n for n, t in example.tools.items() if t.op == "do"} & called
+    reports = replay_sample(result.run_dir, 1_000)
+    assert reports and all(r.equal for r in reports.values())
 
 
 def test_the_fingerprint_follows_the_bytes_of_the_file_not_its_place(recipe: Path, tmp_path: Path) -> None:
