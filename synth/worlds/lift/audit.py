@@ -17,7 +17,7 @@ from typing import Any
 
 from synth.errors import UsageError
 from synth.worlds.lift.build import lift_server
-from synth.worlds.lift.read import Reading
+from synth.worlds.lift.read import KEY_ROLES, Reading
 from synth.worlds.lift.words import singular, split
 from tools_catalog import Catalog
 
@@ -120,7 +120,7 @@ def _plain(noun: str) -> str:
 
 
 def _keys(reading: Reading) -> set[str]:
-    return {b.arg.name for b in reading.roles if b.role in ("key", "left", "right")}
+    return {b.arg.name for b in reading.roles if b.role in KEY_ROLES}
 
 
 def _same_names(said: set[str], found: set[str]) -> bool:

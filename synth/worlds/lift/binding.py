@@ -19,6 +19,10 @@ def bind(d: Draft, context: Context, mode: str, skip: set[str] | None = None) ->
         if skip and a.name in skip:
             continue
         if d.own is not None and a.name == d.own.arg.name:
+            if d.borrowed:
+                noun = context.nouns.resolve(d.own.noun) or d.own.noun
+                out.append(Bound(a, "filter" if many_rows else "owner", noun, d.own.tail, field=a.words))
+                continue
             role = "filter" if many_rows else "natural" if mode == "create" else "key"
             out.append(Bound(a, role, d.entity, d.own.tail, field=("<key>",)))
             continue

@@ -83,7 +83,7 @@ class Tables:
                 if (
                     b.tail
                     and b.noun
-                    and b.role in ("key", "parent", "left", "right", "natural", "field", "filter")
+                    and b.role in ("key", "owner", "parent", "left", "right", "natural", "field", "filter")
                     and b.compare == "eq"
                 ):
                     noun = r.entity if b.role in ("key", "natural") else b.noun
@@ -98,7 +98,7 @@ class Tables:
             self._key(table, votes.get(noun, Counter()), given.get(noun, []))
 
     def _key(self, table: Table, votes: Counter[tuple[str, str, str]], created: list[bool]) -> None:
-        singles = [r for r in table.readings if r.kind in ("singleton", "setting")]
+        singles = [r for r in table.readings if r.single]
         if singles and len(singles) == len(table.readings):
             table.singleton = True
         ids = {v: n for v, n in votes.items() if v[0] in ID_TAILS}
@@ -140,6 +140,8 @@ class Tables:
         if own.singleton:
             return
         for b in r.roles:
+            if b.role == "owner":
+                self.owner(own, b)
             if b.role == "parent" and (b.arg.required or b.noun in self.by_noun) and b.noun != r.entity and b.noun:
                 self.ref(own, b.noun, self.ref_words(b), hard=b.arg.required)
 
@@ -166,6 +168,18 @@ class Tables:
             spec |= {"null": 0.25, "on_delete": "clear"}
         target.children += 1
         return own.add(words, spec, self.style)
+
+    def owner(self, own: Table, b: Bound) -> str | None:
+        """The reference by which a row is named through the one row it belongs to."""
+        target = self.table(b.noun)
+        if own.singleton or target is own or (b.tail not in ID_TAILS and not target.natural):
+            return None
+        name = self.ref(own, b.noun, self.ref_words(b), hard=True)
+        spec = own.spec(name) if name else None
+        if spec is None or spec.get("null"):
+            return None
+        spec["unique"] = True
+        return name
 
     def _hangs_on(self, child: Table, root: Table) -> bool:
         """Whether rows of `child` go when rows of `root` go."""
@@ -341,11 +355,8 @@ class Tables:
 
 def _apart(readings: list[Reading]) -> list[Reading]:
     """One-row readings of a noun that also has rows with keys get a table of their own: the current one."""
-    keyed = {r.entity for r in readings if r.kind not in ("singleton", "setting")}
-    return [
-        replace(r, entity=("current", *r.entity)) if r.kind in ("singleton", "setting") and r.entity in keyed else r
-        for r in readings
-    ]
+    keyed = {r.entity for r in readings if not r.single}
+    return [replace(r, entity=("current", *r.entity)) if r.single and r.entity in keyed else r for r in readings]
 
 
 def _settle(readings: list[Reading]) -> list[Reading]:

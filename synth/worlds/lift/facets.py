@@ -5,6 +5,7 @@ from __future__ import annotations
 from synth.worlds.lift import lexicon as lx
 from synth.worlds.lift.naming import Words
 from synth.worlds.lift.read import Context, Draft
+from synth.worlds.lift.roles import KeyArg
 from synth.worlds.lift.words import singular_phrase
 
 
@@ -99,3 +100,13 @@ def owner_by_prefix(d: Draft, context: Context) -> bool:
         d.doubt(0.1, "the noun is a field")
         return True
     return False
+
+
+def borrow(d: Draft, foreign: list[KeyArg]) -> None:
+    """`get_snapshot(vm_id)`: the row is named by the one it belongs to."""
+    d.own = foreign[-1]
+    d.borrowed = not set(d.own.noun) <= lx.ANYTHING  # record_id: a key of any row, so of this one
+    d.others = [k for k in d.others if k is not d.own]
+    if not d.borrowed:
+        return
+    d.doubt(0.15 if len(foreign) == 1 else 0.2, "named by the row it belongs to")

@@ -17,7 +17,8 @@ from synth.worlds.lift.screen import screen
 from synth.worlds.lift.writes import copy, create, delete, link, move, payload, send, update, upsert
 
 _FLAG_VERBS = lx.wordset(
-    """star unstar follow unfollow like unlike subscribe unsubscribe join leave favorite unfavorite watch unwatch"""
+    """star unstar follow unfollow like unlike subscribe unsubscribe join leave favorite unfavorite watch unwatch
+    toggle"""
 )
 WRITING = (lx.CREATE | lx.UPDATE | lx.DELETE | frozenset(lx.TRANSITIONS)) - lx.NOUNISH | {"place"}
 # reason of refusal -> the reader that may know the tool all the same
@@ -73,7 +74,7 @@ def _reading(d: Draft, found: Kind, context: Context) -> Reading:
     if d.confidence < THRESHOLD:
         raise NotLifted("unsure", "; ".join(d.why))
     parent = next((b.noun for b in reversed(bound) if b.role == "parent" and b.arg.required), ())
-    keys = tuple(b.arg.name for b in bound if b.role == "key")
+    keys = tuple(b.arg.name for b in bound if b.role in ("key", "owner"))
     return Reading(
         d.tool.name, kind, d.entity, parent, keys, tuple(bound), round(d.confidence, 2), tuple(d.why), None,
         d.parts.verb, d.plural,
@@ -94,7 +95,12 @@ def _kind(d: Draft, context: Context) -> Kind:
     if verb in lx.LIST or verb in lx.SEARCH or verb in lx.GET:
         return read(d, context)
     facet(d, context)
-    if verb in _FLAG_VERBS and d.own is not None and not [k for k in d.others if k.arg.required]:
+    if (
+        verb in _FLAG_VERBS
+        and not (verb == "toggle" and payload(d))
+        and d.own is not None
+        and not [k for k in d.others if k.arg.required]
+    ):
         return "flag", bind(d, context, "update"), ()
     if verb in lx.RELATE | lx.UNRELATE:
         linked = link(d, context)
@@ -110,7 +116,13 @@ def _kind(d: Draft, context: Context) -> Kind:
             return create(d, context)
     if verb in lx.TRANSITIONS or (verb in lx.SEND and d.own is not None and not payload(d)):
         return move(d, context)
-    if verb in lx.UPSERT and d.own is not None and d.own.arg.required and payload(d):
+    if (
+        (verb in lx.UPSERT or (verb == "set" and not d.facet and d.entity not in context.made))
+        and d.own is not None
+        and d.own.arg.required
+        and not d.borrowed
+        and payload(d)
+    ):
         return upsert(d, context)
     if verb in lx.SEND:
         return send(d, context)

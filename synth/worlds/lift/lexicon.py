@@ -12,7 +12,7 @@ def wordset(text: str) -> frozenset[str]:
 
 
 # --- verbs ------------------------------------------------------------------------------------------------------------
-LIST = wordset("list ls enumerate browse listall")
+LIST = wordset("list ls enumerate browse listall discover")
 GET = wordset("get fetch read retrieve show view describe lookup load inspect whois gets display")
 SEARCH = wordset("search find query filter lookfor searchfor")
 CREATE = wordset(
@@ -21,17 +21,18 @@ CREATE = wordset(
     enroll hire initiate"""
 )
 UPDATE = wordset(
-    """update edit modify patch change set rename configure adjust replace amend revise reschedule assign reassign move
+    """update edit modify patch change set overwrite toggle rename configure adjust replace amend revise reschedule
+    assign reassign move
     transfer resize put customize rotate regenerate reset mark extend reorder increment decrement bump label tag
     moderate convert prioritize rearrange shift"""
 )
 UPSERT = wordset("upsert save store put")
 DELETE = wordset(
     """delete remove destroy drop erase purge trash discard uninstall unregister deregister revoke del rm void forget
-    release"""
+    release terminate"""
 )
 COPY = wordset("copy duplicate clone fork")
-SEND = wordset("send reply forward deliver broadcast email notify message")
+SEND = wordset("send reply forward deliver broadcast email notify message distribute")
 COUNT = wordset("count total tally")
 EXISTS = wordset("exists exist has")
 RELATE = wordset(
@@ -98,6 +99,12 @@ TRANSITIONS: dict[str, tuple[str, tuple[str, ...], str]] = {
     "unlock": ("unlocked", ("locked",), "locked"),
     "pin": ("pinned", ("unpinned",), "pinned"),
     "unpin": ("unpinned", ("pinned",), "pinned"),
+    "promote": ("promoted", ("active",), "promoted"),
+    "demote": ("active", ("promoted",), "promoted"),
+    "claim": ("claimed", ("open",), "open"),
+    "abort": ("aborted", ("running", "open"), "stopped"),
+    "protect": ("protected", ("unprotected",), "protected"),
+    "unprotect": ("unprotected", ("protected",), "protected"),
     "hide": ("hidden", ("visible",), "visible"),
     "unhide": ("visible", ("hidden",), "visible"),
 }
@@ -107,7 +114,8 @@ NOT_LIFTED: dict[str, str] = {  # verb -> reason
             """run execute exec invoke trigger scan build deploy generate import export sync analyze analyse train crawl
             scrape backup test render refresh compile rebuild redeploy rollback process migrate ingest index reindex
             optimize retry rerun launch wait monitor watch diagnose batch bulk perform poll simulate extract install
-            upgrade downgrade download flush clear drain scale seed benchmark profile debug troubleshoot play"""
+            upgrade downgrade download flush clear drain scale seed benchmark profile debug troubleshoot play reload
+            reinstall recycle rebalance clean"""
         ),
         "job",
     ),
@@ -159,7 +167,7 @@ STRONG = (
         | frozenset(NOT_LIFTED)
     )
     | EXISTS
-    | wordset("manage toggle")
+    | wordset("manage")
 )
 VERBS = STRONG
 PLAIN = wordset(
@@ -178,7 +186,7 @@ SERIES_HEADS = wordset(
     summary report reports overview dashboarddata log logs trace traces consumption utilization throughput bandwidth
     health cost costs breakdown diagnostics kpi kpis funnel cohort retention benchmark aggregates rate rates
     inflation gdp cpi index indices movers sentiment odds standing standings leaderboard ranking score scores
-    heatmap"""
+    heatmap alertlog authlog eventlog syslog"""
 )
 CODE_HEADS = wordset(
     """sql code script command commands shell query queries cypher graphql expression javascript python bash statement
@@ -186,7 +194,8 @@ CODE_HEADS = wordset(
 )
 HELP_HEADS = wordset(
     """help version documentation docs guide usageguide instructions health readme capabilities schema schemas example
-    examples syntax tips openapi guidelines skill skills prompt_guide"""
+    examples syntax tips openapi guidelines skill skills prompt_guide guidance methodology bestpractices bestpractice
+    tutorial"""
 )
 SINGLETONS = wordset(
     """profile account me settings setting preferences config configuration user self balance plan subscription quota
@@ -294,3 +303,21 @@ ENVELOPES = wordset(
 MANY_FLAG = wordset(
     """include exclude with show skip ignore return only allow use no force recursive notify fetch expand full deep"""
 )
+# key nouns that rather say where a row is than which row
+OUTER = wordset(
+    """organization org account tenant workspace team user customer site company project drive enterprise subscription
+    resource"""
+)
+# short words -> the word they stand for
+SHORT = {
+    "repo": "repository", "org": "organization", "db": "database", "env": "environment", "app": "application",
+    "doc": "document", "dir": "directory", "param": "parameter", "msg": "message", "config": "configuration",
+    "vm": "instance", "attr": "attribute", "spec": "specification", "fs": "filesystem", "func": "function",
+}  # fmt: skip
+# what a noun phrase says of its rows: a view, no kind of its own
+VIEWS = wordset(
+    """upcoming recent active latest favorite archived pending deleted trashed assigned open closed new public private
+    published popular unread"""
+)
+# nouns that name rows of whatever kind
+ANYTHING = wordset("record item entity object resource node element entry")

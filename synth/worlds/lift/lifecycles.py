@@ -12,7 +12,7 @@ from synth.worlds.lift.table import Table
 FLAGS = {
     "star": "starred", "follow": "followed", "like": "liked", "subscribe": "subscribed", "join": "joined",
     "favorite": "favorite", "watch": "watched", "leave": "joined", "enable": "enabled", "disable": "enabled",
-    "mute": "muted", "lock": "locked", "pin": "pinned", "hide": "hidden",
+    "mute": "muted", "lock": "locked", "pin": "pinned", "hide": "hidden", "protect": "protected",
 }  # fmt: skip
 
 
@@ -135,17 +135,20 @@ def transition(r: Reading) -> tuple[str, tuple[str, ...], str]:
 def is_flag(r: Reading, t: Table) -> bool:
     """Whether a transition flips a flag rather than the state: enable, lock, pin."""
     return r.kind == "flag" or (
-        r.kind == "move" and transition(r)[2] in ("enabled", "muted", "locked", "pinned", "visible")
+        r.kind == "move" and transition(r)[2] in ("enabled", "muted", "locked", "pinned", "visible", "protected")
     )
 
 
 def flag_of(r: Reading) -> tuple[str, str]:
     """(field, expression) that a flag verb sets."""
     verb = r.verb
+    part = "_".join((*r.facet, "")) if r.facet and r.facet != ("status",) else ""
     for prefix in ("un",):
         if verb.startswith(prefix) and verb[len(prefix) :] in FLAGS:
-            return FLAGS[verb[len(prefix) :]], "false"
-    return FLAGS.get(verb, verb + "ed"), "false" if verb in ("leave", "disable") else "true"
+            return part + FLAGS[verb[len(prefix) :]], "false"
+    if verb == "toggle":
+        return f"{part}enabled", f"!it['{part}enabled']"
+    return part + FLAGS.get(verb, verb + "ed"), "false" if verb in ("leave", "disable") else "true"
 
 
 def match(state: str, states: Sequence[str]) -> str | None:

@@ -10,7 +10,8 @@ from typing import Any
 from synth.worlds.lift import lexicon as lx
 from synth.worlds.lift.naming import NameParts, Words, parse_names
 from synth.worlds.lift.opening import Arg
-from synth.worlds.lift.read import Bound, Context, Draft, Kind, NotLifted, Reading, with_keys
+from synth.worlds.lift.owning import with_keys
+from synth.worlds.lift.read import Bound, Context, Draft, Kind, NotLifted, Reading
 from synth.worlds.lift.roles import is_query, paging_role, time_bound
 from synth.worlds.lift.words import singular_phrase
 

@@ -87,7 +87,7 @@ def _find_verb(words: Words, ends: bool, segments: Sequence[Words]) -> int | Non
 
 
 def _plain_inside(words: Words) -> bool:
-    return any(w in lx.PLAIN for w in words[1:])
+    return any(w in lx.PLAIN for w in words[1:-1]) or (len(words) > 1 and words[-1] in lx.PLAIN - {"set"})
 
 
 _PAIRS = {
@@ -95,8 +95,11 @@ _PAIRS = {
     ("sign", "up"): "register", ("opt", "out"): "unsubscribe", ("re", "open"): "reopen", ("un", "archive"): "unarchive",
     ("shut", "down"): "shutdown", ("power", "on"): "start", ("power", "off"): "stop", ("wake", "up"): "start",
     ("turn", "on"): "enable", ("turn", "off"): "disable", ("hard", "reboot"): "reboot", ("soft", "delete"): "delete",
-    ("bulk", "delete"): "bulk", ("set", "up"): "setup", ("clean", "up"): "purge",
+    ("bulk", "delete"): "bulk", ("power", "cycle"): "reboot", ("set", "up"): "setup", ("clean", "up"): "purge",
 }  # fmt: skip
+
+
+_AGENTS = {"getter": "get", "searcher": "search", "fetcher": "get", "finder": "search", "lister": "list"}
 
 
 def _merge_pairs(words: Words) -> Words:
@@ -123,7 +126,19 @@ def parse_names(names: Sequence[str]) -> dict[str, NameParts]:
     }
     ends = verbs_end([w for w in cut.values() if w])
     areas = _areas(list(cut.values()))
-    return {n: _parse(n, cut[n], ends, len(words[n]) - len(cut[n]), areas) for n in names}
+    parts = {n: _parse(n, cut[n], ends, len(words[n]) - len(cut[n]), areas) for n in names}
+    brand = _brand([p.noun for p in parts.values()])
+    return {n: replace(p, noun=p.noun[1:]) if len(p.noun) > 1 and p.noun[0] == brand else p for n, p in parts.items()}
+
+
+def _brand(nouns: Sequence[Words]) -> str | None:
+    """The word that nearly all nouns of a server begin with, behind the verb: `ListACMEStores`, `GetACMERun`."""
+    after: dict[str, set[str]] = {}
+    for noun in nouns:
+        if len(noun) > 1:
+            after.setdefault(noun[0], set()).add(noun[1])
+    count = Counter(n[0] for n in nouns if n)
+    return next((w for w in sorted(after) if count[w] >= 0.6 * len(nouns) and len(after[w]) >= 6), None)
 
 
 def _areas(names: Sequence[Words]) -> frozenset[str]:
@@ -141,8 +156,14 @@ def _parse(name: str, words: Words, ends: bool, dropped: int, areas: frozenset[s
     words = tuple(re.sub(r"(?<=[a-z])[0-9]{1,2}$", "", w) if len(w) > 5 else w for w in words)
     segments = _segments(name, words, dropped)
     at = _find_verb(words, ends, segments)
+    if words[-1] in _AGENTS and len(words) > 1:
+        return replace(_with_parents((), _AGENTS[words[-1]], words[:-1]), last=True)
+    if at is None and words[-1] == "all" and len(words) > 1:  # payments-all
+        rest = words[:-1] if len(words) == 2 or words[-2] not in lx.FACETS else words[:-2]
+        return replace(_with_parents((), "list", rest), last=True)
     if at is None:
-        return _with_parents((), "", words, guessed=True)
+        area = words[:1] if words[0] in areas and len(words) > 2 else ()
+        return _with_parents(area, "", words[len(area) :], guessed=True)
     verb = words[at]
     if at == len(words) - 1 and at > 0:  # noun first
         noun = words[:at]

@@ -15,7 +15,7 @@ from synth.worlds.lift import lexicon as lx
 from synth.worlds.lift.naming import NameParts, Words, parse_names
 from synth.worlds.lift.opening import Arg, open_arguments
 from synth.worlds.lift.places import learn_places
-from synth.worlds.lift.roles import KeyArg, Nouns, is_person, key_of, matches
+from synth.worlds.lift.roles import KeyArg, Nouns, key_of, matches, plain_noun
 from synth.worlds.lift.words import is_plural, singular_phrase
 
 Reason = Literal[
@@ -43,6 +43,7 @@ Reason = Literal[
     "inadmissible",
 ]
 REASONS: tuple[Reason, ...] = Reason.__args__  # type: ignore[attr-defined]
+KEY_ROLES = ("key", "owner", "left", "right")  # what names the row a tool works on
 READ_KINDS = frozenset({"get", "list", "search", "aggregate", "exists", "singleton", "series"})
 # data sources and machines: there a noun counts as a record only where some tool of the server writes it
 SOURCES = lx.wordset(
@@ -72,7 +73,9 @@ class Bound:
     """One argument with its role. `noun`: of a key, the entity it names; `field`: words of the field it fills."""
 
     arg: Arg
-    role: str  # key parent natural field payload filter time query limit offset page cursor sort order ... ignored
+    role: (
+        str  # key owner parent natural field payload filter time query limit offset page cursor sort order ... ignored
+    )
     noun: Words = ()
     tail: str = ""
     compare: str = "eq"
@@ -104,6 +107,13 @@ class Reading:
     cases: tuple[Reading, ...] = ()  # choose
     table: Words = ()  # series: the curve's own table; empty = the entity's
 
+    @property
+    def single(self) -> bool:
+        """Whether the tool works on a thing that exists once: no key names it."""
+        return self.kind in ("singleton", "setting") or (
+            self.kind == "move" and not any(b.role in KEY_ROLES for b in self.roles)
+        )
+
 
 @dataclass(slots=True)
 class Draft:
@@ -119,6 +129,7 @@ class Draft:
     others: list[KeyArg] = field(default_factory=list)
     facet: Words = ()
     cases: list[Reading] = field(default_factory=list)  # of a multiplexer
+    borrowed: bool = False  # the own key is the key of another row that has one of these
     confidence: float = 0.95
     why: list[str] = field(default_factory=list)
 
@@ -138,6 +149,8 @@ class Context:
     main: Words
     areas: Mapping[Words, int] = field(default_factory=dict)  # names without a verb that begin with these words
     sites: Mapping[Words, Words] = field(default_factory=dict)  # what is found on a site that is searched by its name
+    made: frozenset[Words] = frozenset()  # nouns that some tool creates
+    vocabulary: frozenset[str] = frozenset()  # words of nouns and areas that stand beside verbs
 
 
 class NotLifted(Exception):
@@ -151,7 +164,8 @@ class NotLifted(Exception):
 
 def read_server(server: str, category: str, tools: Sequence[ToolLike]) -> list[Reading]:
     """Readings of all tools of one server, in order."""
-    from synth.worlds.lift.kinds import decide  # kinds needs the types above
+    from synth.worlds.lift.kinds import decide  # both need the types above
+    from synth.worlds.lift.owning import with_keys
 
     parts = parse_names([t.name for t in tools])
     drafts = [Draft(t, parts[t.name], open_arguments(t.input_schema)) for t in tools]
@@ -191,16 +205,18 @@ def _context(server: str, category: str, drafts: list[Draft]) -> Context:
     verbs: dict[Words, set[str]] = {}
     for d in drafts:
         if not d.parts.guessed:
-            verbs.setdefault(
-                _plain(noun_of(d.parts), d.parts, Context(server, category, nouns, frozenset(), ())), set()
-            ).add(d.parts.verb)
+            verbs.setdefault(plain_noun(noun_of(d.parts), d.parts.namespace, server, nouns), set()).add(d.parts.verb)
     written |= {
         n for n, vs in verbs.items() if n and vs & (lx.LIST | lx.SEARCH) and vs & lx.GET and category in SOURCES
     }  # a corpus: found, then looked up
     main = min(counts, key=lambda n: (-counts[n], n)) if counts else ()
     bare = [b for d in drafts if (b := bare_words(d.parts))]
     areas = Counter(n[:i] for n in bare for i in range(1, min(len(n), 7)))
-    return Context(server, category, nouns, frozenset(written), main, areas, _sites(drafts))
+    made = {noun_of(d.parts) for d in drafts if d.parts.verb in _MAKERS}
+    words = {w for d in drafts if not d.parts.guessed for w in (*noun_of(d.parts), *d.parts.namespace)}
+    return Context(
+        server, category, nouns, frozenset(written), main, areas, _sites(drafts), frozenset(made), frozenset(words)
+    )
 
 
 def bare_words(p: NameParts) -> Words:
@@ -230,6 +246,7 @@ def _multiplexes(d: Draft) -> bool:
     )
 
 
+_MAKERS = lx.wordset("create add insert new register define make")
 _ALIAS_VERBS = lx.wordset("""get delete update read fetch remove edit modify patch show describe destroy retrieve""")
 
 
@@ -237,6 +254,7 @@ def _learn_aliases(drafts: list[Draft], nouns: Nouns) -> None:
     """Other names of a noun: `lb_get(load_balancer_id)` says that a load balancer is an lb. What names rows of several
     nouns (`record_id`) names none."""
     claims: dict[Words, list[Words]] = {}
+    fronts = {noun[:n] for d in drafts for noun in (noun_of(d.parts),) for n in range(1, len(noun))}
     for d in drafts:
         noun = noun_of(d.parts)
         if (
@@ -261,8 +279,9 @@ def _learn_aliases(drafts: list[Draft], nouns: Nouns) -> None:
             continue
         if (
             said in nouns.known
+            or said in fronts  # `domain_id` beside `domain config`: a thing of its own
             or matches(said, noun, nouns)
-            or set(said) & _OUTER - {"resource"}
+            or set(said) & lx.OUTER - {"resource"}
             or noun[: len(said)] == said
         ):
             continue
@@ -273,141 +292,3 @@ def _learn_aliases(drafts: list[Draft], nouns: Nouns) -> None:
             nouns.alias.setdefault(said, owners[0])
         else:
             nouns.generic.add(said)
-
-
-def with_keys(d: Draft, context: Context) -> Draft:
-    """Entity and keys of a draft: own key, keys of other rows."""
-    noun = noun_of(d.parts)
-    d.plural = (
-        bool(d.parts.noun)
-        and is_plural(d.parts.noun[-1])
-        and not (d.parts.last and d.parts.verb not in lx.LIST and any(a.required for a in d.args))
-    )
-    nouns = context.nouns
-    noun = _plain(noun, d.parts, context)
-    noun = _without_parent(noun, d, nouns)
-    if len(noun) > 1 and noun[-1] == "list" and d.parts.verb in lx.GET and noun not in nouns.known:
-        noun, d.plural = noun[:-1], True
-    d.keys = [k for a in d.args if (k := key_of(a, nouns)) is not None]
-    if not noun:  # get(note_id): the key says what
-        said = [k for k in d.keys if k.arg.required and not k.bare]
-        if said:
-            noun = nouns.resolve(said[-1].noun) or said[-1].noun
-            d.why.append("noun from key")
-        elif d.parts.namespace:
-            noun = singular_phrase(d.parts.namespace)
-    d.entity = nouns.alias.get(noun, noun)
-    own = [k for k in d.keys if not k.many and not k.bare and matches(k.noun, d.entity, nouns)]
-    own.sort(key=lambda k: (not k.arg.required, k.tail in ("name", "self"), -len(k.noun)))
-    bare = [k for k in d.keys if not k.many and k.bare]
-    bare.sort(key=lambda k: not k.arg.required)
-    prefixed = [
-        k
-        for k in d.keys
-        if not k.many
-        and k.arg.required
-        and len(k.noun) < len(d.entity)
-        and k.noun
-        and d.entity[: len(k.noun)] == k.noun
-    ]
-    if own:
-        d.own = own[0]
-    elif bare and not (d.parts.particle in ("of", "for", "in") and d.plural) and not (d.plural and prefixed):
-        d.own = bare[0]
-    if (
-        d.own is None
-        and d.parts.verb in _NAMED
-        and not (d.parts.verb in lx.UPDATE and any(k.arg.required for k in d.keys))
-    ):
-        persons = is_person(d.entity) or (
-            bool(d.entity)
-            and d.entity[-1]
-            in ("account", "domain", "host", "site", "website", "zone", "customer", "contact", "subscriber")
-        )
-        shut = (_RENAMED if d.parts.verb in lx.UPDATE else frozenset()) | (frozenset() if persons else _PERSONAL)
-        names = [a for a in d.args if a.required and a.type == "string" and a.flat in _NAMES - shut and not a.enum]
-        if len(names) == 1 and names[0].flat not in [k.arg.flat for k in d.keys]:
-            d.own = KeyArg(names[0], (), names[0].flat.split("_")[-1])
-            d.keys.append(d.own)
-    d.others = [k for k in d.keys if k is not d.own and not k.bare]
-    if d.own is None and d.parts.verb in _NAMED and not d.plural:
-        strange = [
-            k
-            for k in d.others
-            if k.arg.required
-            and not k.many
-            and k.tail in lx.KEY_TAILS
-            and nouns.resolve(k.noun) is None
-            and not set(k.noun) & _OUTER
-        ]
-        rest = [k for k in d.others if k.arg.required and not k.many and k not in strange]
-        if len(strange) == 1 and (
-            rest or (d.entity in nouns.known and d.entity[: len(strange[0].noun)] != strange[0].noun)
-        ):
-            d.own = strange[0]
-            d.others = [k for k in d.others if k is not d.own]
-            d.doubt(0.1, "the key of no other noun")
-        elif nouns.known.get(d.entity, 0) > 1:
-            keys = [k for k in d.others if k.arg.required and not k.many]
-            area = d.parts.namespace + d.entity
-            full = [
-                k for k in keys if k.noun == area or (k.noun == area[-len(k.noun) :] and len(k.noun) > len(d.entity))
-            ]
-            if full or (
-                len(keys) > 1 and d.entity[: len(keys[-1].noun)] != keys[-1].noun and not set(keys[-1].noun) & _OUTER
-            ):
-                d.own = full[0] if full else keys[-1]
-                d.others = [k for k in d.others if k is not d.own]
-                d.doubt(0.1 if full else 0.2, "the last key is taken as the own")
-    return d
-
-
-_ADJECTIVES = frozenset({("external",), ("primary",), ("one",), ("single",), ("detail",), ("new",), ("current",)})
-_OUTER = lx.wordset(
-    """organization org account tenant workspace team user customer site company project drive enterprise subscription
-    resource"""
-)
-_VIEWS = lx.wordset(
-    """upcoming recent active latest favorite archived pending deleted trashed assigned open closed new public private
-    published popular unread"""
-)
-
-
-def _plain(noun: Words, parts: NameParts, context: Context) -> Words:
-    """Without the server's own name and without a view (`upcoming events` are events)."""
-    if noun in _ADJECTIVES and parts.namespace:
-        return singular_phrase(parts.namespace[-1:])
-    while len(noun) > 1 and (
-        noun[0] in context.server.split("-")
-        or (noun[0] in _VIEWS and (noun[1:] in context.nouns.known or noun[0] == "new"))
-    ):
-        noun = noun[1:]
-    return noun
-
-
-def _without_parent(noun: Words, d: Draft, nouns: Nouns) -> Words:
-    """`group milestone issue` with keys of group and milestone is an issue: the parents stand in front."""
-    if len(noun) < 2 or noun[-1] in lx.FACETS:
-        return noun
-    said = {k.noun for a in d.args if a.required and (k := key_of(a, nouns)) is not None and not k.bare}
-    out = noun
-    grown = True
-    while grown:
-        grown = False
-        for front in sorted(said, key=lambda n: (-len(n), n)):
-            rest = out[len(front) :]
-            if out[: len(front)] == front and rest and rest in nouns.known and rest != front:
-                out, grown = rest, True
-                break
-    return out
-
-
-_NAMES = lx.wordset(
-    """name path slug email domain username hostname login symbol code address file_path filename key tag title mac
-    mac_address ip ip_address"""
-)
-_RENAMED = lx.wordset("""name title tag key code""")  # what an update changes rather than finds by
-_PERSONAL = frozenset({"username", "email", "login", "hostname", "domain"})
-_NAMED = (
-    lx.GET | lx.DELETE | frozenset(lx.TRANSITIONS) | (lx.UPDATE - {"set", "move", "configure"}) | lx.EXISTS | {"check"}
-)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from synth.worlds.lift import lexicon as lx
 from synth.worlds.lift.binding import bind
-from synth.worlds.lift.facets import facet, facet_of_own
+from synth.worlds.lift.facets import borrow, facet, facet_of_own
 from synth.worlds.lift.read import Context, Draft, Kind, NotLifted
 from synth.worlds.lift.roles import KeyArg, is_context, is_query, matches, paging_role
 from synth.worlds.lift.words import singular_phrase, split
@@ -47,23 +47,43 @@ def read(d: Draft, context: Context) -> Kind:
         if any(paging_role(a) in ("limit", "offset", "page", "cursor") for a in d.args):
             d.doubt(0.1, "singular get with paging")
             return "list", bind(d, context, "list"), ()
-        raise NotLifted("no_key", "get with a foreign key only")
+        if d.own is None:
+            borrow(d, foreign)
+        return "get", bind(d, context, "get"), ()
+    paged = any(paging_role(a) in ("limit", "offset", "page", "cursor") for a in d.args)
     if d.own is not None:  # optional own key: one row when given, all otherwise
         d.doubt(0.1, "optional key")
+        if not paged and d.own.tail in lx.KEY_TAILS:
+            return "get", bind(d, context, "get"), ()
         return "list", bind(d, context, "list"), ()
-    if any(paging_role(a) in ("limit", "offset", "page", "cursor") for a in d.args):
+    if paged:
         d.doubt(0.1, "singular get with paging")
         return ("search" if required_query else "list"), bind(d, context, "list"), ()
     if any(a.required and not is_context(a, True) for a in d.args):
         raise NotLifted("no_key", "required parameter is no key")
-    if d.entity[-1] in lx.SINGLETONS or d.entity in context.written or _CURRENT & set(split(d.tool.name)):
-        return "singleton", bind(d, context, "get"), ()
-    raise NotLifted("no_key", "get without a key")
+    named = [k for k in d.keys if not set(k.noun) & lx.OUTER]  # optional keys of other rows
+    if len(named) == 1 and named[0] in d.others and not named[0].many and named[0].tail in lx.KEY_TAILS:
+        borrow(d, named)
+        return "get", bind(d, context, "get"), ()
+    told = d.entity[-1] in lx.SINGLETONS or d.entity in context.written or bool(_CURRENT & set(split(d.tool.name)))
+    if not told:
+        around = {k.arg.name for k in d.keys} - {k.arg.name for k in named}
+        if named or any(
+            a.type != "boolean" and not a.enum and a.name not in around and not is_context(a, True) for a in d.args
+        ):
+            raise NotLifted("no_key", "get without a key")
+        d.doubt(0.1, "one of its kind")
+    return "singleton", bind(d, context, "get"), ()
 
 
 def _child_list(d: Draft, context: Context, query: bool) -> Kind:
     """`list_board_cards(id)`: the bare id names the parent."""
     assert d.own is not None
+    area = singular_phrase(d.parts.namespace)
+    if d.own.bare and area in context.nouns.known:
+        d.others.append(KeyArg(d.own.arg, area, d.own.tail))
+        d.own = None
+        return ("search" if query else "list"), bind(d, context, "list"), ()
     if d.own.bare and len(d.entity) > 1:
         for size in range(len(d.entity) - 1, 0, -1):
             if d.entity[:size] in context.nouns.known and d.entity[size:]:

@@ -75,10 +75,16 @@ class Nouns:
         return None
 
 
+def full_words(noun: Words) -> Words:
+    """`repo` is a repository, `kv` a key value: short words written out, so that both forms are one noun."""
+    return tuple(lx.SHORT.get(w, w) for w in noun) if not lx.SHORT.keys().isdisjoint(noun) else noun
+
+
 def matches(noun: Words, entity: Words, nouns: Nouns) -> bool:
     """Whether a key that says `noun` names a row of `entity`."""
     if not noun or not entity:
         return False
+    noun, entity = full_words(noun), full_words(entity)
     if noun == entity or nouns.alias.get(noun) == entity:
         return True
     if entity[-len(noun) :] == noun:
@@ -152,6 +158,8 @@ def key_of(arg: Arg, nouns: Nouns) -> KeyArg | None:
         if found is not None and found[-len(noun) :] == noun:
             return KeyArg(arg, noun, last)
         return None
+    if last in ("index", "idx") and len(words) > 1 and arg.required and arg.type in ("integer", "number"):
+        return KeyArg(arg, _noun(words[:-1]), "number")
     whole = _noun(words)
     if arg.type in ("string", "integer") and whole in nouns.known:
         return KeyArg(arg, whole, "self" if arg.type == "string" else "id")
@@ -263,3 +271,18 @@ def time_bound(arg: Arg) -> tuple[str, Words] | None:
             if dated or edge in ("after", "before", "since", "until"):
                 return bounds[edge], rest
     return None
+
+
+_ADJECTIVES = frozenset({("external",), ("primary",), ("one",), ("single",), ("detail",), ("new",), ("current",)})
+
+
+def plain_noun(noun: Words, namespace: Words, server: str, nouns: Nouns) -> Words:
+    """Without the server's own name and without a view (`upcoming events` are events)."""
+    if noun in _ADJECTIVES and namespace:
+        return singular_phrase(namespace[-1:])
+    while len(noun) > 1 and (
+        (noun[0] in server.split("-") and not (noun[:1] in nouns.known and noun[1] in lx.FACETS))
+        or (noun[0] in lx.VIEWS and (noun[1:] in nouns.known or noun[0] == "new"))
+    ):
+        noun = noun[1:]
+    return noun

@@ -41,7 +41,7 @@ class ToolBuilder:
             if opened:
                 continue
             p = self.param(own, r, b, params)
-            if b.arg.required or (b.role == "key" and p["role"] == "key"):
+            if b.arg.required or (b.role in ("key", "owner") and p["role"] == "key"):
                 p["required"] = True
             if list(b.arg.at) != [b.arg.name]:
                 p["at"] = list(b.arg.at)
@@ -82,6 +82,8 @@ class ToolBuilder:
         role = b.role
         if role == "key":
             return self.key(own, b)
+        if role == "owner":
+            return self.owner(own, b)
         if role in ("left", "right"):
             found = self.tables.ref(own, b.noun, self.tables.ref_words(b), hard=True)
             return self.fit({"role": "key", "field": found}, arg, self.key_class(self.tables.table(b.noun)))
@@ -128,6 +130,13 @@ class ToolBuilder:
             field = self.tables._unique(own, b.tail)
         want = self.key_class(own) if field == own.key else "string"
         return self.fit({"role": "key", "field": field}, b.arg, want)
+
+    def owner(self, own: Table, b: Bound) -> Param:
+        """The key of the row that this one belongs to, one to one."""
+        found = self.tables.owner(own, b)
+        if found is None:
+            return self.ignored(b.arg) if own.singleton else self.key(own, b)
+        return self.fit({"role": "key", "field": found}, b.arg, self.key_class(self.tables.table(b.noun)))
 
     def natural(self, own: Table, b: Bound) -> Param:
         """The caller's own key of a new row."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from synth.worlds.lift import lexicon as lx
 from synth.worlds.lift.binding import bind
-from synth.worlds.lift.facets import owner_by_prefix
+from synth.worlds.lift.facets import borrow, owner_by_prefix
 from synth.worlds.lift.opening import Arg
 from synth.worlds.lift.read import Bound, Context, Draft, Kind, NotLifted
 from synth.worlds.lift.roles import is_context, is_person
@@ -19,6 +19,9 @@ def payload(d: Draft) -> list[Arg]:
         if a.name != own and not keys.get(a.name, False)
         and not is_context(a, False) and a.flat not in lx.CONFIRM | lx.DRY_RUN
     ]  # fmt: skip
+
+
+_REASONS = lx.wordset("reason comment note message")
 
 
 def required_many(d: Draft) -> bool:
@@ -87,9 +90,13 @@ def update(d: Draft, context: Context) -> Kind:
                 d.doubt(0.4, "update without a key")
             d.own = None
             return "setting", bind(d, context, "update"), ()
-        if d.own is None or not payload(d):
+        foreign = [k for k in d.others if k.arg.required and not k.many]
+        if d.own is None and len(foreign) == 1 and payload(d) and not d.plural and verb != "set":
+            borrow(d, foreign)
+        elif d.own is None or not payload(d):
             raise NotLifted("no_key", f"{verb} without own key")
-        d.doubt(0.2, "optional own key")
+        else:
+            d.doubt(0.2, "optional own key")
     if not payload(d) and not [k for k in d.others if k.arg.required]:
         raise NotLifted("no_payload" if verb not in ("rotate", "regenerate", "reset", "mark", "release") else "job")
     return "update", bind(d, context, "update"), ()
@@ -104,7 +111,11 @@ def delete(d: Draft, context: Context) -> Kind:
     if any(k.many and k.arg.required for k in d.keys) or (d.plural and d.own is None):
         raise NotLifted("batch")
     if d.own is None or not (d.own.arg.required or only_way(d)):
-        raise NotLifted("no_key", "delete without own key")
+        foreign = [k for k in d.others if k.arg.required and not k.many]
+        told = {k.arg.name for k in foreign}
+        if len(foreign) != 1 or d.plural or any(a.required and a.name not in told for a in payload(d)):
+            raise NotLifted("no_key", "delete without own key")
+        borrow(d, foreign)
     return "delete", bind(d, context, "delete"), ()
 
 
@@ -112,10 +123,17 @@ def move(d: Draft, context: Context) -> Kind:
     if any(k.many and k.arg.required for k in d.keys):
         raise NotLifted("batch")
     if d.own is None or not (d.own.arg.required or only_way(d)):
-        verb = d.parts.verb
-        if verb == "start" or verb == "complete" or d.plural:
-            raise NotLifted("job" if verb == "start" else "no_key")
-        raise NotLifted("no_key", f"{verb} without own key")
+        foreign = [k for k in d.others if k.arg.required and not k.many]
+        if d.plural or d.parts.verb == "start":
+            raise NotLifted("job" if d.parts.verb == "start" else "no_key")
+        if foreign and not owner_by_prefix(d, context):
+            borrow(d, foreign)
+        elif not foreign and any(
+            not is_context(a, False) and a.flat not in lx.CONFIRM and a.flat not in _REASONS for a in d.args
+        ):
+            raise NotLifted("no_key", f"{d.parts.verb} without own key")
+        elif not foreign:
+            d.doubt(0.15, "moves the one of its kind")
     return "move", bind(d, context, "move"), ()
 
 
@@ -130,6 +148,8 @@ def copy(d: Draft, context: Context) -> Kind:
 
 
 def send(d: Draft, context: Context) -> Kind:
+    if required_many(d):
+        raise NotLifted("batch")
     if not payload(d):
         raise NotLifted("no_payload")
     if d.parts.verb in ("reply", "forward") and d.own is not None:
