@@ -1,8 +1,9 @@
 """Precision against hand labels: what was lifted compared with what careful readers say a tool does.
 
 A label is one JSON object a line: `server`, `tool`, `kind`, `entity` (a noun or a list of accepted ones), `keys` (names
-of the parameters that name the row), and optionally `kinds` (all accepted kinds), `parents`, `liftable`. Strictly right
-is a lift whose kind, entity and keys all agree. Names of nouns are compared word by word in the singular.
+of the parameters that name the row), and optionally `kinds` (all accepted kinds), `keys_also` (other accepted lists of
+keys), `relocation` (a move to another place: `move` is accepted), `parents`, `liftable`. Strictly right is a lift whose
+kind, entity and keys all agree. Names of nouns are compared word by word in the singular.
 """
 
 from __future__ import annotations
@@ -96,18 +97,19 @@ def disagreements(label: Label, reading: Reading) -> tuple[str, ...]:
         wrong.append("kind")
     if label["kind"] != "none" and _nouns(label) and _plain(" ".join(reading.entity)) not in map(_plain, _nouns(label)):
         wrong.append("entity")
-    said = set(label.get("keys") or [])
+    accepted = [set(label.get("keys") or []), *(set(keys) for keys in label.get("keys_also") or [])]
     if reading.kind in ("relate", "unrelate"):
-        said |= set(label.get("parents") or [])
+        accepted = [keys | set(label.get("parents") or []) for keys in accepted] + accepted
     found = _keys(reading)
     natural = {b.arg.name for b in reading.roles if b.role == "natural"}
-    if not _same_names(said, found) and not (natural and _same_names(said, found | natural)):
+    if not any(_same_names(keys, found) or (natural and _same_names(keys, found | natural)) for keys in accepted):
         wrong.append("keys")
     return tuple(wrong)
 
 
 def _kinds(label: Label) -> list[str]:
-    return list(dict.fromkeys([label["kind"], *(label.get("kinds") or [])]))
+    moved = ["move"] if label.get("relocation") else []
+    return list(dict.fromkeys([label["kind"], *(label.get("kinds") or []), *moved]))
 
 
 def _nouns(label: Label) -> list[str]:

@@ -250,6 +250,8 @@ def _entity(t: Table, names: set[str], used: set[tuple[str, str | None]], worked
     out["rows"] = (
         1
         if t.singleton
+        else 6
+        if any(s["type"] == "ref" and s.get("unique") for _, s in t.fields.values())
         else 8
         if not worked
         else 12

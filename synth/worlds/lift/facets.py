@@ -75,7 +75,7 @@ def facet(d: Draft, context: Context) -> bool:
 
 def owner_by_prefix(d: Draft, context: Context) -> bool:
     """`set_card_due_date(card_id, date)`: the key names the front of the noun phrase, the rest is a field."""
-    setter = d.parts.verb in ("set", "configure", "change", "toggle", "adjust")
+    setter = d.parts.verb in ("set", "configure", "change", "toggle", "adjust", "enable", "disable")
     for k in sorted((k for k in d.others if k.arg.required and not k.many), key=lambda k: -len(k.noun)):
         target = context.nouns.resolve(k.noun) or k.noun
         for size in range(len(d.entity) - 1, 0, -1):

@@ -204,7 +204,7 @@ def repair(d: Draft, nouns: Nouns) -> None:
     if d.own is not None:
         return
     changed = d.parts.verb in lx.UPDATE
-    shut = (_RENAMED if changed else frozenset()) | (
+    shut = (_RENAMED if changed and (foreign or len(d.args) < 2) else frozenset()) | (
         frozenset() if _is_file(d.entity) or (len(free) == 1 and not foreign) else _PATHS
     )
     first = next((a for a in d.args if a.required), None)
@@ -212,7 +212,7 @@ def repair(d: Draft, nouns: Nouns) -> None:
     if len(selves) > 1:  # where it is, then what it is called
         inner = [a for a in selves if a.words[-1] in ("name", "title", "key")]
         selves = inner if len(inner) == 1 else []
-    if len(selves) == 1 and not (changed and foreign):
+    if len(selves) == 1:
         _take(d, selves[0], 0.1)
     elif len(free) == 1 and not foreign and not changed and not set(free[0].words) & _NO_KEY:
         _take(d, free[0], 0.2)

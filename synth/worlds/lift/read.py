@@ -150,6 +150,7 @@ class Context:
     areas: Mapping[Words, int] = field(default_factory=dict)  # names without a verb that begin with these words
     sites: Mapping[Words, Words] = field(default_factory=dict)  # what is found on a site that is searched by its name
     made: frozenset[Words] = frozenset()  # nouns that some tool creates
+    added: frozenset[Words] = frozenset()  # nouns whose rows are added to another row: there may be many
     vocabulary: frozenset[str] = frozenset()  # words of nouns and areas that stand beside verbs
 
 
@@ -212,10 +213,20 @@ def _context(server: str, category: str, drafts: list[Draft]) -> Context:
     main = min(counts, key=lambda n: (-counts[n], n)) if counts else ()
     bare = [b for d in drafts if (b := bare_words(d.parts))]
     areas = Counter(n[:i] for n in bare for i in range(1, min(len(n), 7)))
+    added = {noun_of(d.parts) for d in drafts if d.parts.verb in ("add", "insert", "log", "append")}
     made = {noun_of(d.parts) for d in drafts if d.parts.verb in _MAKERS}
     words = {w for d in drafts if not d.parts.guessed for w in (*noun_of(d.parts), *d.parts.namespace)}
     return Context(
-        server, category, nouns, frozenset(written), main, areas, _sites(drafts), frozenset(made), frozenset(words)
+        server,
+        category,
+        nouns,
+        frozenset(written),
+        main,
+        areas,
+        _sites(drafts),
+        frozenset(made),
+        frozenset(added),
+        frozenset(words),
     )
 
 

@@ -47,6 +47,9 @@ def read(d: Draft, context: Context) -> Kind:
         if any(paging_role(a) in ("limit", "offset", "page", "cursor") for a in d.args):
             d.doubt(0.1, "singular get with paging")
             return "list", bind(d, context, "list"), ()
+        if d.own is None and d.entity in context.added:
+            d.doubt(0.1, "what is added is listed")
+            return "list", bind(d, context, "list"), ()
         if d.own is None:
             borrow(d, foreign)
         return "get", bind(d, context, "get"), ()

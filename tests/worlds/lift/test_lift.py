@@ -113,6 +113,8 @@ def test_strict_precision_on_the_audit_file(catalog: Catalog) -> None:
         ({"kind": "update", "kinds": ["get"]}, ()),
         ({"entity": "card"}, ("entity",)),
         ({"keys": []}, ("keys",)),
+        ({"keys": [], "keys_also": [["ticket_id"]]}, ()),
+        ({"kind": "update", "relocation": True}, ("kind",)),
         ({"kind": "none", "keys": ["ticket_id"]}, ("kind",)),
     ],
 )
