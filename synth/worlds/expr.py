@@ -81,7 +81,8 @@ class _Parser:
         self.depth = 0
 
     def fail(self, message: str) -> SpecError:
-        return SpecError(f"column {self.toks[self.i][2] + 1}", f"{message} in `{self.text}`")
+        at = self.toks[min(self.i, len(self.toks) - 1)][2]  # the end may have been taken already
+        return SpecError(f"column {at + 1}", f"{message} in `{self.text}`")
 
     def node(self, kind: str, at: int, *parts: Any) -> Node:
         self.nodes += 1

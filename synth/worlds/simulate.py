@@ -272,7 +272,7 @@ class CompiledWorld:
             members = spec.of if isinstance(spec.of, list) else []
             return None if value in members else f"expected one of {', '.join(members)}"
         if spec.type == "ref":
-            known = not isinstance(value, dict) and value in state.tables[str(spec.to)].rows
+            known = is_key(value) and value in state.tables[str(spec.to)].rows
             return None if known else f"{spoken(self.world, str(spec.to))} {value} does not exist"
         if spec.type == "list":
             if not isinstance(value, tuple):
@@ -291,6 +291,11 @@ def case_spec(tool: CompiledTool, case: str) -> ToolSpec:
     if schema is None or spec.input_schema is not None:
         return spec
     return spec.model_copy(update={"input_schema": {**schema, "required": []}})
+
+
+def is_key(value: Any) -> bool:
+    """Whether a frozen value could name a row: a scalar, or the parts of a composite key."""
+    return isinstance(value, str | int) or (isinstance(value, tuple) and all(isinstance(v, str | int) for v in value))
 
 
 def _is_time(value: Any) -> bool:

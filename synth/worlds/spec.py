@@ -274,13 +274,16 @@ class ToolSpec(Spec):
         return self.op not in READ_OPS
 
 
-def _body_writes(body: list[dict[str, Any]]) -> bool:
-    for stmt in body:
-        if stmt.keys() & {"insert", "set", "delete"}:
-            return True
-        if any(_body_writes(stmt[k]) for k in ("do", "otherwise") if k in stmt):
-            return True
-    return False
+def _body_writes(body: Any) -> bool:
+    return any(
+        stmt.keys() & {"insert", "set", "delete"} or any(_body_writes(stmt.get(k)) for k in ("do", "otherwise"))
+        for stmt in statements_of(body)
+    )
+
+
+def statements_of(body: Any) -> list[dict[str, Any]]:
+    """The statements of a body that may not be well-formed yet."""
+    return [stmt for stmt in body if isinstance(stmt, dict)] if isinstance(body, list) else []
 
 
 class ErrorSpec(Spec):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from synth.worlds.spec import NAME, Entity, Event, ToolSpec, World, targets
+from synth.worlds.spec import NAME, Entity, Event, ToolSpec, World, statements_of, targets
 from synth.worlds.steps import parse_step
 
 
@@ -185,5 +185,5 @@ def _check_takes(where: str, tool: ToolSpec, entities: dict[str, Entity]) -> Non
                 )
 
 
-def _uses(body: list[dict[str, Any]]) -> bool:
-    return any("use" in stmt or any(_uses(stmt[k]) for k in ("do", "otherwise") if k in stmt) for stmt in body)
+def _uses(body: Any) -> bool:
+    return any("use" in stmt or any(_uses(stmt.get(k)) for k in ("do", "otherwise")) for stmt in statements_of(body))

@@ -21,6 +21,7 @@ from synth.worlds.real import category_split
 from synth.worlds.simulate import compile_world
 from synth.worlds.spec import World
 from synth.worlds.splits import split_lookup
+from synth.worlds.wellformed import wellformed
 from tools_catalog.taxonomy import load_taxonomy
 
 WHAT = "world file"
@@ -37,7 +38,9 @@ def read_world(file: str | Path) -> World:
     except Wrong as wrong:
         raise UsageError(f"{shown(path)}: {wrong.problem}") from None
     try:
-        return World.load(spec)
+        world = World.load(spec)
+        wellformed(world)
+        return world
     except SpecError as error:
         raise UsageError(f"{shown(path)}: {error}") from None
 
