@@ -19,6 +19,7 @@ def every_member(p: Param, spec: FieldSpec | None) -> list[str]:
     members = p.schema_.get("enum") if p.compare == "eq" else None
     return [m for m in members or [] if isinstance(m, str) and m.lower() in EVERY and m not in own]
 
+
 MEASURE = re.compile(r"^(sum|mean|median|min|max) of (\w+)$")
 
 
