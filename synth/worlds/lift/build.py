@@ -15,6 +15,7 @@ from synth.worlds.lift.read import Reading, Reason, ToolLike, read_server
 from synth.worlds.lift.split import components
 from synth.worlds.lift.table import Table
 from synth.worlds.lift.tools import ToolBuilder
+from synth.worlds.lift.virtual import curve
 from synth.worlds.lift.words import style_of
 from synth.worlds.spec import World
 
@@ -49,10 +50,8 @@ def lift_server(server: str, category: str, tools: Sequence[ToolLike]) -> Lift:
     readings = read_server(server, category, tools)
     lift = Lift(server, readings=readings)
     lift.dropped = [Dropped(r.tool, r.reason or "unsure", "; ".join(r.why)) for r in readings if r.kind == "none"]
-    lift.dropped += [Dropped(r.tool, LATER[r.kind], "read, not built") for r in readings if r.kind in LATER]
-    readings = [r for r in readings if r.kind not in LATER]
     style = style_of([b.arg.at[-1] for r in readings for b in r.roles])
-    single = [c for r in readings for c in (r.cases or (r,))]
+    single = [c for r in readings if r.kind != "series" for c in (r.cases or (r,))]
     tables = Tables(server, style, single, {t.name: t for t in tools})
     builder = ToolBuilder(tables)
     built: dict[str, Built] = {}
@@ -66,6 +65,8 @@ def lift_server(server: str, category: str, tools: Sequence[ToolLike]) -> Lift:
         else:
             built[r.tool] = one
     for r in readings:
+        if r.kind == "series":
+            built[r.tool] = curve(builder, r)
         if len(cases.get(r.tool, ())) > 1:
             built[r.tool] = choose(builder, r, cases[r.tool])
         elif r.cases:
@@ -85,7 +86,6 @@ def lift_server(server: str, category: str, tools: Sequence[ToolLike]) -> Lift:
 
 
 MAX_PRODUCERS = 5
-LATER: dict[str, Reason] = {"series": "series", "choose": "multiplexer"}  # kinds that are read and not admitted yet
 
 
 def _producers(group: list[str], built: dict[str, Built]) -> list[str]:
@@ -118,14 +118,13 @@ def _required_rows(built: Built) -> list[str]:
     for p in spec["params"].values():
         if not p.get("required"):
             continue
+        target = own.spec(p["field"]) if p.get("field") else None
         if p.get("entity"):
             out.append(p["entity"])
-        elif p["role"] == "key" and spec["op"] not in ("relate", "unrelate"):
+        elif p["role"] == "key" and spec["op"] not in ("relate", "unrelate", "series"):
             out.append(own.name)
-        elif p.get("field"):
-            target = own.spec(p["field"])
-            if target is not None and target["type"] == "ref":
-                out.append(target["to"])
+        elif target is not None and target["type"] == "ref":
+            out.append(target["to"])
     return out
 
 
@@ -137,7 +136,7 @@ def _empty(r: Reading, spec: dict[str, Any]) -> bool:
 
 def _stands_alone(built: Built) -> bool:
     """Whether one tool makes a world by itself: a list or search over something, a letter to send, all in one."""
-    return built.spec["op"] in ("list", "search", "send", "get", "choose")
+    return built.spec["op"] in ("list", "search", "send", "get", "choose", "series")
 
 
 def _world(
@@ -234,10 +233,12 @@ def _entity(t: Table, names: set[str], used: set[tuple[str, str | None]], worked
         if clean["type"] == "list" and clean.get("fields"):
             clean.pop("of", None)
         fields[name] = clean
-    out: dict[str, Any] = {"fields": fields, "key": t.key}
+    out: dict[str, Any] = {"fields": fields, "key": [*t.parts, t.key] if t.virtual else t.key}
+    if t.virtual:
+        out |= {"virtual": True, "step": t.step, "ahead": t.ahead}
     if t.natural:
         fields[t.key] = {**fields[t.key], "unique": True}
-    elif t.id:
+    elif t.id and not t.virtual:
         out["id"] = t.id
     if t.singleton:
         out["singleton"] = True

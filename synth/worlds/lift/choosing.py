@@ -55,6 +55,12 @@ def choose(builder: ToolBuilder, whole: Reading, cases: Sequence[tuple[Reading, 
         if name in required:
             p["required"] = True
         params[name] = {**p, "role": p["role"], "schema": each[0] if len(each) == 1 else {"anyOf": each}}
+    places = {tuple(p.get("at") or [n]) for n, p in params.items()}
+    for arg in (b.arg for b in whole.roles):  # what no case understood is taken all the same
+        if arg.at not in places and arg.name not in params:
+            params[arg.name] = builder.ignored(arg)
+            if list(arg.at) != [arg.name]:
+                params[arg.name]["at"] = list(arg.at)
     params = {n: builder.told(p, n, p.get("schema", {})) for n, p in params.items()}
     spec: dict[str, Any] = {
         "op": "choose", "by": action.name, "params": params, "source": whole.tool,

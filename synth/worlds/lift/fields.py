@@ -52,7 +52,7 @@ def spec_of(arg: Arg, words: Words) -> dict[str, Any] | None:
         members = [str(m) for m in schema["enum"] if isinstance(m, str)]
         if len(members) == len(arg.enum):
             members = [m for m in members if m.lower() not in EVERY] or members
-        if len(members) >= len(arg.enum) - 2 and all(members):
+        if members and len(members) >= len(arg.enum) - 2 and all(members):
             return {"type": "enum", "of": list(dict.fromkeys(members))[:MAX_ENUM]}
         if arg.type in ("integer", "number"):
             return None

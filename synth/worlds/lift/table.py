@@ -30,6 +30,10 @@ class Table:
         None  # a two-valued state that updates may set too: no lifecycle, moves check it themselves
     )
     moves: dict[str, list[str]] = field(default_factory=dict)
+    virtual: bool = False  # a curve: nothing stored, `key` is its time
+    parts: list[str] = field(default_factory=list)  # virtual: what tells curves apart
+    step: str = "day"
+    ahead: bool = False
 
     def column(self, words: Words) -> str | None:
         """The name of the field with these words."""

@@ -103,7 +103,7 @@ class ToolBuilder:
 
     @staticmethod
     def ignored(arg: Arg) -> Param:
-        return {"role": "ignored", "schema": _fragment(arg)}
+        return {"role": "ignored", "schema": fragment(arg)}
 
     @staticmethod
     def fit(p: Param, arg: Arg, want: str) -> Param:
@@ -111,7 +111,7 @@ class ToolBuilder:
         if arg.type == want or (want == "integer" and arg.type == "number"):
             p["schema"] = {
                 k: v
-                for k, v in _fragment(arg).items()
+                for k, v in fragment(arg).items()
                 if k in ("type", "enum", "format")
                 and not (k == "format" and v not in ("date", "date-time", "uuid", "email"))
             }
@@ -180,7 +180,7 @@ class ToolBuilder:
                     else self.ignored(arg)
                 )
             return {"role": role}
-        return {"role": role, "schema": _fragment(arg)}
+        return {"role": role, "schema": fragment(arg)}
 
     def time(self, own: Table, b: Bound) -> Param:
         if b.arg.type != "string":
@@ -261,7 +261,7 @@ class ToolBuilder:
         if spec["type"] in ("list", "map", "record"):
             return p
         if fits(spec, b.arg):
-            p["schema"] = _fragment(b.arg)
+            p["schema"] = fragment(b.arg)
         return p
 
     def inferred(self, own: Table, r: Reading, b: Bound, taken: dict[str, Param]) -> dict[str, Param]:
@@ -403,7 +403,7 @@ class ToolBuilder:
         return out
 
 
-def _fragment(arg: Arg) -> dict[str, Any]:
+def fragment(arg: Arg) -> dict[str, Any]:
     """The argument's own schema fragment, small, null allowed where it was."""
     out = {k: v for k, v in arg.schema.items() if k != "format" or v in ("date", "date-time", "email", "uri", "uuid")}
     if "type" not in out and arg.type != "any":
