@@ -178,12 +178,25 @@ class BodyCompiler:
         def step(env: Env) -> None:
             state: State = env["$state"]
             live = [(f, c, v) for f, c, run, optional in tests if (v := run(env)) is not None or not optional]
-            pick = next(
-                (t for t in live if t[1] == "eq" and t[0] in indexed and not isinstance(t[2], dict | tuple)), None
-            )
-            rows = state.tables[table].by(pick[0], pick[2]) if pick else tuple(state.tables[table].rows.values())
+            rows: tuple[RowData, ...] | None = None
+            done = -1
+            for i, (field, compare, value) in enumerate(live):  # the smallest of the buckets that an index gives
+                if compare == "eq" and field in indexed and not isinstance(value, dict | tuple):
+                    bucket = state.tables[table].by(field, value)
+                    if rows is None or len(bucket) < len(rows):
+                        rows, done = bucket, i
+            if rows is None:
+                rows = tuple(state.tables[table].rows.values())
             burn(env, 1 + len(rows))
-            found = [r for r in rows if all(t is pick or COMPARE[t[1]](r.get(t[0]), t[2]) for t in live)]
+            found = list(rows)
+            for i, (field, compare, value) in enumerate(live):
+                if i == done:
+                    continue
+                if compare == "eq":
+                    found = [r for r in found if r.get(field) == value]
+                else:
+                    fits = COMPARE[compare]
+                    found = [r for r in found if fits(r.get(field), value)]
             if free:
                 inner = dict(env)
                 for test in free:

@@ -69,6 +69,7 @@ def _tokens(text: str) -> list[tuple[str, Any, int]]:
 BINDERS = {
     "map", "filter", "all", "exists", "first", "sum", "count", "min", "max", "sort", "flat", "index", "group",
     "map_values",
+    "rank",
 }  # fmt: skip
 
 

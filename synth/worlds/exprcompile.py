@@ -13,8 +13,10 @@ from typing import Any
 
 from synth.errors import SpecError
 from synth.worlds.expr import Closure, Env, Node, Scope, parse
-from synth.worlds.functions import FUNCTIONS, call_function, sort_key
+from synth.worlds.functions import FUNCTIONS, Function, call_function, sort_key
 from synth.worlds.operators import OPERATORS, is_number
+
+_MATCHES = 0.5  # score from which a row counts as found
 
 
 class Fuel(Exception):
@@ -66,7 +68,24 @@ def compile_expr(text: str, scope: Scope, where: str = "") -> tuple[Closure, str
 
 
 def compile_node(node: Node, scope: Scope) -> tuple[Closure, str]:
-    return _COMPILERS[node.kind](node, scope)
+    """One node as a closure, and its type. What holds no name is computed here, once."""
+    run, kind = _COMPILERS[node.kind](node, scope)
+    if node.kind in _FOLDED and _constant(node):
+        value = run({})
+        return (lambda env: value), kind
+    return run, kind
+
+
+_FOLDED = frozenset({"list", "rec", "op", "not", "neg", "if"})  # calls may differ in what they share; they stay
+
+
+def _constant(node: Any) -> bool:
+    """Whether a tree holds literals only."""
+    if isinstance(node, Node):
+        return node.kind == "lit" or (node.kind in _FOLDED and all(_constant(p) for p in node.parts))
+    if isinstance(node, tuple):
+        return all(_constant(p) for p in node)
+    return True  # a name of a field, an operator
 
 
 def _lit(node: Node, scope: Scope) -> tuple[Closure, str]:
@@ -99,11 +118,25 @@ def _dot(node: Node, scope: Scope) -> tuple[Closure, str]:
     elif kind in ("bool", "int", "number", "text") or kind.startswith(("list:", "table:")):
         raise _bad(node, f"a {kind.split(':')[0]} has no fields (`.{name}`)")
 
+    return _member(node.parts[0], target, name), out
+
+
+def _member(node: Node, target: Closure, name: str) -> Closure:
+    """`target.name`; what stands under a plain name is read straight."""
+    if node.kind == "name":
+        holder = node.parts[0]
+
+        def direct(env: Env) -> Any:
+            row = env[holder]
+            return row.get(name) if isinstance(row, dict) else None
+
+        return direct
+
     def run(env: Env) -> Any:
         row = target(env)
         return row.get(name) if isinstance(row, dict) else None
 
-    return run, out
+    return run
 
 
 def _at(node: Node, scope: Scope) -> tuple[Closure, str]:
@@ -120,6 +153,8 @@ def _at(node: Node, scope: Scope) -> tuple[Closure, str]:
         return lookup, f"row:{entity}"
     if kind.startswith("list:") and not compatible(ikind, "int"):
         raise _bad(node, f"a list is indexed by an int, not {ikind}")
+    if kind.startswith("row:") and ikind == "text" and node.parts[1].kind == "lit":
+        return _member(node.parts[0], target, node.parts[1].parts[0]), "any"
 
     def run(env: Env) -> Any:
         value, at = target(env), index(env)
@@ -172,6 +207,8 @@ def _op(node: Node, scope: Scope) -> tuple[Closure, str]:
             return (lambda env: a(env) is True and b(env) is True), "bool"
         return (lambda env: a(env) is True or b(env) is True), "bool"
     out = _op_type(node, op, ka, kb)
+    if op in ("==", "!=") and "text" in (ka, kb):  # no text equals a bool or a number
+        return (lambda env: a(env) == b(env)) if op == "==" else (lambda env: a(env) != b(env)), out
     run = OPERATORS[op]
     return (lambda env: run(a(env), b(env))), out
 
@@ -239,7 +276,31 @@ def _call(node: Node, scope: Scope) -> tuple[Closure, str]:
     parts = [compile_node(n, scope) for n in arg_nodes]
     runs = [r for r, _ in parts]
     kind = parts[0][1] if fn.result == "same" and parts else fn.result
-    return (lambda env: call_function(fn, [r(env) for r in runs])), kind
+    return _called(name, fn, runs), kind
+
+
+def _called(name: str, fn: Function, runs: list[Closure]) -> Closure:
+    """A call of `fn`; the commonest without the detour."""
+    if name == "has":
+        (only,) = runs
+        return lambda env: only(env) is not None
+    if name == "coalesce":
+
+        def coalesce(env: Env) -> Any:
+            for run in runs:
+                value = run(env)
+                if value is not None:
+                    return value
+            return None
+
+        return coalesce
+    if name == "size":
+        (sized,) = runs
+        return lambda env: len(v) if isinstance(v := sized(env), tuple | str | dict | list) else None
+    if len(runs) == 1 and fn.strict:
+        (one,) = runs
+        return lambda env: None if (v := one(env)) is None else call_function(fn, [v])
+    return lambda env: call_function(fn, [r(env) for r in runs])
 
 
 def _table_call(node: Node, scope: Scope) -> tuple[Closure, str]:
@@ -281,12 +342,20 @@ def _method(node: Node, scope: Scope) -> tuple[Closure, str]:
         names = [_literal_text(a) for a in args]
         if name == "omit":
             return (lambda env: {k: v for k, v in _record(target(env)).items() if k not in names}), "record"
-        return (lambda env: {k: r[k] for k in names if k in r} if (r := _record(target(env))) else {}), "record"
+        return _pick(target, names), "record"
     if name in ("first", "sum", "count", "min", "max", "sort", "flat") and not args:
         return _plain_aggregate(name, target, kind)
     if name in FUNCTIONS:  # text.lower() reads better than lower(text); both mean the same
         return _call(Node("call", node.at, (name, (target_node, *args))), scope)
     raise _bad(node, f"unknown method `.{name}()`")
+
+
+def _pick(target: Closure, names: list[str]) -> Closure:
+    def run(env: Env) -> Any:
+        row = target(env)
+        return {k: row[k] for k in names if k in row} if isinstance(row, dict) else {}
+
+    return run
 
 
 def _literal_text(node: Node) -> str:
@@ -347,7 +416,9 @@ def _bind(node: Node, scope: Scope) -> tuple[Closure, str]:
     if name == "map_values":
         return _map_values(target, var, body), "record"
     if name == "map":
-        return (lambda env: tuple(v for _, v in each(env))), f"list:{body_kind}"
+        return _mapped(target, var, body), f"list:{body_kind}"
+    if name == "rank":
+        return _ranked(target, var, body), kind
     if name == "filter":
         return (lambda env: tuple(x for x, v in each(env) if v is True)), kind
     if name == "all":
@@ -376,6 +447,39 @@ def _bind(node: Node, scope: Scope) -> tuple[Closure, str]:
     if name == "index":
         return (lambda env: {str(v): x for x, v in each(env) if v is not None}), "record"
     return _group(each), "record"
+
+
+def _mapped(target: Closure, var: str, body: Closure) -> Closure:
+    def run(env: Env) -> Any:
+        items = _items(target(env))
+        burn(env, len(items))
+        inner = env.copy()
+        out = []
+        for item in items:
+            inner[var] = item
+            out.append(body(inner))
+        return tuple(out)
+
+    return run
+
+
+def _ranked(target: Closure, var: str, body: Closure) -> Closure:
+    """The items whose score is at least `_MATCHES`, best first, ties as they came."""
+
+    def run(env: Env) -> Any:
+        items = _items(target(env))
+        burn(env, len(items))
+        inner = env.copy()
+        scored = []
+        for item in items:
+            inner[var] = item
+            score = body(inner)
+            if is_number(score) and score >= _MATCHES:
+                scored.append((score, item))
+        scored.sort(key=lambda pair: -pair[0])
+        return tuple(item for _, item in scored)
+
+    return run
 
 
 def _map_values(target: Closure, var: str, body: Closure) -> Closure:

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 import statistics
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 MAX_TEXT = 65_536  # bytes of one text; longer results are null
@@ -132,16 +134,28 @@ def _convert(x: float, source: str, target: str) -> Any:
     return None if a is None or b is None or a[0] != b[0] else round(x * a[1] / b[1], 9)
 
 
+_WORD = re.compile(r"[^\W_]+")
+_SHORT_TEXT = 2_000  # characters; the words of longer texts are not kept
+
+
 def _words(text: str) -> tuple[str, ...]:
-    return tuple("".join(c.lower() if c.isalnum() else " " for c in text).split())
+    return tuple(_WORD.findall(text.lower()))
+
+
+@lru_cache(maxsize=20_000)
+def _known_words(text: str) -> tuple[frozenset[str], str]:
+    """The words of a text: as a set, and joined with a space before each, in which prefixes are looked up."""
+    found = _words(text)
+    return frozenset(found), " " + " ".join(found)
 
 
 def _similar(a: str, b: str) -> float:
     """Share of the words of `a` found in `b`, as a prefix counts half."""
-    want, have = _words(a), _words(b)
+    want = _known_words(a)[0] if len(a) <= _SHORT_TEXT else frozenset(_words(a))
     if not want:
         return 0.0
-    score = sum(1.0 if w in have else 0.5 if len(w) > 2 and any(h.startswith(w) for h in have) else 0.0 for w in want)
+    have, line = _known_words(b) if len(b) <= _SHORT_TEXT else _known_words.__wrapped__(b)
+    score = sum(1.0 if w in have else 0.5 if len(w) > 2 and " " + w in line else 0.0 for w in want)
     return score / len(want)
 
 

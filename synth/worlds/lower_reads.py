@@ -85,8 +85,7 @@ class Reads(Parts):
             said = [f"({self.tool.joins[t]})" if t in self.tool.joins else f"it[{quote(t)}]" for t in texts]
             hay = " + ' ' + ".join(f"coalesce(str({s}), '')" for s in said)
             score = f"similar({arg(queries[0])}, {hay})"
-            ranked = f"found.filter(it, {score} >= 0.5).sort(it, 0 - {score})"
-            out.append({"let": {"found": f"has({arg(queries[0])}) ? {ranked} : found"}})
+            out.append({"let": {"found": f"has({arg(queries[0])}) ? found.rank(it, {score}) : found"}})
         out += self.ordering()
         out += self.gates()
         shows = self.tool.shows or self.all_fields()

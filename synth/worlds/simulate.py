@@ -11,7 +11,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import jsonschema_rs
@@ -24,6 +24,7 @@ from synth.worlds.events import Events
 from synth.worlds.exprcompile import Fuel
 from synth.worlds.fieldtypes import entity_types, field_type
 from synth.worlds.functions import parse_time
+from synth.worlds.jsontext import json_writer
 from synth.worlds.lower import Lowered, lower
 from synth.worlds.params import one_item
 from synth.worlds.rows import ToolError, row_key
@@ -90,6 +91,10 @@ class CompiledTool:
         compiler = BodyCompiler(world, entities, types, f"tools.{name}")
         self.run = compiler.whole(lowered.body, len(lowered.body) - lowered.own)
         self.names = [n for n in compiler.scope.types if n not in ("args", "now") and n not in world.tables]
+        self.base: dict[str, Any] = {**dict.fromkeys(self.names), **world.tables}  # what a call's environment holds
+        self.touches = _touches(self.body)
+        flat = all(p.at is None or p.at == [n] for n, p in self.params.items())
+        self._flat = [(n, p.default) for n, p in self.params.items()] if flat else None
         self._roots = {(p.at or [n])[0] for n, p in self.params.items()}
 
     @cached_property
@@ -123,7 +128,16 @@ class CompiledTool:
 
     def canonical(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """`{canonical parameter: value}` of what was given, defaults filled in."""
-        return sch.canonical(self.params, arguments)
+        if self._flat is None:
+            return sch.canonical(self.params, arguments)
+        get, out = arguments.get, dict[str, Any]()
+        for name, default in self._flat:
+            value = get(name)
+            if value is None:
+                value = default
+            if value is not None:
+                out[name] = value
+        return out
 
     def arguments(self, values: dict[str, Any]) -> dict[str, Any]:
         """The real, possibly nested, arguments object of canonical values."""
@@ -139,6 +153,7 @@ class CompiledWorld:
         ruled = {p.id: ErrorSpec(status=403, say=p.text) for p in world.policies if p.held_by == "tool"}
         self.errors = DEFAULT_ERRORS | ruled | world.errors
         self._tools: dict[str, CompiledTool] = {}
+        self._times: dict[int, str] = {}
         self.start = datetime.fromisoformat(world.clock.removesuffix("Z"))
         self.derived: Derived = compile_derived(world, self.entities)
         self.session = next((n for n, e in world.entities.items() if e.session), None)
@@ -186,7 +201,12 @@ class CompiledWorld:
 
     def time_at(self, tick: int) -> str:
         """World time after so many calls."""
-        return (self.start + tick * TICK).isoformat() + "Z"
+        found = self._times.get(tick)
+        if found is None:
+            if len(self._times) >= _CACHE_SIZE:
+                self._times.clear()
+            found = self._times[tick] = (self.start + tick * TICK).isoformat() + "Z"
+        return found
 
     def tick(self, state: State) -> State:
         """What the next call finds: the clock moved on, and what was due by then has happened."""
@@ -205,23 +225,26 @@ class CompiledWorld:
         problem = compiled.problem(arguments)
         if problem is not None:
             return self.failure("invalid_arguments", detail=problem), after
-        work = after.snapshot()
+        work = after.snapshot() if compiled.touches else after
         work.log = []
-        env: dict[str, Any] = dict.fromkeys(compiled.names)
-        env |= {"args": freeze(compiled.canonical(arguments)), "now": self.now(state), **self.world.tables}
-        env |= {"$state": work, "$fuel": [FUEL], "$fail": self.failure}
+        env = compiled.base.copy()
+        env["args"] = freeze(compiled.canonical(arguments))
+        env["now"] = self.now(state)
+        env["$state"], env["$fuel"], env["$fail"] = work, [FUEL], self.failure
         if self.session is not None:
             env["me"] = next(iter(work.tables[self.session].rows.values()), None)
         try:
             returned = compiled.run(env)
             work = env["$state"]
-            changes = squash(work.log)
-            self.check_rows(work, changes)
+            changes = squash(work.log or [])
+            if changes:
+                self.check_rows(work, changes)
         except ToolError as error:
             return self.failure(error.code, **{**env["args"], **error.bound}), after
         except Fuel:
             return self.failure("too_large"), after
-        work.log = None
+        finally:
+            after.log = work.log = None
         if changes and self.events is not None:
             self.events.watch(self, work, changes)
         value = thaw(returned[0]) if returned else {"ok": True}
@@ -279,9 +302,18 @@ class CompiledWorld:
                 return "expected a list"
             if spec.fields:
                 return None if all(isinstance(v, dict) for v in value) else "expected a list of objects"
-            inner = FieldSpec.model_validate(spec.of)
+            inner = _element(str(spec.of))
             return next((d for v in value if (d := self.misfit(state, inner, v))), None)
         return None if isinstance(value, dict) else "expected an object"
+
+
+def _touches(body: list[dict[str, Any]]) -> bool:
+    """Whether a body may write: it then runs on a state of its own, thrown away where the call fails."""
+    return any(
+        stmt.keys() & {"insert", "set", "delete", "use"}
+        or any(_touches(stmt[k]) for k in ("do", "otherwise") if k in stmt)
+        for stmt in body
+    )
 
 
 def case_spec(tool: CompiledTool, case: str) -> ToolSpec:
@@ -296,6 +328,11 @@ def case_spec(tool: CompiledTool, case: str) -> ToolSpec:
 def is_key(value: Any) -> bool:
     """Whether a frozen value could name a row: a scalar, or the parts of a composite key."""
     return isinstance(value, str | int) or (isinstance(value, tuple) and all(isinstance(v, str | int) for v in value))
+
+
+@lru_cache(maxsize=4096)
+def _element(of: str) -> FieldSpec:
+    return FieldSpec.model_validate(of)
 
 
 def _is_time(value: Any) -> bool:
@@ -332,9 +369,12 @@ def fill(template: str, bound: Mapping[str, Any]) -> str:
     ).strip()
 
 
+_write = json_writer()
+
+
 def render(value: Any) -> str:
     """The JSON text a model sees; field order as the spec has it."""
-    return json.dumps(value, ensure_ascii=False)
+    return _write(value)
 
 
 _CACHE: OrderedDict[str, CompiledWorld] = OrderedDict()

@@ -9,9 +9,11 @@ depend on order.
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterable, Mapping
+from bisect import bisect
+from collections.abc import Mapping
 from typing import Any, NamedTuple
+
+from synth.worlds.jsontext import json_writer
 
 MODULUS = 1 << 128
 Key = Any  # str | int, or a tuple of them for a composite key
@@ -34,106 +36,141 @@ class Change(NamedTuple):
     after: Mapping[str, Any] | None
 
 
+_SCALARS = frozenset((str, int, float, bool, type(None)))
+
+
 def freeze(value: Any) -> Any:
     """Deep copy of a JSON value with lists as tuples, so that nothing a caller holds is inside a row."""
+    if value.__class__ in _SCALARS:
+        return value
     if isinstance(value, dict):
-        return {str(k): freeze(v) for k, v in value.items()}
+        return {str(k): (v if v.__class__ in _SCALARS else freeze(v)) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return tuple(freeze(v) for v in value)
+        return tuple([v if v.__class__ in _SCALARS else freeze(v) for v in value])
     return value
 
 
 def thaw(value: Any) -> Any:
     """The inverse of freeze: plain JSON, a fresh copy."""
+    if value.__class__ in _SCALARS:
+        return value
     if isinstance(value, dict):
-        return {k: thaw(v) for k, v in value.items()}
+        return {k: (v if v.__class__ in _SCALARS else thaw(v)) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [thaw(v) for v in value]
+        return [v if v.__class__ in _SCALARS else thaw(v) for v in value]
     return value
 
 
+_sorted_json = json_writer(item=",", colon=":", sort_keys=True)
+
+
 def row_digest(entity: str, key: Key, row: Mapping[str, Any]) -> int:
-    text = json.dumps([entity, key, row], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    text = _sorted_json((entity, key, row))
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=16).digest(), "big")
 
 
 class Table:
-    """Rows of one entity by key, with lazily built equality indexes that are kept up to date bucket by bucket."""
+    """Rows of one entity by key, with lazily built equality indexes. An index maps a value to the keys that have it, in
+    list order, so that only a change of that value touches it; copies of a table share it until then."""
 
-    __slots__ = ("digest", "entity", "indexes", "inserted", "rows", "seq")
+    __slots__ = ("_own", "digest", "entity", "indexes", "inserted", "rows", "seq")
 
     def __init__(self, entity: str) -> None:
         self.entity = entity
         self.rows: dict[Key, RowData] = {}
-        self.indexes: dict[str, dict[Any, tuple[RowData, ...]]] = {}
+        self.indexes: dict[str, dict[Any, tuple[Key, ...]]] = {}
+        self._own: set[str] = set()  # fields whose index no other table shares
         self.digest = 0
         self.seq = 0
         self.inserted = 0  # rows inserted by tools, the counter behind generated keys
 
     def copy(self) -> Table:
         out = Table(self.entity)
-        out.rows = dict(self.rows)
-        out.indexes = {f: dict(ix) for f, ix in self.indexes.items()}
+        out.rows = self.rows.copy()
+        out.indexes = self.indexes.copy()
+        self._own = set()
         out.digest, out.seq, out.inserted = self.digest, self.seq, self.inserted
         return out
 
-    def put(self, key: Key, data: Mapping[str, Any]) -> None:
+    def put(self, key: Key, data: Mapping[str, Any]) -> RowData:
         old = self.rows.get(key)
         row = RowData(data)
-        row.seq = old.seq if old is not None else self.seq
         if old is None:
+            row.seq = self.seq
             self.seq += 1
+        else:
+            row.seq = old.seq
         row.digest = row_digest(self.entity, key, row)
         self.digest = (self.digest + row.digest - (old.digest if old is not None else 0)) % MODULUS
         self.rows[key] = row
-        for field, index in self.indexes.items():
+        for field in self.indexes:
+            new = _bucket(row.get(field))
             if old is not None:
-                _unindex(index, old, field)
-            _index(index, row, field)
+                was = _bucket(old.get(field))
+                if was == new:
+                    continue
+                self._drop(field, was, key)
+            self._file(field, new, key, row.seq)
+        return row
 
     def remove(self, key: Key) -> None:
         old = self.rows.pop(key)
         self.digest = (self.digest - old.digest) % MODULUS
-        for field, index in self.indexes.items():
-            _unindex(index, old, field)
+        for field in self.indexes:
+            self._drop(field, _bucket(old.get(field)), key)
 
     def by(self, field: str, value: Any) -> tuple[RowData, ...]:
         """Rows whose `field` equals `value`, in list order."""
         index = self.indexes.get(field)
         if index is None:
-            index = self.indexes[field] = {}
-            for row in self.rows.values():
-                _index(index, row, field)
-        try:
-            found = index.get(_hashable(value), ())
-        except TypeError:
-            return ()
-        return found
+            lists: dict[Any, list[Key]] = {}
+            for key, row in self.rows.items():
+                bucket = _bucket(row.get(field))
+                if bucket is not _NOWHERE:
+                    lists.setdefault(bucket, []).append(key)
+            index = self.indexes[field] = {b: tuple(keys) for b, keys in lists.items()}
+            self._own.add(field)
+        bucket = _bucket(value)
+        return () if bucket is _NOWHERE else tuple(map(self.rows.__getitem__, index.get(bucket, ())))
+
+    def _owned(self, field: str) -> dict[Any, tuple[Key, ...]]:
+        if field not in self._own:
+            self.indexes[field] = self.indexes[field].copy()
+            self._own.add(field)
+        return self.indexes[field]
+
+    def _file(self, field: str, bucket: Any, key: Key, seq: int) -> None:
+        if bucket is _NOWHERE:
+            return
+        index = self._owned(field)
+        keys = index.get(bucket, ())
+        if keys and self.rows[keys[-1]].seq > seq:  # list order is insertion order whatever the history of the index
+            at = bisect(keys, seq, key=lambda k: self.rows[k].seq)
+            index[bucket] = (*keys[:at], key, *keys[at:])
+        else:
+            index[bucket] = (*keys, key)
+
+    def _drop(self, field: str, bucket: Any, key: Key) -> None:
+        if bucket is _NOWHERE:
+            return
+        index = self._owned(field)
+        keys = index[bucket]
+        at = keys.index(key)
+        left = keys[:at] + keys[at + 1 :]
+        if left:
+            index[bucket] = left
+        else:
+            del index[bucket]
 
 
-def _hashable(value: Any) -> Any:
+_NOWHERE = object()  # lists and records are not indexed
+
+
+def _bucket(value: Any) -> Any:
     # True == 1 in Python, but not in the language
+    if isinstance(value, dict | tuple | list):
+        return _NOWHERE
     return ("b", value) if isinstance(value, bool) else value
-
-
-def _index(index: dict[Any, tuple[RowData, ...]], row: RowData, field: str) -> None:
-    value = row.get(field)
-    if isinstance(value, dict | tuple):
-        return
-    key = _hashable(value)
-    bucket = index.get(key, ())
-    if bucket and bucket[-1].seq > row.seq:  # list order is insertion order whatever the history of the index
-        index[key] = tuple(sorted((*bucket, row), key=lambda r: r.seq))
-    else:
-        index[key] = (*bucket, row)
-
-
-def _unindex(index: dict[Any, tuple[RowData, ...]], row: RowData, field: str) -> None:
-    value = row.get(field)
-    if isinstance(value, dict | tuple):
-        return
-    key = _hashable(value)
-    index[key] = tuple(r for r in index.get(key, ()) if r is not row)
 
 
 class State:
@@ -170,9 +207,9 @@ class State:
     def put(self, entity: str, key: Key, row: Mapping[str, Any]) -> None:
         table = self.writable(entity)
         before = table.rows.get(key)
-        table.put(key, row)
+        after = table.put(key, row)
         if self.log is not None:
-            self.log.append(Change(entity, key, before, table.rows[key]))
+            self.log.append(Change(entity, key, before, after))
 
     def remove(self, entity: str, key: Key) -> None:
         table = self.writable(entity)
@@ -186,8 +223,10 @@ class State:
         return sum(t.digest for t in self.tables.values()) % MODULUS
 
 
-def squash(log: Iterable[Change]) -> tuple[Change, ...]:
+def squash(log: list[Change]) -> tuple[Change, ...]:
     """One net change per row, in order of first touch; rows that came back to what they were drop out."""
+    if not log:
+        return ()
     first: dict[tuple[str, Key], Change] = {}
     for change in log:
         at = (change.entity, change.key)
