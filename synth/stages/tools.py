@@ -58,7 +58,8 @@ def real_row(tool: ToolFacts, split: Split) -> ToolRow:
     return ToolRow(
         tool_id=real_tool_id(tool.server, tool.name), world_id=None, origin="real", split=split, server=tool.server,
         category=tool.category, domain=tool.category, name=tool.name, description=tool.description,
-        input_schema=tool.input_schema, output_schema=tool.output_schema, semantics=None, effect=tool.effect,
+        input_schema=tool.input_schema,
+        output_schema=tool.output_schema, semantics=None, effect=tool.effect,
         annotations=tool.annotations, parents=[], provenance=provenance(tool),
     )  # fmt: skip
 
@@ -97,7 +98,9 @@ def _tool_row(row: WorldRow, tool: CompiledTool, admission: Admission, tool_id: 
     return ToolRow(
         tool_id=tool_id, world_id=row.world_id, origin=row.origin, split=row.split, server=row.server,
         category=row.category, domain=row.domain, name=tool.name, description=tool.spec.description or "",
-        input_schema=tool.input_schema, output_schema=tool.output_schema, semantics=row.spec["tools"][tool.name],
+        input_schema=tool.input_schema,
+        output_schema=None if tool.spec.output_schema == {} else tool.output_schema,
+        semantics=row.spec["tools"][tool.name],
         effect="write" if tool.effect == "write" else "read", annotations=tool.spec.annotations,
         parents=tool.spec.parents,
         provenance={

@@ -157,6 +157,8 @@ def input_schema(world: World, tool: ToolSpec, params: dict[str, Param]) -> Sche
     if tool.input_schema is not None:
         return tool.input_schema
     root = _object()
+    if not world.closed:
+        del root["additionalProperties"]
     for name, param in params.items():
         node = root
         *envelope, leaf = param.at or [name]

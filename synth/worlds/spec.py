@@ -248,7 +248,7 @@ class ToolSpec(Spec):
     idempotent_by: str | None = None  # create, job, send: parameter of role `idempotency`
     envelope: Envelope | None = None
     input_schema: dict[str, Any] | None = None  # kept where it was seen on a real server; else derived from params
-    output_schema: dict[str, Any] | None = None
+    output_schema: dict[str, Any] | None = None  # {}: none is declared; results are checked against the derived one
     effect: Literal["read", "write"] | None = None  # derived from op where absent
     annotations: dict[str, Any] = {}
     parents: list[str] = []  # tool ids this one grew from
@@ -329,6 +329,7 @@ class World(Spec):
     tools: dict[str, ToolSpec]
     errors: dict[str, ErrorSpec] = {}
     error_style: Literal["plain", "http", "coded"] = "plain"
+    closed: bool = True  # schemas say that unknown arguments are refused (they are refused either way)
     policies: list[Policy] = []
     events: list[Event] = []
     shared: dict[str, list[dict[str, Any]]] = {}

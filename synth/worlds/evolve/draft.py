@@ -48,6 +48,7 @@ class DEntity:
     id: IdStyle = field(default_factory=IdStyle)
     rows: int = 24
     link: tuple[str, str] | None = None  # the two reference fields that are its key
+    spare: dict[str, FieldSpec] = field(default_factory=dict)  # what such things have besides, not yet used
 
     def refs(self) -> dict[str, str]:
         return {f: s.to for f, s in self.fields.items() if s.type == "ref" and s.to}

@@ -16,10 +16,12 @@ from synth.records import Split, WorldRow, make_id, rng_for
 from synth.worlds.evolve import grow, reshape
 from synth.worlds.evolve.describe import draw_habits
 from synth.worlds.evolve.draft import Draft, read_world
+from synth.worlds.evolve.hosts import Host, load_hosts, weights
 from synth.worlds.evolve.render import Renderer
 from synth.worlds.evolve.repair import make_room, repair
-from synth.worlds.evolve.style import case_of, draw_style
+from synth.worlds.evolve.style import draw_style
 from synth.worlds.evolve.transplant import transplant
+from synth.worlds.evolve.widen import fit_sizes
 from synth.worlds.spec import World
 from tools_catalog.taxonomy import Domain, Taxonomy
 
@@ -27,6 +29,7 @@ MAX_DEPTH = 4  # generations from a lifted world
 MIN_TOOLS = 4
 MAX_TOOLS = 16
 _GRAFT_EVERY = 7
+_RESTYLED = 0.35  # of the worlds, besides those whose turn it is
 
 Operator = Callable[[Draft, random.Random], bool]
 OPERATORS: dict[str, Operator] = {
@@ -79,7 +82,6 @@ def evolve(
         return Rejected("no_domain", f"the taxonomy has no domain in the {first.split} split", first.world_id)
     rng = rng_for("evolve", seed, ordinal)
     draft = read_world(_load(first))
-    names = list(_load(first).tools)
     draft.roots = list(dict.fromkeys(first.roots))
     if not transplant(draft, domain, taxonomy, rng) or not draft.tools:
         return Rejected("nothing_to_transplant", f"{first.domain} into {domain.name}", first.world_id)
@@ -93,19 +95,30 @@ def evolve(
     styled = _apply(draft, _operators(ordinal, seed, rng), rows, domain, taxonomy, rng)
     _fill(draft, rows, domain, taxonomy, rng)
     draft.tools = draft.tools[:MAX_TOOLS]
+    host = _host(first, styled, rng)
+    fit_sizes(draft, host, rng)
     repair(draft, rng)
     make_room(draft)
     refusal = _refused(draft)
     if refusal:
         return Rejected(refusal, domain.name, first.world_id)
-    habit = f"{seed}/{ordinal}" if styled else f"{first.server}"
-    style = draw_style(habit, domain.name, None if styled else case_of(names))
+    habit = f"{seed}/{ordinal}" if styled else host.server
+    style = draw_style(habit, domain.name, host)
     world_id = make_id("evolved", seed, ordinal, first.world_id, domain.name)
     try:
-        world = Renderer(draft, style, draw_habits(habit, domain.name), world_id, world_id).world()
+        world = Renderer(draft, style, draw_habits(habit, domain.name), host, world_id).world()
     except SpecError as error:
         return Rejected("does_not_render", str(error), first.world_id)
     return Evolved(world, first.split, [r.world_id for r in rows[: 2 if "graft" in draft.operators else 1]])
+
+
+def _host(first: WorldRow, styled: bool, rng: random.Random) -> Host:
+    """The real server whose habits of form a world takes: the root of its lineage, or another where it is restyled."""
+    hosts = load_hosts()
+    root = first.roots[0] if first.roots else ""
+    if not styled and root in hosts:
+        return hosts[root]
+    return hosts[rng.choices(*weights())[0]]
 
 
 def _apply(
@@ -157,6 +170,8 @@ def _operators(ordinal: int, seed: int, rng: random.Random) -> list[str]:
     turn = list(TURN)
     rng_for("turn", seed, start // len(turn)).shuffle(turn)
     chosen = list(dict.fromkeys(turn[(start + i) % len(turn)] for i in range(count + 2)))[:count]
+    if rng.random() < _RESTYLED and "restyle" not in chosen:
+        chosen.append("restyle")
     if ordinal % _GRAFT_EVERY == 3:
         chosen.append("graft")
     return sorted(chosen, key=ORDER.index)

@@ -11,12 +11,26 @@ def name_tools(draft: Draft, style: Style) -> dict[str, DTool]:
     out: dict[str, DTool] = {}
     for tool in draft.tools:
         entity = draft.entities[tool.of]
-        for verb, noun in _options(draft, entity, tool, style):
+        options = _options(draft, entity, tool, style)
+        if style.long_names:
+            options = [*_longer(draft, entity, options), *options]
+        if style.bare and tool.op in ("get", "list"):
+            options = [("", noun) for _, noun in options] + options
+        for verb, noun in options:
             name = style.tool(verb, noun)[:64]
             if name not in out:
                 out[name] = tool
                 break
     return out
+
+
+def _longer(draft: Draft, entity: DEntity, options: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The same names with the noun's owner before it: `list_tender_attachments`."""
+    owner = next((str(s.to) for s in entity.fields.values() if s.type == "ref" and not s.nullable), None)
+    if owner is None or entity.link or draft.entities[owner] is entity:
+        return []
+    said = draft.entities[owner].noun
+    return [(verb, f"{said} {noun}") for verb, noun in options if said not in noun]
 
 
 def plural(entity: DEntity) -> str:

@@ -7,6 +7,8 @@ from typing import Any
 from synth.records import rng_for
 from synth.worlds.evolve.describe import Habits, describe_param, describe_tool
 from synth.worlds.evolve.draft import CHANGED, DEntity, Draft, DTool, Rule
+from synth.worlds.evolve.dress import dress
+from synth.worlds.evolve.hosts import Host
 from synth.worlds.evolve.naming import entity_name, name_tools, plural
 from synth.worlds.evolve.repair import required_refs
 from synth.worlds.evolve.style import Style, cased
@@ -21,9 +23,9 @@ _MONEY_CEILING = 6000  # generated amounts run from 50 to 100,000 minor units, m
 class Renderer:
     """Renders one draft. `world_id` names the world and keys its generated ids."""
 
-    def __init__(self, draft: Draft, style: Style, habits: Habits, world_id: str, split_seed: str) -> None:
-        self.draft, self.style, self.habits, self.world_id = draft, style, habits, world_id
-        self.rng = rng_for("render", split_seed)
+    def __init__(self, draft: Draft, style: Style, habits: Habits, host: Host, world_id: str) -> None:
+        self.draft, self.style, self.habits, self.host, self.world_id = draft, style, habits, host, world_id
+        self.rng = rng_for("render", world_id)
         self.errors: dict[str, Json] = {}
         self.fields: dict[str, dict[str, str]] = {}  # entity -> canonical -> shown
         for key, entity in draft.entities.items():
@@ -35,7 +37,7 @@ class Renderer:
     def world(self) -> World:
         named = name_tools(self.draft, self.style)
         tools = {name: self.tool(tool, i) for i, (name, tool) in enumerate(named.items())}
-        return World.load(
+        return dress(World.load(
             {
                 "world": self.world_id, "title": self.draft.domain.title(), "category": self.draft.category,
                 "domain": self.draft.domain, "server": self.draft.roots[0] if self.draft.roots else None,
@@ -45,7 +47,7 @@ class Renderer:
                 "operators": self.draft.operators,
             },
             self.world_id,
-        )  # fmt: skip
+        ), self.host, self.world_id)  # fmt: skip
 
     def clock(self) -> str:
         day, hour, month = self.rng.randint(1, 28), self.rng.randint(7, 18), self.rng.randint(1, 12)
@@ -114,12 +116,11 @@ class Renderer:
         if tool.rules:
             out["require"] = [r for rule in tool.rules if (r := self.rule(tool, rule)) is not None]
         out["envelope"] = self.envelope(tool, entity)
-        out["annotations"] = self.annotations(tool)
         return {k: v for k, v in out.items() if v not in (None, [], {})}
 
     def case(self, case: DTool) -> Json:
         out = self.tool(case, 0)
-        for name in ("annotations", "parents", "source"):
+        for name in ("parents", "source"):
             out.pop(name, None)
         return out
 
@@ -151,25 +152,20 @@ class Renderer:
                 at = [cased(tool.envelope, self.style.fields), names[f]] if tool.envelope else None
                 add(names[f], "field", f, required=required, at=at)
         if tool.op == "search":
-            add("query" if self.habits.seed % 3 else "q", "query", required=True)
+            add(self.style.word("query", "query"), "query", required=True)
         for f, compare, required in tool.filters:
             if not (tool.view and f == tool.view[0]):
                 add(self.filter_name(names[f], f, compare), "filter", f, compare=compare, required=required)
         if tool.op in ("list", "search"):
             if tool.paging != "none":
                 for role in ("limit", tool.paging):
-                    add(
-                        cased(
-                            {"limit": ("limit", "page_size")[self.style.seed % 2]}.get(role, role), self.style.fields
-                        ),
-                        role,
-                    )
+                    add(self.style.word(role, role), role)
             for role, name in (("sort", "sort_by"), ("order", "order"), ("projection", "fields")):
                 if role in tool.extras:
-                    add(cased(name, self.style.fields), role)
+                    add(self.style.word(role, name), role)
         for role in ("confirm", "dry_run"):
             if role in tool.extras:
-                add(cased(role, self.style.fields), role)
+                add(self.style.word(role, role), role)
         return out
 
     def param(self, out: Json, tool: DTool, entity: DEntity, name: str, body: Json, field: str | None) -> None:
@@ -223,12 +219,6 @@ class Renderer:
         many = {"bare": None, "plural": cased(plural(entity), s.fields)}.get(s.items, s.items)
         total = cased(s.total, s.fields) if s.total else None
         return {"item": item, "items": many, "total": total, "next": cased(s.next, s.fields) if many else None}
-
-    def annotations(self, tool: DTool) -> Json:
-        if self.style.seed % 2:
-            return {}
-        read = tool.op in ("get", "exists", "list", "search", "aggregate")
-        return {"readOnlyHint": read, **({} if read else {"destructiveHint": tool.op in ("delete", "unrelate")})}
 
     # --- conditions ---------------------------------------------------------------------------------------------------
 

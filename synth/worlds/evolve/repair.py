@@ -65,9 +65,10 @@ def _create(entity: DEntity, tool: DTool, rng: random.Random) -> bool:
     must = [f for f in (entity.label, *required_refs(entity)) if f]
     tool.needs = list(dict.fromkeys([*must, *(f for f in tool.needs if f in payload)]))
     tool.may = [f for f in tool.may if f in payload and f not in tool.needs]
-    spare = [f for f in payload if f not in tool.needs and f not in tool.may]
-    for f in spare[: 2 + int(rng.random() * 3)]:
-        (tool.needs if len(tool.needs) < 2 or rng.random() < 0.3 else tool.may).append(f)
+    if len(tool.needs) + len(tool.may) < 2:
+        spare = [f for f in payload if f not in tool.needs and f not in tool.may]
+        for f in spare[: 2 + int(rng.random() * 3)]:
+            (tool.needs if len(tool.needs) < 2 or rng.random() < 0.3 else tool.may).append(f)
     return bool(tool.needs)
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 from synth.records import rng_for
+from synth.worlds.evolve.hosts import Host
 from synth.worlds.infer import words
 
 Case = Literal["snake", "camel", "kebab", "pascal"]
@@ -46,15 +48,25 @@ class Style:
     next: str
     span: tuple[str, str]  # names of range bounds, with {f}
     error_style: Literal["plain", "http", "coded"]
+    long_names: bool  # names say whose a thing is
+    bare: bool  # reads are named by their noun alone
+    words: Mapping[str, str]  # role -> the host's word for it
+    verbs: Mapping[str, str]  # operation -> the host's verb
     seed: int
 
     def verb(self, kind: str) -> str:
+        if kind in self.verbs:
+            return self.verbs[kind]
         options = VERBS[kind]
         return options[rng_for("verb", self.seed, kind).randrange(len(options))]
 
     def tool(self, verb: str, noun: str) -> str:
         parts = f"{noun} {verb}" if self.noun_first else f"{verb} {noun}"
         return cased(f"{self.prefix} {parts}", self.tools)
+
+    def word(self, role: str, default: str) -> str:
+        """What a parameter of this role is called."""
+        return cased(self.words.get(role, default), self.fields)
 
     def field(self, name: str, ref: bool = False) -> str:
         suffix = self.ref_suffix if ref and not name.endswith("_id") else ""
@@ -86,27 +98,16 @@ def joined_words(text: str) -> list[str]:
     return out
 
 
-def case_of(names: list[str]) -> Case:
-    """The naming style most of `names` are written in."""
-    votes = {"kebab": sum("-" in n for n in names), "snake": sum("_" in n for n in names)}
-    votes["camel"] = sum(n[:1].islower() and n != n.lower() and "_" not in n for n in names)
-    votes["pascal"] = sum(n[:1].isupper() for n in names)
-    cases: tuple[Case, ...] = ("snake", "camel", "kebab", "pascal")
-    return max(cases, key=lambda c: votes[c])
-
-
-def draw_style(key: str, domain: str, tools: Case | None = None) -> Style:
-    """The habits that belong to `key` (a server or world name). `tools` keeps the parent's naming."""
+def draw_style(key: str, domain: str, host: Host) -> Style:
+    """The habits that belong to `key` (a server or world name), written as `host` writes."""
     rng = rng_for("style", key)
-    case: Case = tools or rng.choices(("snake", "camel", "kebab", "pascal"), (62, 20, 12, 6))[0]
-    fields: Case = "camel" if (case in ("camel", "pascal") and rng.random() < 0.8) or rng.random() < 0.12 else "snake"
     return Style(
-        tools=case,
-        noun_first=rng.random() < 0.14,
-        prefix=_prefix(domain, rng) if rng.random() < 0.22 else "",
-        fields=fields,
-        key=rng.choice(("id", "noun_id", "noun_id")),
-        ref_suffix=rng.choice(("", "_id", "_id")),
+        tools=cast(Case, host.case),
+        noun_first=host.noun_first,
+        prefix=_prefix(domain, host.lead, rng) if host.lead else "",
+        fields=cast(Case, host.param_case),
+        key="id" if host.plain_id else "noun_id",
+        ref_suffix="_id" if host.ref_suffix else "",
         item=rng.choice(("bare", "bare", "noun", "data")),
         items=rng.choice(("bare", "plural", "plural", "items", "results", "data")),
         total=rng.choice(("total", "count", "total_count", None)),
@@ -115,12 +116,16 @@ def draw_style(key: str, domain: str, tools: Case | None = None) -> Style:
             (("min_{f}", "max_{f}"), ("{f}_from", "{f}_to"), ("{f}_after", "{f}_before"), ("{f}_gte", "{f}_lte"))
         ),
         error_style=rng.choice(("plain", "http", "coded")),
+        long_names=host.long_names,
+        bare=host.bare,
+        words=dict(host.words),
+        verbs=dict(host.verbs),
         seed=rng.getrandbits(32),
     )
 
 
-def _prefix(domain: str, rng: random.Random) -> str:
+def _prefix(domain: str, length: int, rng: random.Random) -> str:
     parts = words(domain)
     if rng.random() < 0.4 and len(parts) > 1:
         return "".join(p[0] for p in parts)
-    return parts[0]
+    return " ".join(parts[:length])

@@ -151,6 +151,7 @@ def _entity(old: DEntity, noun: Noun, renames: dict[str, str], rng: random.Rando
         if len([f for f, s in new.fields.items() if s.type != "ref"]) >= 5:
             break
         new.fields.setdefault(word.name, field_of(word))  # a reference may bear the name of a noun's own field
+    new.spare = {f: s for f, s in new.spare.items() if f not in new.fields}
     if old.link and all(f in mapping for f in old.link):
         new.link = (mapping[old.link[0]], mapping[old.link[1]])
     if old.moves and new.moves and rng.random() < 0.35:
@@ -214,6 +215,7 @@ def fresh_entity(noun: Noun, rng: random.Random, wanted: int = 4) -> DEntity:
     own = [w for w in noun.fields if w.name not in out.fields]
     for word in own[:wanted]:
         out.fields[word.name] = field_of(word)
+    out.spare = {w.name: field_of(w) for w in own[wanted:]}
     head = "".join(c for c in noun.name.upper() if c.isalpha() and c not in "AEIOU")[:3] or noun.name[:3].upper()
     kind = rng.choice(("code", "code", "int", "token", "hex", "uuid"))
     out.id = IdStyle(kind=kind, prefix=head if kind == "code" else head.lower() if kind == "token" else "",
