@@ -16,6 +16,7 @@ def audit(
     live: Annotated[str, typer.Option("--live", metavar="ID", help="Server to start here and compare with.")],
     calls: Annotated[int, typer.Option(min=1, max=5000, help="Calls to compare.")] = 240,
     seed: Annotated[int, typer.Option(help="Of the random sequences of calls.")] = 1,
+    pure: Annotated[bool, typer.Option("--pure", help="Lift without what earlier audits observed.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
     examples: Annotated[bool, typer.Option("--examples", help="Show calls on which the two sides differ.")] = False,
 ) -> None:
@@ -28,7 +29,7 @@ def audit(
     for name in ("mcp", "client"):  # the SDK's log repeats what a server sent; the report says it, escaped
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     try:
-        done = audit_server(live, calls, seed)
+        done = audit_server(live, calls, seed, pure)
     except HarvestFailure as why:
         raise UsageError(f"{live} cannot be installed here: {why.detail} ({why.reason}).") from None
     if as_json:

@@ -47,6 +47,7 @@ class Audit:
     lifted: int = 0
     tools: int = 0
     sequences: int = 0
+    observed: bool = False  # whether the worlds were lifted with facts of earlier audits
     died: list[str] = field(default_factory=list)  # why a sequence ended in the middle of a call
     uncalled: dict[str, str] = field(default_factory=dict)
     ended: str = ""
@@ -106,6 +107,8 @@ class _Sequence:
         self.given: dict[str, str] = {}  # values given in successful writes: as live shows them -> as the twin does
 
     async def plant(self) -> None:
+        for n, row in enumerate(self.setup.rows):
+            self.twin.put(filled(row, self.fill), n)
         for plant in self.setup.plant:
             arguments = filled(plant.arguments, self.fill)
             outcome = await self._live(plant.tool, arguments)

@@ -54,6 +54,7 @@ class Setup(_Data):
     pools: dict[str, Pool] = {}
     values: dict[str, list[Any]] = {}  # parameter (or tool.param) -> what to draw from, where a schema says too little
     fixed: dict[str, Any] = {}  # parameter -> always this
+    rows: list[dict[str, Any]] = []  # what `files` mean in the worlds, as in a plant
     skip: dict[str, str] = {}  # tool -> why it cannot be called offline
     plant: list[Plant] = []
     failed: list[str] = []  # patterns of texts that report a failure without the protocol's flag

@@ -23,13 +23,15 @@ from synth.worlds.real import catalog_of, category_split, chosen_servers, harves
 from synth.worlds.spec import World
 from synth.worlds.splits import split_lookup
 from synth.worlds.written import digests, problems, split_of, written_worlds
+from tools_catalog.observed import load_observed
 from tools_catalog.taxonomy import load_taxonomy
 
 __all__ = ["depends", "problems", "run", "waves"]  # `problems` of world files is handed on
 TABLE = "worlds"
-VERSION = "2"
+VERSION = "3"
 ASSETS = [
     "tools_catalog/data/catalog.jsonl.xz",
+    "tools_catalog/data/observed.json",
     "tools_catalog/data/taxonomy.json",
     "synth/worlds/data/phrases.txt",
 ]  # part of the fingerprint
@@ -76,7 +78,7 @@ def _lift(ctx: Context, part: Part) -> Output:
     for server in chosen_servers(ctx.settings)[part.start : part.stop]:
         tools = catalog.tools_of(server)
         category = tools[0].category
-        lift = lift_server(server, category, tools)
+        lift = lift_server(server, category, tools, load_observed().get(server))
         for dropped in lift.dropped:
             out.dropped.append(
                 DroppedRow(stage="worlds", row_id=real_tool_id(server, dropped.tool), parent_id=server,

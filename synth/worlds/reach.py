@@ -58,7 +58,7 @@ class Reach:
         elif code == "missing_argument":
             keep = {n for n in self.tool.params if n in self.trial.tool.params and self.trial.tool.params[n].required}
             yield self.state, {n: v for n, v in values.items() if n in keep}
-        elif code in ("in_use", "already_linked", "not_linked"):
+        elif code in ("in_use", "already_linked", "already_exists", "not_linked"):
             yield from self.every_row(values)
         elif code == "invalid_range":
             yield from self.far_times(values)

@@ -19,12 +19,18 @@ from synth.fidelity.compare import Compared, Tally, disagreements, tallies
 from synth.fidelity.drawing import Drawer, Pools
 from synth.fidelity.drive import Audit, run_audit
 from synth.fidelity.installs import Installed
+from synth.fidelity.learn import learn
 from synth.fidelity.live import Answer
 from synth.fidelity.report import as_json, markdown, table
 from synth.fidelity.setups import Setup, load_setups
+from synth.fidelity.twin import Twin
 from synth.records import rng_for
+from synth.worlds import World
+from synth.worlds.admit import admit_world
 from synth.worlds.lift import lift_server
+from synth.worlds.lift.observed import apply_observed
 from tools_catalog import load_servers
+from tools_catalog.observed import load_observed
 from tools_catalog.servers import ServerSpec
 
 TITLE = {"type": "string"}
@@ -64,9 +70,9 @@ SETUP = Setup.model_validate(
 )
 
 
-def audited(tmp_path: Path, odd: str = "", calls: int = 80, seed: int = 1) -> Audit:
-    from synth.worlds import World
-
+def audited(
+    tmp_path: Path, odd: str = "", calls: int = 80, seed: int = 1, world: dict[str, Any] | None = None
+) -> Audit:
     bin_dir = tmp_path / "bin"
     bin_dir.mkdir(exist_ok=True)
     script = bin_dir / "notes"
@@ -74,7 +80,9 @@ def audited(tmp_path: Path, odd: str = "", calls: int = 80, seed: int = 1) -> Au
     script.chmod(0o755)
     setup = SETUP.model_copy(update={"env": {"ODD": odd}})
     tools = [Tool(n, s) for n, s in SCHEMAS.items()]
-    return run_audit(SPEC, setup, tools, [World.load(WORLD)], calls, seed, Installed(tmp_path, bin_dir, "notes"))
+    return run_audit(
+        SPEC, setup, tools, [World.load(world or WORLD)], calls, seed, Installed(tmp_path, bin_dir, "notes")
+    )
 
 
 def test_a_faithful_world_agrees_on_everything(tmp_path: Path) -> None:
@@ -127,6 +135,67 @@ def test_the_command_refuses_a_server_without_a_set_up() -> None:
 
     done = CliRunner().invoke(catalog_app, ["audit", "--live", "nobody"])
     assert isinstance(done.exception, UsageError) and "backlog-md" in str(done.exception)
+
+
+def test_an_observed_habit_is_learned_and_lifted_with(tmp_path: Path) -> None:
+    twin = Twin([World.load(WORLD)])
+    assert learn(audited(tmp_path).compared, twin, SETUP) == {}
+    facts = learn(audited(tmp_path, "overwrite", calls=120).compared, twin, SETUP)
+    assert facts == {"create_note": {"existing": "overwrites"}}
+    again = audited(tmp_path, "overwrite", seed=2, world=apply_observed(json.loads(json.dumps(WORLD)), facts))
+    assert disagreements(again.compared) == []
+
+
+def compared(live: str | None, twin: str | None, text: str = "", **arguments: Any) -> Compared:
+    return Compared("create_note", Outcome(live, text), Outcome(twin, text), arguments)  # type: ignore[arg-type]
+
+
+def test_what_is_demanded_refused_and_referred_to_is_learned() -> None:
+    twin = Twin([World.load(WORLD)])
+    good = [compared(None, None, title="a", body="x")] * 3
+    bad = [compared("invalid_arguments", None, "give a body", title="a")] * 3
+    assert learn(good + bad, twin, SETUP) == {"create_note": {"required": ["body"]}}
+    assert learn(good + bad[:2], twin, SETUP) == {}  # two calls show no habit
+    refused = [compared("duplicate", None, title="a")] * 3
+    assert learn(good + refused, twin, SETUP) == {"create_note": {"existing": "refused", "unique": ["title"]}}
+    setup = SETUP.model_copy(
+        update={"pools": {"title": SETUP.pools["title"].model_copy(update={"params": ["title", "body"]})}}
+    )
+    absent = [compared("not_found", None, "no never here", title="a", body="never")] * 3
+    assert learn(good + absent, twin, setup) == {"create_note": {"refers": {"body": "Note"}}}
+
+
+def test_observed_facts_make_worlds_that_are_admitted() -> None:
+    spec = json.loads(json.dumps(WORLD))
+    spec["entities"]["Note"] = {"fields": {"title": "text", "body": "text?"}, "label": "title"}
+    for tool in ("get_note", "delete_note"):
+        spec["tools"][tool]["params"] = {"id": {"role": "key", "required": True}}
+    params = {n: {"role": "field", "field": n, "required": n == "title"} for n in ("title", "body")}
+    spec["tools"]["create_note"] = {"op": "create", "of": "Note", "params": params}
+    facts = {
+        "create_note": {"existing": "refused", "unique": ["title"], "required": ["body"]},
+        "gone": {"needs": [["x"]]},
+    }
+    world = World.load(apply_observed(spec, facts))
+    assert {name: a.reason for name, a in admit_world(world).items()} == dict.fromkeys(spec["tools"], "")
+    from synth.worlds.simulate import Simulator
+
+    sim = Simulator(world, 1)
+    assert sim.call("create_note", {"title": "new"}).error == "incomplete_arguments"
+    assert sim.call("create_note", {"title": "new", "body": "b"}).ok
+    assert sim.call("create_note", {"title": "new", "body": "c"}).error == "already_exists"
+
+
+def test_shipped_facts_name_real_tools_and_parameters() -> None:
+    from tools_catalog import load_catalog
+
+    for server, tools in load_observed().items():
+        known = {t.name: json.dumps(t.input_schema) for t in load_catalog().tools_of(server)}
+        for tool, facts in tools.items():
+            named = [*facts.get("unique", ()), *facts.get("required", ()), *facts.get("refers", {})]
+            named += [*facts.get("unchecked", ()), *(p for g in facts.get("needs", ()) for p in g)]
+            assert set(facts) <= {"existing", "unique", "needs", "required", "refers", "unchecked"}
+            assert all(f'"{p}"' in known[tool] for p in named), (server, tool)
 
 
 def test_nothing_lifted_is_said(tmp_path: Path) -> None:

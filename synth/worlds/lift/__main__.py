@@ -17,6 +17,7 @@ from synth.worlds.admit import admit_world
 from synth.worlds.lift.audit import audit, read_labels, summary
 from synth.worlds.lift.build import lift_server
 from tools_catalog import load_catalog
+from tools_catalog.observed import load_observed
 
 
 def survey(servers: list[str], admission: bool) -> dict[str, Any]:
@@ -24,7 +25,7 @@ def survey(servers: list[str], admission: bool) -> dict[str, Any]:
     catalog = load_catalog()
     chosen = [s for s in catalog.servers if not servers or s.id in servers]
     begun = time.perf_counter()
-    lifts = [lift_server(s.id, s.category, catalog.tools_of(s.id)) for s in chosen]
+    lifts = [lift_server(s.id, s.category, catalog.tools_of(s.id), load_observed().get(s.id)) for s in chosen]
     lifted_s = time.perf_counter() - begun
     per: dict[str, dict[str, int]] = {}
     rejected: Counter[str] = Counter()

@@ -11,6 +11,7 @@ from synth.errors import SpecError
 from synth.worlds.lift.choosing import Built, choose, operations
 from synth.worlds.lift.entities import Tables
 from synth.worlds.lift.habits import draw, spoken
+from synth.worlds.lift.observed import apply_observed
 from synth.worlds.lift.read import Reading, Reason, ToolLike, read_server
 from synth.worlds.lift.split import components
 from synth.worlds.lift.table import Table
@@ -18,6 +19,7 @@ from synth.worlds.lift.tools import ToolBuilder
 from synth.worlds.lift.virtual import curve
 from synth.worlds.lift.words import style_of
 from synth.worlds.spec import World
+from tools_catalog.observed import Observed
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +46,9 @@ class Lift:
         return len({name for w in self.worlds for name in w.tools})
 
 
-def lift_server(server: str, category: str, tools: Sequence[ToolLike]) -> Lift:
+def lift_server(server: str, category: str, tools: Sequence[ToolLike], observed: Observed | None = None) -> Lift:
     """Lift one server. Deterministic; never raises for what a server's schemas hold. Every tool is in exactly one
-    world or in `dropped`."""
+    world or in `dropped`. `observed`: what an audit saw of the live server (`load_observed()[server]`)."""
     readings = read_server(server, category, tools)
     lift = Lift(server, readings=readings)
     lift.dropped = [Dropped(r.tool, r.reason or "unsure", "; ".join(r.why)) for r in readings if r.kind == "none"]
@@ -79,7 +81,7 @@ def lift_server(server: str, category: str, tools: Sequence[ToolLike]) -> Lift:
             continue
         spec = _world(server, category, tables, {n: built[n] for n in (*group, *_producers(group, built))}, titles)
         try:
-            lift.worlds.append(World.load(spec, spec["world"]))
+            lift.worlds.append(World.load(apply_observed(spec, observed or {}), spec["world"]))
         except SpecError as error:
             lift.dropped += [Dropped(n, "inadmissible", str(error)) for n in group]
     return lift

@@ -1,0 +1,71 @@
+"""Observed behaviour put into a lifted world: what an audit of the live server saw that its schemas do not tell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from synth.worlds.params import arg, quote
+from tools_catalog.observed import Observed
+
+ERRORS = {
+    "already_exists": {"status": 409, "say": "there is one already"},
+    "incomplete_arguments": {"status": 400, "say": "an argument is missing that this needs"},
+    "unknown_reference": {"status": 404, "say": "what the request refers to does not exist"},
+}
+Spec = dict[str, Any]
+
+
+def apply_observed(world: Spec, observed: Observed) -> Spec:
+    """`world` (the surface form, before it is loaded) with the facts of its tools. What does not fit the tool as it was
+    read is left out."""
+    for name, facts in observed.items():
+        tool = world["tools"].get(name)
+        entity = world["entities"].get(tool["of"]) if tool is not None and tool.get("of") else None
+        if tool is None or entity is None:
+            continue
+        _existing(tool, entity, facts)
+        _demanded(tool, facts)
+        _references(tool, entity, facts, world["entities"])
+    used = {r["else"] for t in world["tools"].values() for r in t.get("require", ())} & ERRORS.keys()
+    if used:
+        world["errors"] = {**world.get("errors", {}), **{code: ERRORS[code] for code in sorted(used)}}
+    return world
+
+
+def _existing(tool: Spec, entity: Spec, facts: Any) -> None:
+    if tool["op"] != "create":
+        return
+    if facts.get("existing") == "overwrites" and entity["key"] in entity["fields"]:
+        tool["op"] = "upsert"
+    fields = {p: tool["params"].get(p, {}).get("field") for p in facts.get("unique", ())}
+    if facts.get("existing") == "refused" and fields and all(f in entity["fields"] for f in fields.values()):
+        same = " && ".join(f"row[{quote(str(f))}] == {arg(p)}" for p, f in fields.items())
+        _require(tool, f"rows({tool['of']}).filter(row, {same}) == []", "already_exists")
+
+
+def _demanded(tool: Spec, facts: Any) -> None:
+    groups = [*([p] for p in facts.get("required", ())), *facts.get("needs", ())]
+    for group in groups:
+        if all(p in tool["params"] for p in group):
+            _require(tool, " || ".join(f"has({arg(p)})" for p in group), "incomplete_arguments")
+
+
+def _references(tool: Spec, entity: Spec, facts: Any, entities: Spec) -> None:
+    for p, target in facts.get("refers", {}).items():
+        if p not in tool["params"] or target not in entities or isinstance(entities[target]["key"], list):
+            continue
+        field = entity["fields"].get(tool["params"][p].get("field"), {})
+        if field.get("type") == "ref":
+            continue  # checked already
+        known = f"{arg(p)}.all(one, {target}[one] != null)" if field.get("type") == "list" else (
+            f"{target}[{arg(p)}] != null"
+        )  # fmt: skip
+        _require(tool, f"!has({arg(p)}) || {known}", "unknown_reference")
+    for p in facts.get("unchecked", ()):
+        name = tool["params"].get(p, {}).get("field")
+        if entity["fields"].get(name, {}).get("type") == "ref":
+            entity["fields"][name] = {"type": "text", "null": 0.25}
+
+
+def _require(tool: Spec, that: str, otherwise: str) -> None:
+    tool["require"] = [*tool.get("require", ()), {"that": that, "else": otherwise}]
