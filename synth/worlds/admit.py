@@ -11,14 +11,16 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from synth.errors import SpecError
 from synth.records import rng_for
 from synth.worlds.batches import flat_item, nest_item
+from synth.worlds.broken import broken_arguments
 from synth.worlds.draw import draw_arguments
 from synth.worlds.reach import Reach, shaken
-from synth.worlds.simulate import CompiledTool, CompiledWorld, Result, compile_world, start_state
+from synth.worlds.simulate import CompiledTool, CompiledWorld, Result, fresh_state
 from synth.worlds.spec import Entity, World
 from synth.worlds.state import State
 
@@ -45,9 +47,9 @@ class _Rejected(Exception):
 
 def admit_world(world: World, tries: int = 40, split: str = "train") -> dict[str, Admission]:
     """Try every tool of a world on a start state of its own; one Admission per tool, in order."""
-    compiled = compile_world(world)
+    compiled = CompiledWorld(world)  # kept by nobody: a run admits thousands of worlds once
     bad = compiled.check()
-    state = start_state(world, ADMISSION_SEED, split)
+    state = fresh_state(compiled, ADMISSION_SEED, split)
     out: dict[str, Admission] = {}
     for name in world.tools:
         if name in bad:
@@ -187,9 +189,8 @@ class Trial:
         still = self.cw.tick(state).digest() if state.due else state.digest()
         if not self.writes and (result.changes or after.digest() != still):
             raise _Rejected("read_changed_state")
-        allowed = self.may_change()
         for change in result.changes:
-            if change.entity not in allowed:
+            if change.entity not in self.may_change:
                 raise _Rejected("undeclared_effect", change.entity)
         validator = self.tool.output_validator
         if validator is not None:
@@ -200,6 +201,7 @@ class Trial:
         if again.content != result.content or twin.digest() != after.digest():
             raise _Rejected("not_deterministic")
 
+    @cached_property
     def may_change(self) -> set[str]:
         """Entities a write may touch: its own, those its body names, and what cascades from them."""
         out = {e for e in self.world.entities if e == self.part.of} | set(_written(self.case.body))
@@ -240,20 +242,13 @@ class Trial:
                 raise _Rejected("not_idempotent", name)
 
     def validation(self, arguments: dict[str, Any]) -> None:
-        """Missing, wrong and unknown arguments are refused."""
-        for broken, why in self.broken(arguments):
+        """Missing, null, wrong and unknown arguments are refused."""
+        for broken, why in broken_arguments(self.tool, arguments):
             result, _ = self.call(self.state, broken)
             if result.ok:
                 raise _Rejected("accepts_broken_arguments", why)
             if result.error not in ("invalid_arguments", "invalid_value", "missing_argument"):
                 raise _Rejected("wrong_error_for_broken_arguments", f"{why}: {result.error}")
-
-    def broken(self, arguments: dict[str, Any]) -> Iterator[tuple[Any, str]]:
-        yield {**arguments, "surely_not_a_parameter_": 1}, "unknown argument"
-        yield [arguments], "not an object"
-        for name, p in self.tool.params.items():
-            if p.required and p.at is None and name in arguments:
-                yield {k: v for k, v in arguments.items() if k != name}, f"missing {name}"
 
     def shaken(self) -> State:
         return shaken(self.world, self.state, self.part.of, self.rng, self.split)

@@ -103,10 +103,11 @@ class Drawer:
         }
         if own:
             rows = [r for r in rows if all(r.get(f) == v for f, v in own.items())]
-        rows = [r for r in rows if self.legal(r)]
+        if self.tool.op == "move":
+            rows = [r for r in rows if self.legal(r)]
         needed = {str(p.field) for p in self.tool.params.values() if p.required and p.role == "filter" and p.field}
-        better = [r for r in rows if all(r.get(f) is not None for f in needed)]
-        rows = better or rows
+        if needed:
+            rows = [r for r in rows if all(r.get(f) is not None for f in needed)] or rows
         return self.rng.choice(rows) if rows else None
 
     def legal(self, row: RowData) -> bool:

@@ -73,6 +73,12 @@ BINDERS = {
 }  # fmt: skip
 
 
+_COMPARES = 2
+_BINDS = {
+    op: level for level, ops in enumerate(("|| ", "&&", "== != < <= > >= in", "+ -", "* / %")) for op in ops.split()
+}
+
+
 class _Parser:
     def __init__(self, text: str) -> None:
         self.text = text
@@ -125,18 +131,18 @@ class _Parser:
         self.depth -= 1
         return out
 
-    LEVELS = (("||",), ("&&",), ("==", "!=", "<", "<=", ">", ">=", "in"), ("+", "-"), ("*", "/", "%"))
-
-    def binary(self, level: int) -> Node:
-        if level == len(self.LEVELS):
-            return self.unary()
-        out = self.binary(level + 1)
-        while self.peek(*self.LEVELS[level]):
-            _, op, at = self.take()
+    def binary(self, least: int) -> Node:
+        """Operators that bind at least as strongly as `least`, by precedence climbing; comparisons do not chain."""
+        out = self.unary()
+        most = _COMPARES + 1
+        while True:
+            kind, op, at = self.toks[self.i]
+            level = _BINDS.get(op, -1) if kind == "op" or (kind == "name" and op == "in") else -1
+            if level < least or (level == _COMPARES and most <= _COMPARES):
+                return out
+            self.i += 1
             out = self.node("op", at, op, out, self.binary(level + 1))
-            if level == 2:
-                break
-        return out
+            most = min(most, level)
 
     def unary(self) -> Node:
         if self.peek("-", "!"):

@@ -98,7 +98,7 @@ class CompiledTool:
         self._roots = {(p.at or [n])[0] for n, p in self.params.items()}
 
     @cached_property
-    def _validator(self) -> Any:
+    def input_validator(self) -> Any:
         return jsonschema_rs.validator_for(self.input_schema)
 
     @cached_property
@@ -107,12 +107,12 @@ class CompiledTool:
 
     def check_schemas(self) -> None:
         """Raise SpecError where an own schema of the tool is not a JSON Schema."""
-        for part, schema in (("input_schema", self.input_schema), ("output_schema", self.output_schema)):
-            if schema is not None:
-                try:
-                    jsonschema_rs.validator_for(schema)
-                except (jsonschema_rs.ValidationError, ValueError) as error:
-                    raise SpecError(f"tools.{self.name}.{part}", f"is not a JSON Schema: {error}"[:300]) from None
+        for part in ("input", "output"):
+            try:
+                getattr(self, f"{part}_validator")
+            except (jsonschema_rs.ValidationError, ValueError) as error:
+                where = f"tools.{self.name}.{part}_schema"
+                raise SpecError(where, f"is not a JSON Schema: {error}"[:300]) from None
 
     def problem(self, arguments: Any) -> str | None:
         """The first reason why `arguments` do not fit the input schema, None where they do."""
@@ -121,7 +121,7 @@ class CompiledTool:
         for name in arguments:
             if name not in self._roots:
                 return f"unknown argument {name!r}"
-        for error in self._validator.iter_errors(arguments):
+        for error in self.input_validator.iter_errors(arguments):
             at = ".".join(str(p) for p in error.instance_path)
             return f"{at}: {error.message}" if at else str(error.message)
         return None
@@ -405,6 +405,12 @@ def state_of(world: World, rows: Mapping[str, Iterable[Mapping[str, Any]]], seed
     return State(tables, seed)
 
 
+def fresh_state(compiled: CompiledWorld, seed: int, split: str = "train") -> State:
+    """The start state drawn from `seed`, kept nowhere."""
+    world = compiled.world
+    return derive_rows(world, compiled.derived, state_of(world, start_rows(world, seed, split), seed))
+
+
 _STARTS: OrderedDict[tuple[str, int, str], State] = OrderedDict()
 
 
@@ -414,8 +420,7 @@ def start_state(world: World, seed: int, split: str = "train", plant: Iterable[A
     at = (world.fingerprint, seed, split)
     base = _STARTS.get(at)
     if base is None:
-        base = state_of(world, start_rows(world, seed, split), seed)
-        _STARTS[at] = base = derive_rows(world, compile_world(world).derived, base)
+        base = _STARTS[at] = fresh_state(compile_world(world), seed, split)
         if len(_STARTS) > _CACHE_SIZE:
             _STARTS.popitem(last=False)
     state = base.snapshot()
