@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from synth.errors import SpecError
-from synth.worlds.lift.choosing import Built, choose, operations
+from synth.worlds.lift.choosing import Built, batched, choose, operations
 from synth.worlds.lift.entities import Tables
 from synth.worlds.lift.habits import draw, spoken
 from synth.worlds.lift.observed import apply_observed
@@ -53,13 +53,18 @@ def lift_server(server: str, category: str, tools: Sequence[ToolLike], observed:
     lift = Lift(server, readings=readings)
     lift.dropped = [Dropped(r.tool, r.reason or "unsure", "; ".join(r.why)) for r in readings if r.kind == "none"]
     style = style_of([b.arg.at[-1] for r in readings for b in r.roles])
-    single = [c for r in readings if r.kind != "series" for c in (r.cases or (r,))]
+    single = [_placed(c) for r in readings if r.kind != "series" for c in (r.cases or (r,))]
     tables = Tables(server, style, single, {t.name: t for t in tools})
     builder = ToolBuilder(tables)
     built: dict[str, Built] = {}
     cases: dict[str, list[tuple[Reading, Built]]] = {r.tool: [] for r in readings if r.cases}
     for r in tables.readings:
-        one = Built(*builder.build(r))
+        one: Built | None = Built(*builder.build(r))
+        if one is not None and r.batch is not None:
+            one = batched(builder, r, one)
+        if one is None:
+            lift.dropped.append(Dropped(r.tool, "batch", "its items name nothing"))
+            continue
         if r.case:
             cases[r.tool] += [] if _empty(r, one.spec) else [(r, one)]
         elif _empty(r, one.spec):
@@ -85,6 +90,14 @@ def lift_server(server: str, category: str, tools: Sequence[ToolLike], observed:
         except SpecError as error:
             lift.dropped += [Dropped(n, "inadmissible", str(error)) for n in group]
     return lift
+
+
+def _placed(r: Reading) -> Reading:
+    """A job works on the rows that stand for its work; the row it is done to is where they hang."""
+    if r.kind != "job" or not r.table:
+        return r
+    roles = tuple(replace(b, role="parent") if b.role == "key" else b for b in r.roles)
+    return replace(r, entity=r.table, roles=roles)
 
 
 MAX_PRODUCERS = 5
@@ -138,7 +151,7 @@ def _empty(r: Reading, spec: dict[str, Any]) -> bool:
 
 def _stands_alone(built: Built) -> bool:
     """Whether one tool makes a world by itself: a list or search over something, a letter to send, all in one."""
-    return built.spec["op"] in ("list", "search", "send", "get", "choose", "series")
+    return built.spec["op"] in ("list", "search", "send", "get", "choose", "series", "job")
 
 
 def _world(
@@ -184,6 +197,7 @@ def _world(
     out_tools = {}
     for name, b in tools.items():
         out_tools[name] = _shown(b.own.name, b.spec, entities)
+    events = [e for name in wanted for e in _events(by_name[name])]
     style = ("plain", "http", "coded")[draw(server, "errors", 3)]
     errors = (
         {"wrong_state": {"status": 409, "say": "not possible in its present state"}}
@@ -193,8 +207,21 @@ def _world(
     return {
         "world": title, "title": f"{_service(server)} {spoken(by_name[main].noun)[1]}",
         "category": category, "domain": category, "server": server,
-        "entities": entities, "tools": out_tools, "error_style": style, "errors": errors, "roots": [server],
+        "entities": entities, "tools": out_tools, "events": events,
+        "error_style": style, "errors": errors, "roots": [server],
     }  # fmt: skip
+
+
+def _events(t: Table) -> list[dict[str, Any]]:
+    """Work that was asked for runs after a call and is done some calls later."""
+    if t.job is None:
+        return []
+    at = f"it['{t.job}']"
+    ends = {n: "now" for n, s in t.fields.values() if s["type"] == "time" and n == t.ends}
+    return [
+        {"of": t.name, "when": f"{at} == 'queued'", "after": 1, "to": {t.job: "'running'"}},
+        {"of": t.name, "when": f"{at} == 'running'", "after": 2, "to": {t.job: "'done'", **ends}},
+    ]
 
 
 def _shown(own: str, spec: dict[str, Any], entities: dict[str, Any]) -> dict[str, Any]:

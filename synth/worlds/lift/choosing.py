@@ -1,4 +1,4 @@
-"""The cases of a multiplexer, each built like a tool of its own, become one `choose`."""
+"""Several operations in one tool: the cases of a multiplexer become a `choose`, the items of a list a batch."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from synth.worlds.lift.habits import draw
 from synth.worlds.lift.read import Reading
 from synth.worlds.lift.table import Table
 from synth.worlds.lift.tools import Param, ToolBuilder
@@ -68,6 +69,28 @@ def choose(builder: ToolBuilder, whole: Reading, cases: Sequence[tuple[Reading, 
     }  # fmt: skip
     builder.about(spec, whole.tool)
     return Built(own, spec, set().union(*(b.touched for _, b in cases)))
+
+
+def batched(builder: ToolBuilder, r: Reading, built: Built) -> Built | None:
+    """The operation of one item, done for each item of the list `r.batch`. None where the item names nothing."""
+    assert r.batch is not None
+    spec, name = dict(built.spec), r.batch.name
+    params = dict(spec["params"])
+    mode = ("all_or_nothing", "skip", "stop")[draw(builder.server, "batch", 3)]
+    spec |= {"batch_over": name, "batch": mode, "params": params}
+    if name in params:
+        if params[name]["role"] not in ("key", "field"):
+            return None
+        inner = _schema(builder, built.own, params[name])
+        params[name] = {**params[name], "required": True, "schema": {"type": "array", "items": inner, "minItems": 1}}
+    else:
+        if not any(tuple(p.get("at", ()))[: len(r.batch.at)] == r.batch.at for p in params.values()):
+            return None
+        whole: Param = {"role": "batch", "required": True}
+        if list(r.batch.at) != [name]:
+            whole["at"] = list(r.batch.at)
+        spec["params"] = {name: whole, **params}  # the list stands before its members
+    return Built(built.own, spec, built.touched)
 
 
 def _schema(builder: ToolBuilder, own: Table, p: Param) -> dict[str, Any]:

@@ -202,7 +202,7 @@ class Tables:
         if r.kind in ("relate", "unrelate"):
             return
         own = self.table(r.entity)
-        writes = r.kind in ("create", "update", "upsert", "copy", "send", "setting")
+        writes = r.kind in ("create", "update", "upsert", "copy", "send", "setting", "job")
         if writes != (passing == "write"):
             return
         for b in r.roles:
@@ -265,7 +265,7 @@ class Tables:
             return None
         if (
             not arg.required
-            and r.kind in ("create", "update", "upsert", "send")
+            and r.kind in ("create", "update", "upsert", "send", "job")
             and made["type"] not in ("bool", "list", "map", "record")
             and not set(words) & set(LABELS[:6])
         ):

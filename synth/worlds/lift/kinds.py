@@ -6,12 +6,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from synth.worlds.lift import corpus, multiplex
+from synth.worlds.lift import batch, corpus, jobs, multiplex
 from synth.worlds.lift import lexicon as lx
 from synth.worlds.lift.binding import bind
 from synth.worlds.lift.doubts import contradictions
 from synth.worlds.lift.facets import facet
-from synth.worlds.lift.read import THRESHOLD, Context, Draft, Kind, NotLifted, Reading, Reason
+from synth.worlds.lift.read import SOURCES, THRESHOLD, Context, Draft, Kind, NotLifted, Reading, Reason, bare_words
 from synth.worlds.lift.reads import count, exists, read
 from synth.worlds.lift.screen import screen
 from synth.worlds.lift.writes import copy, create, delete, link, move, payload, send, update, upsert
@@ -27,7 +27,8 @@ FAMILIES: dict[Reason, Callable[[Draft, Context, Reason], Kind]] = {
     "lookup": lambda d, context, reason: _looked_up(d, context, reason),
     "no_verb": corpus.read,
     "series": corpus.read,
-    "job": corpus.read,
+    "job": lambda d, context, reason: _work(d, context, reason),
+    "batch": lambda d, context, _: batch.read(d, context, _kind),
     "compute": corpus.read,
     "session": corpus.read,
 }
@@ -62,6 +63,13 @@ def _looked_up(d: Draft, context: Context, reason: Reason) -> Kind:
     return corpus.read(d, context, reason)
 
 
+def _work(d: Draft, context: Context, reason: Reason) -> Kind:
+    """On data sources a verb of work inside a name is a noun (`stock_index_list`); else a job."""
+    if context.category in SOURCES and bare_words(d.parts):
+        return corpus.read(d, context, reason)
+    return jobs.read(d, context, reason)
+
+
 def _copy(d: Draft) -> Draft:
     return replace(d, args=list(d.args), keys=list(d.keys), others=list(d.others), why=list(d.why), cases=[])
 
@@ -78,7 +86,7 @@ def _reading(d: Draft, found: Kind, context: Context) -> Reading:
     return Reading(
         d.tool.name, kind, d.entity, parent, keys, tuple(bound), round(d.confidence, 2), tuple(d.why), None,
         d.parts.verb, d.plural,
-        d.facet, d.parts.namespace, second, cases=tuple(d.cases),
+        d.facet, d.parts.namespace, second, cases=tuple(d.cases), table=d.table, batch=d.batch,
     )  # fmt: skip
 
 

@@ -105,7 +105,8 @@ class Reading:
     second: Words = ()  # relate: the other entity
     case: str = ""  # of a multiplexer: the value of the action parameter
     cases: tuple[Reading, ...] = ()  # choose
-    table: Words = ()  # series: the curve's own table; empty = the entity's
+    table: Words = ()  # job: the noun of the row that stands for the work; empty = the entity's
+    batch: Arg | None = None  # the list whose items are worked on one by one
 
     @property
     def single(self) -> bool:
@@ -129,6 +130,8 @@ class Draft:
     others: list[KeyArg] = field(default_factory=list)
     facet: Words = ()
     cases: list[Reading] = field(default_factory=list)  # of a multiplexer
+    table: Words = ()  # of a job: the row that stands for it
+    batch: Arg | None = None
     borrowed: bool = False  # the own key is the key of another row that has one of these
     confidence: float = 0.95
     why: list[str] = field(default_factory=list)

@@ -30,6 +30,8 @@ class Table:
         None  # a two-valued state that updates may set too: no lifecycle, moves check it themselves
     )
     moves: dict[str, list[str]] = field(default_factory=dict)
+    job: str | None = None  # rows stand for work: the field that the clock moves on
+    ends: str | None = None  # of work: when it was done
     virtual: bool = False  # a curve: nothing stored, `key` is its time
     parts: list[str] = field(default_factory=list)  # virtual: what tells curves apart
     step: str = "day"

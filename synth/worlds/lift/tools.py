@@ -164,7 +164,7 @@ class ToolBuilder:
             return (
                 self.fit({"role": "key", "entity": target.name}, b.arg, want) if b.arg.required else self.ignored(b.arg)
             )
-        role = "field" if r.kind in ("create", "send", "upsert", "copy") else "filter"
+        role = "field" if r.kind in ("create", "send", "upsert", "copy", "job") else "filter"
         return self.fit({"role": role, "field": field}, b.arg, want)
 
     def paging(self, own: Table, role: str, arg: Arg, taken: dict[str, Param]) -> Param:
@@ -310,6 +310,8 @@ class ToolBuilder:
                     "else": "wrong_state",
                 }
             ]
+        if r.kind == "job":
+            self.work(tool, own)
         if tool["op"] in ("list", "search"):
             self.listing(tool, own, params)
         if r.kind == "get" and r.facet and not own.singleton:
@@ -328,6 +330,20 @@ class ToolBuilder:
         envelope = self.envelope(own)
         if envelope:
             tool["envelope"] = envelope
+
+    def work(self, tool: dict[str, Any], own: Table) -> None:
+        """A job's row begins queued; the clock, not a caller, moves it on."""
+        if own.job is None:
+            words = ("status",) if own.lifecycle is None and own.column(("status",)) is None else ("progress",)
+            states = {"type": "enum", "of": ["queued", "running", "done"], "weights": [1, 1, 4], "set_by": "system"}
+            own.job = own.add(words, states, self.style)
+            own.ends = own.add(
+                ("finished", "at"),
+                {"type": "time", "null": 0.3, "within": ["-20d", "-1h"], "set_by": "system"},
+                self.style,
+            )
+        tool["init"] = {own.job: "'queued'", **({own.ends: "null"} if own.ends else {})}
+        tool["shows"] = [own.key, own.job]
 
     def about(self, tool: dict[str, Any], name: str) -> None:
         """What the catalog says about a tool as a whole."""

@@ -26,6 +26,7 @@ _JOINED = {
 }
 _SPLIT = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+[0-9]*[a-z]*|[A-Z]+[0-9]*|[0-9]+[a-z]*")
 _VERSION = re.compile(r"v[0-9.]+$")
+_MARK = re.compile(r"(?<=[A-Z])V[0-9]$")  # installSSLV1
 _IRREGULAR = {
     "people": "person", "children": "child", "men": "man", "indices": "index", "indexes": "index", "data": "data",
     "media": "media", "matrices": "matrix", "criteria": "criterion", "vertices": "vertex", "statuses": "status",
@@ -53,6 +54,7 @@ def split(name: str) -> tuple[str, ...]:
     for brand, plain in _JOINED.items():
         if brand in name:
             name = name.replace(brand, plain)
+    name = _MARK.sub("", name)
     name = _FIX.sub(lambda m: m.group(1)[:1] + m.group(1)[1:].lower(), name)
     words = [w.lower() for w in _SPLIT.findall(name)]
     kept = [w for w in words if not _VERSION.match(w)]
