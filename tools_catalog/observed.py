@@ -4,7 +4,7 @@ Facts only, measured by `python -m synth.fidelity --learn`, per server and tool:
 `existing: overwrites` (making a row under a taken name replaces it) or `existing: refused` with `unique` (parameters
 whose values together may not repeat); `needs` (groups of optional parameters, at least one of each is demanded);
 `required` (optional in the schema, demanded all the same); `refers` (parameter -> entity that must exist);
-`unchecked` (parameters whose reference is not checked).
+`unchecked` (parameters whose reference is not checked); `refused_in` (state of a row -> `not_found` or `precondition`).
 """
 
 from __future__ import annotations

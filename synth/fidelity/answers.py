@@ -59,7 +59,8 @@ _WORLD: dict[str, ErrorClass] = {
     "duplicate": "duplicate", "already_linked": "duplicate",
     "invalid_arguments": "invalid_arguments", "invalid_value": "invalid_arguments",
     "missing_argument": "invalid_arguments", "not_confirmed": "invalid_arguments",
-    "already_exists": "duplicate", "unknown_reference": "not_found", "incomplete_arguments": "invalid_arguments",
+    "already_exists": "duplicate", "gone": "not_found", "unknown_reference": "not_found",
+    "incomplete_arguments": "invalid_arguments",
     "invalid_cursor": "invalid_arguments", "too_large": "invalid_arguments", "ambiguous": "invalid_arguments",
 }  # fmt: skip
 

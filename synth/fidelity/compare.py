@@ -15,7 +15,7 @@ EXAMPLES = 3
 @dataclass(frozen=True, slots=True)
 class Compared:
     """One call through both sides. `seen_live` and `seen_twin`: of the values given in earlier calls of the sequence,
-    those that a read showed."""
+    those that a read showed. `state`: the lifecycle state in which the twin had the row that the call names."""
 
     tool: str
     live: Outcome
@@ -23,6 +23,7 @@ class Compared:
     arguments: dict[str, Any]
     seen_live: frozenset[str] = frozenset()
     seen_twin: frozenset[str] = frozenset()
+    state: str | None = None
 
 
 @dataclass(slots=True)

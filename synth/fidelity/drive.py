@@ -139,8 +139,10 @@ class _Sequence:
             tool = self._choose(names, opening=i < OPENING)
             arguments = self.drawer.arguments(tool, self.tools[tool].input_schema)
             live = await self._live(tool, arguments)
-            twin, pending = self.twin.call(tool, self._translated(tool, arguments))
-            self.out.append(self._compare(tool, arguments, live, twin))
+            translated = self._translated(tool, arguments)
+            state = self.twin.state_of_row(tool, translated)
+            twin, pending = self.twin.call(tool, translated)
+            self.out.append(self._compare(tool, arguments, live, twin, state))
             if live.ok:
                 self.pools.use(tool, arguments)
             if live.ok and twin.ok:
@@ -189,15 +191,16 @@ class _Sequence:
             if isinstance(value, str) and len(value) >= 4:
                 self.given[value] = str(self.aligned.translate(value, tool, self.pools, name))
 
-    def _compare(self, tool: str, arguments: dict[str, Any], live: Outcome, twin: Outcome) -> Compared:
+    def _compare(
+        self, tool: str, arguments: dict[str, Any], live: Outcome, twin: Outcome, state: str | None
+    ) -> Compared:
         if not (live.ok and twin.ok) or self.twin.tool(tool).effect == "write":
-            return Compared(tool, live, twin, arguments)
+            return Compared(tool, live, twin, arguments, state=state)
         own = {v for _, v in leaves(arguments) if isinstance(v, str)}  # an echo of the question shows nothing
         values = {a: b for a, b in self.given.items() if a not in own}
-        return Compared(
-            tool, live, twin, arguments,
-            frozenset(a for a in values if a in live.text), frozenset(a for a, b in values.items() if b in twin.text),
-        )  # fmt: skip
+        shown = frozenset(a for a in values if a in live.text)
+        echoed = frozenset(a for a, b in values.items() if b in twin.text)
+        return Compared(tool, live, twin, arguments, shown, echoed, state)
 
 
 def run_audit(*args: Any, **kwargs: Any) -> Audit:

@@ -27,6 +27,7 @@ def learn(compared: Sequence[Compared], twin: Twin, setup: Setup) -> dict[str, F
     out = {}
     for tool in sorted(calls):
         facts = _existing(calls[tool], twin) | _demanded(calls[tool], twin) | _references(calls[tool], twin, setup)
+        facts |= _refused(calls[tool])
         if facts:
             out[tool] = facts
     return out
@@ -83,6 +84,25 @@ def _references(calls: list[Compared], twin: Twin, setup: Setup) -> Facts:
         if loose:
             out["unchecked"] = loose
     return out
+
+
+def _refused(calls: list[Compared]) -> Facts:
+    """States of a row's life in which the live tool refuses what the lifted one does."""
+    states = sorted({c.state for c in calls if c.state is not None})
+    refused = {}
+    for state in states:
+        for kind in ("not_found", "precondition"):
+            other = ("not_found",) if kind == "not_found" else ("precondition", "invalid_arguments", "other")
+
+            def there(c: Compared, state: str = state) -> bool:
+                return c.state == state and c.twin.ok
+
+            def says_no(c: Compared, errors: tuple[str, ...] = other) -> bool:
+                return c.live.error in errors
+
+            if _shown(calls, there, says_no):
+                refused[state] = kind
+    return {"refused_in": refused} if refused else {}
 
 
 def _blamed(calls: list[Compared], text: Callable[[Compared], str]) -> list[str]:

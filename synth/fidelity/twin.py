@@ -62,6 +62,20 @@ class Twin:
         error = None if result.ok else world_class(str(result.error))
         return Outcome(error, result.content), Pending(i, after, result.changes)
 
+    def state_of_row(self, name: str, arguments: Mapping[str, Any]) -> str | None:
+        """The lifecycle state of the row that a call names by its key, None where there is none."""
+        tool = self.tool(name)
+        i = self.home[name]
+        entity = self.worlds[i].world.entities.get(str(tool.of))
+        if entity is None or entity.lifecycle is None or isinstance(entity.key, list):
+            return None
+        for n, p in tool.params.items():
+            if p.role == "key" and p.entity in (None, tool.of) and p.field in (None, entity.key):
+                key = arguments.get(n)
+                row = self.states[i].rows(str(tool.of)).get(key) if isinstance(key, str | int) else None
+                return None if row is None else str(row[entity.lifecycle.field])
+        return None
+
     def keep(self, pending: Pending) -> None:
         """Make a call's effect the present: its own world's state, and the changed rows in worlds beside it."""
         self.states[pending.world] = pending.after

@@ -165,6 +165,54 @@ def test_what_is_demanded_refused_and_referred_to_is_learned() -> None:
     assert learn(good + absent, twin, setup) == {"create_note": {"refers": {"body": "Note"}}}
 
 
+LAMPS = {
+    "world": "lamps",
+    "entities": {
+        "Lamp": {
+            "fields": {"name": "text", "status": "on | off | broken"},
+            "lifecycle": {"field": "status", "moves": {"on": ["off", "broken"], "off": ["on", "broken"], "broken": []}},
+            "label": "name",
+        }
+    },
+    "tools": {
+        "get_lamp": {"op": "get", "of": "Lamp", "params": {"id": {"role": "key", "required": True}}},
+        "rename_lamp": {
+            "op": "update",
+            "of": "Lamp",
+            "params": {"id": {"role": "key", "required": True}, "name": {"role": "field", "field": "name"}},
+        },
+        "break_lamp": {"op": "move", "of": "Lamp", "to": "broken", "params": {"id": {"role": "key", "required": True}}},
+        "list_lamps": {"op": "list", "of": "Lamp", "shows": ["id", "name"]},
+    },
+}
+
+
+def test_states_in_which_a_tool_refuses_are_learned_and_lifted_with() -> None:
+    twin = Twin([World.load(LAMPS)])
+
+    def call(tool: str, live: str | None, state: str) -> Compared:
+        return Compared(tool, Outcome(live, ""), Outcome(None, ""), {"id": "a"}, state=state)  # type: ignore[arg-type]
+
+    calls = [call("get_lamp", None, "on"), *[call("get_lamp", "not_found", "broken")] * 3]
+    calls += [*[call("rename_lamp", "precondition", "off")] * 4, call("rename_lamp", None, "on")]
+    facts = learn(calls, twin, SETUP)
+    assert facts == {
+        "get_lamp": {"refused_in": {"broken": "not_found"}},
+        "rename_lamp": {"refused_in": {"off": "precondition"}},
+    }
+    world = World.load(apply_observed(json.loads(json.dumps(LAMPS)), facts))
+    assert {name: a.reason for name, a in admit_world(world).items()} == dict.fromkeys(LAMPS["tools"], "")
+    twin = Twin([world])
+    for n, status in enumerate(("on", "off", "broken")):
+        twin.put({"entity": "Lamp", "id": status, "name": f"lamp {status}", "status": status}, n)
+    assert twin.state_of_row("get_lamp", {"id": "off"}) == "off"
+    assert twin.call("get_lamp", {"id": "broken"})[0].error == "not_found"
+    assert twin.call("rename_lamp", {"id": "off", "name": "x"})[0].error == "precondition"
+    assert twin.call("rename_lamp", {"id": "on", "name": "x"})[0].ok
+    listed = twin.call("list_lamps", {})[0].text
+    assert "lamp off" in listed and "lamp broken" not in listed
+
+
 def test_observed_facts_make_worlds_that_are_admitted() -> None:
     spec = json.loads(json.dumps(WORLD))
     spec["entities"]["Note"] = {"fields": {"title": "text", "body": "text?"}, "label": "title"}
@@ -194,7 +242,7 @@ def test_shipped_facts_name_real_tools_and_parameters() -> None:
         for tool, facts in tools.items():
             named = [*facts.get("unique", ()), *facts.get("required", ()), *facts.get("refers", {})]
             named += [*facts.get("unchecked", ()), *(p for g in facts.get("needs", ()) for p in g)]
-            assert set(facts) <= {"existing", "unique", "needs", "required", "refers", "unchecked"}
+            assert set(facts) <= {"existing", "unique", "needs", "required", "refers", "unchecked", "refused_in"}
             assert all(f'"{p}"' in known[tool] for p in named), (server, tool)
 
 

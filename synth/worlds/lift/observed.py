@@ -10,6 +10,8 @@ from tools_catalog.observed import Observed
 ERRORS = {
     "already_exists": {"status": 409, "say": "there is one already"},
     "incomplete_arguments": {"status": 400, "say": "an argument is missing that this needs"},
+    "gone": {"status": 404, "say": "it is not there any more"},
+    "wrong_state": {"status": 409, "say": "not possible in its present state"},
     "unknown_reference": {"status": 404, "say": "what the request refers to does not exist"},
 }
 Spec = dict[str, Any]
@@ -26,6 +28,7 @@ def apply_observed(world: Spec, observed: Observed) -> Spec:
         _existing(tool, entity, facts)
         _demanded(tool, facts)
         _references(tool, entity, facts, world["entities"])
+        _refused(tool, entity, facts, world)
     used = {r["else"] for t in world["tools"].values() for r in t.get("require", ())} & ERRORS.keys()
     if used:
         world["errors"] = {**world.get("errors", {}), **{code: ERRORS[code] for code in sorted(used)}}
@@ -65,6 +68,22 @@ def _references(tool: Spec, entity: Spec, facts: Any, entities: Spec) -> None:
         name = tool["params"].get(p, {}).get("field")
         if entity["fields"].get(name, {}).get("type") == "ref":
             entity["fields"][name] = {"type": "text", "null": 0.25}
+
+
+def _refused(tool: Spec, entity: Spec, facts: Any, world: Spec) -> None:
+    """States in which a tool refuses a row. Where a row cannot be read any more, lists leave it out, too."""
+    cycle = entity.get("lifecycle")
+    if cycle is None:
+        return
+    state = f"it[{quote(cycle['field'])}]"
+    known = [s for s in facts.get("refused_in", {}) if s in cycle["moves"]]
+    for s in known:
+        code = "gone" if facts["refused_in"][s] == "not_found" else "wrong_state"
+        _require(tool, f"{state} != {quote(s)}", code)
+        if code == "gone" and tool["op"] == "get":
+            for other in world["tools"].values():
+                if other["op"] in ("list", "search") and other["of"] == tool["of"]:
+                    other["where"] = [*other.get("where", ()), f"{state} != {quote(s)}"]
 
 
 def _require(tool: Spec, that: str, otherwise: str) -> None:
