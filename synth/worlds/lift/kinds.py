@@ -16,6 +16,8 @@ from synth.worlds.lift.reads import count, exists, read
 from synth.worlds.lift.screen import screen
 from synth.worlds.lift.writes import copy, create, delete, link, move, payload, send, update, upsert
 
+_SPOKEN_VERBS = lx.wordset("""publish post broadcast emit send""")
+_SPOKEN = lx.wordset("""message event notification announcement""")
 _FLAG_VERBS = lx.wordset(
     """star unstar follow unfollow like unlike subscribe unsubscribe join leave favorite unfavorite watch unwatch
     toggle"""
@@ -122,6 +124,10 @@ def _kind(d: Draft, context: Context) -> Kind:
         ):
             d.doubt(0.2, f"{verb} read as create")
             return create(d, context)
+    if verb in _SPOKEN_VERBS and d.entity[-1] in _SPOKEN and d.own is not None and d.own.tail == "self":
+        d.keys = [k for k in d.keys if k is not d.own]  # publish(channel, message): what is said, not a row's key
+        d.own = None
+        return send(d, context)
     if verb in lx.TRANSITIONS or (verb in lx.SEND and d.own is not None and not payload(d)):
         return move(d, context)
     if (

@@ -74,3 +74,12 @@ def test_keys_that_a_server_takes_as_text_are_texts() -> None:
         )
         (world,) = lift_server(server, "productivity", tools).worlds
         assert Simulator(world, state=state_of(world, {})).call("get_job", {"job_id": "nobody"}).error == "not_found"
+
+
+def test_what_is_published_is_no_key() -> None:
+    sims = simulators((
+        Tool("publish", {"channel": TEXT, "message": TEXT}, ("channel", "message")),
+        Tool("list_messages", {"channel": TEXT}, ("channel",)),
+    ))  # fmt: skip
+    assert outcome(sims, "publish", channel="news", message="rain at noon") == "ok"
+    assert "rain at noon" in sims["list_messages"].call("list_messages", {"channel": "news"}).content
