@@ -73,7 +73,8 @@ class Desk:
     def missing(self) -> list[Act]:
         """What the world could do, but the agent is not offered."""
         there = set(self.offered.values())
-        return [act for tool in self.world.tools if tool not in there for act in acts_of(self.cw, tool, tool)]
+        return [act for tool, spec in self.world.tools.items() if tool not in there and spec.side == "assistant"
+                for act in acts_of(self.cw, tool, tool)]  # fmt: skip
 
     @cached_property
     def writes(self) -> list[Act]:

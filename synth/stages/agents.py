@@ -107,6 +107,8 @@ def shelve(worlds: list[WorldRow], tools: list[ToolRow]) -> dict[Split, Shelf]:
         out[w.split].worlds[w.world_id] = w
     lifted = {p for t in tools if t.world_id is not None for p in t.parents}
     for t in tools:
+        if isinstance(t.semantics, dict) and t.semantics.get("side") == "user":
+            continue  # only the user can call it
         shelf = out[t.split]
         if t.world_id is None or t.semantics is None:
             if t.tool_id not in lifted:

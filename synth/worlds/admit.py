@@ -25,6 +25,7 @@ from synth.worlds.spec import Entity, World
 from synth.worlds.state import State
 
 ADMISSION_SEED = 1
+RICH = 4  # a body of its own has more conditions: so many times the tries
 
 
 @dataclass
@@ -86,7 +87,8 @@ class Trial:
     def __init__(
         self, compiled: CompiledWorld, tool: CompiledTool, state: State, tries: int, split: str, case: str | None
     ) -> None:
-        self.cw, self.tool, self.state, self.tries, self.split = compiled, tool, state, tries, split
+        self.cw, self.tool, self.state, self.split = compiled, tool, state, split
+        self.tries = tries * (RICH if tool.op == "do" else 1)
         self.world = compiled.world
         self.case = compiled.case(tool.name, case) if case is not None else tool
         self.part = compiled.item(self.case.name) if self.case.spec.batch_over is not None else self.case
@@ -251,7 +253,9 @@ class Trial:
                 raise _Rejected("wrong_error_for_broken_arguments", f"{why}: {result.error}")
 
     def shaken(self) -> State:
-        return shaken(self.world, self.state, self.part.of, self.rng, self.split)
+        anywhere = self.part.op == "do" or self.part.spec.require  # conditions of its own may look at any table
+        of = None if anywhere else self.part.of
+        return shaken(self.world, self.state, of, self.rng, self.split)
 
 
 def item_errors(value: Any) -> list[str]:

@@ -202,25 +202,26 @@ class Drawer:
         return self.values.drawer(whole, name, ref)(self.rng, self.cw.start)
 
     def related(self, target: str, row: RowData | None, out: Mapping[str, Any]) -> Any:
-        """The key of a `target` row that a row named so far refers to, or that refers to one; None where there is
-        none."""
+        """The key of a `target` row that a row named so far refers to, that refers to one, or that shares a reference
+        with one; None where there is none."""
         named: list[tuple[str, RowData | None]] = [(str(self.tool.of), row)]
         for n, p in self.tool.params.items():
             if p.type is not None and p.type.type == "ref" and isinstance(out.get(n), str | int):
                 entity = str(p.type.to)
                 named.append((entity, self.state.rows(entity).get(out[n])))
+        choices: list[Any] = []
         for entity, there in named:
             if there is None:
                 continue
-            mine = [there[f] for f, s in self.world.entities[entity].fields.items()
-                    if s.type == "ref" and s.to == target and there[f] is not None]  # fmt: skip
-            key = there.get(self.world.entities[entity].keys[0])
-            fields = [f for f, s in self.world.entities[target].fields.items() if s.type == "ref" and s.to == entity]
-            theirs = [k for f in fields for r in self.state.tables[target].by(f, key)
-                      if not isinstance(k := row_key(self.world.entities[target], r), tuple)]  # fmt: skip
-            if mine or theirs:
-                return self.rng.choice([*mine, *theirs])
-        return None
+            own, wanted = self.world.entities[entity], self.world.entities[target]
+            near = [k for f, s in own.fields.items() for k in referred(s, there.get(f), target)]
+            links = {f: there.get(own.keys[0]) for f, s in wanted.fields.items() if s.type == "ref" and s.to == entity}
+            if entity == target:
+                links |= {f: there[f] for f, s in own.fields.items() if s.type == "ref" and there[f] is not None}
+            near += [k for f, v in links.items() for r in self.state.tables[target].by(f, v)
+                     if r is not there and not isinstance(k := row_key(wanted, r), tuple)]  # fmt: skip
+            choices += near
+        return self.rng.choice(choices) if choices else None
 
     def any_key(self, entity: str) -> Any:
         keys = list(self.state.rows(entity))
@@ -313,6 +314,19 @@ class Drawer:
                     continue
                 return value
         return sample(schema, self.rng, self.values, field) if schema else None
+
+
+def referred(spec: FieldSpec, value: Any, target: str) -> list[Any]:
+    """Keys of `target` rows that a field's value holds, at any depth."""
+    if value is None or target not in targets(spec):
+        return []
+    if spec.type == "ref":
+        return [value]
+    values = value if isinstance(value, list | tuple) else [value]
+    if isinstance(spec.of, str) and spec.of.startswith("ref "):
+        return list(values)
+    return [k for v in values if isinstance(v, dict)
+            for n, f in (spec.fields or {}).items() for k in referred(f, v.get(n), target)]  # fmt: skip
 
 
 def fits(schema: Mapping[str, Any], value: Any) -> bool:

@@ -47,9 +47,9 @@ class Reach:
             yield from self.far_times(values)
         elif code == "duplicate":
             yield from self.duplicates(values)
-        elif code == "ambiguous":
+        elif code == "ambiguous" and self.entity is not None:
             yield from self.twins(values)
-        elif code == "invalid_move":
+        elif code == "invalid_move" and self.entity is not None and self.entity.lifecycle is not None:
             yield from self.illegal_moves(values)
         elif code == "not_confirmed":
             yield from ((self.state, {**values, n: False}) for n in self.named("confirm"))
@@ -58,7 +58,7 @@ class Reach:
         elif code == "missing_argument":
             keep = {n for n in self.tool.params if n in self.trial.tool.params and self.trial.tool.params[n].required}
             yield self.state, {n: v for n, v in values.items() if n in keep}
-        elif code in ("in_use", "already_linked", "already_exists", "not_linked"):
+        elif self.entity is not None and code in ("in_use", "already_linked", "already_exists", "not_linked"):
             yield from self.every_row(values)
         elif code == "invalid_range":
             yield from self.far_times(values)
@@ -68,6 +68,8 @@ class Reach:
             yield from self.edits(values)
         elif code == "key_reused":
             yield from self.reused(values)
+        if self.tool.op == "do":
+            yield from self.edges(values)
 
     def named(self, *roles: str) -> list[str]:
         return [n for n, p in self.tool.params.items() if p.role in roles]
@@ -82,6 +84,32 @@ class Reach:
         for name, p in self.tool.params.items():
             if name not in values and p.role in ("key", "field", "filter"):
                 yield {**values, name: 999_999_999 if _numeric(self.tool, name) else "zz-none"}
+
+    def edges(self, values: dict[str, Any]) -> Iterator[Attempt]:
+        """What a body's own conditions are about: the same call twice, one argument in two places, a value that some
+        row has already, a number at its bounds."""
+        for base in self.bases(values):
+            result, after = self.trial.call(self.state, self.trial.outer(base))
+            if result.ok and result.changes:
+                yield after, base
+            for name, p in self.tool.params.items():
+                if p.type is None and p.role not in ("key", "field", "value"):
+                    continue
+                twins = [v for n, v in base.items() if n != name and type(v) is type(base.get(name))]
+                low, high = (p.type.range if p.type is not None else None) or (0, 0)
+                bounds = [int(low), int(high), int(low) - 1, int(high) + 1] if _numeric(self.tool, name) else []
+                for value in [*twins, *bounds, *self.taken(name)]:
+                    yield self.state, {**base, name: value}
+
+    def taken(self, name: str) -> list[Any]:
+        """Values that rows have in a field called like the parameter, a few of each entity."""
+        return [
+            thaw(row[name])
+            for table, entity in self.world.entities.items()
+            if name in entity.fields
+            for row in list(self.state.rows(table).values())[:6]
+            if row.get(name) is not None
+        ]
 
     def own(self, *roles: str) -> dict[str, str]:
         """Parameters of these roles about the own entity -> the field they name."""
@@ -197,7 +225,8 @@ class Reach:
 
 
 def shaken(world: World, base: State, of: str | None, rng: random.Random, split: str) -> State:
-    """A neighbour of `base`: a few enum, bool and nullable fields of random rows set otherwise; another session."""
+    """A neighbour of `base`: a few enum, bool and nullable fields of random rows set otherwise; another session. With
+    no `of`, rows of all entities, and numbers at the ends of their range."""
     state = base.snapshot()
     session = [n for n, e in world.entities.items() if e.session and n != of]
     for name in [*session, *([of] if of is not None else world.entities)]:
@@ -214,6 +243,9 @@ def shaken(world: World, base: State, of: str | None, rng: random.Random, split:
                     new[f] = rng.random() < 0.5
                 elif entity.session and rng.random() < 0.7:
                     new[f] = _given(world, state, name, f, rng, split)
+                elif of is None and spec.range and spec.type in ("int", "money", "number"):
+                    end = rng.choice(spec.range)
+                    new[f] = end if spec.type == "number" else int(end)
                 elif spec.nullable:
                     new[f] = None
             state.put(name, key, new)

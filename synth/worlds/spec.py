@@ -250,6 +250,7 @@ class ToolSpec(Spec):
     input_schema: dict[str, Any] | None = None  # kept where it was seen on a real server; else derived from params
     output_schema: dict[str, Any] | None = None  # {}: none is declared; results are checked against the derived one
     effect: Literal["read", "write"] | None = None  # derived from op where absent
+    side: Literal["assistant", "user"] = "assistant"  # user: only the user's side of the state; never offered
     annotations: dict[str, Any] = {}
     parents: list[str] = []  # tool ids this one grew from
     source: str | None = None  # name of the real tool on the root server (lifted tools)

@@ -121,6 +121,7 @@ WHY = {
     "not_deterministic": "two equal calls gave different results",
     "accepts_broken_arguments": "it accepted arguments that break its input schema",
     "wrong_error_for_broken_arguments": "broken arguments were not refused as such",
+    "not_idempotent": "the same request key twice did not give the same result and one change",
     "failed_call_changed_state": "a failed call changed state",
     "call_changed_its_input_state": "a call changed the state it was given",
 }
