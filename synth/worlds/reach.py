@@ -15,6 +15,10 @@ from synth.worlds.values import parse_clock, values_for
 if TYPE_CHECKING:
     from synth.worlds.admit import Trial
 
+FAR: tuple[tuple[Any, Any], ...] = (  # a time to come and one gone by, as parameters may want them
+    ("2199-01-01", "1990-01-01"), ("2199-01-01T00:00:00Z", "1990-01-01T00:00:00Z"), ("2199", "1990"), (2199, 1990),
+    (7_226_582_400, 631_152_000),
+)  # fmt: skip
 Attempt = tuple[State, dict[str, Any]]  # a state and values of the part
 
 
@@ -125,13 +129,13 @@ class Reach:
         if self.entity is None:
             return
         rows = list(self.state.rows(str(self.tool.of)).values())[:40]
-        names = {
-            n: str(p.field or self.entity.keys[0]) for n, p in self.tool.params.items() if p.role in ("field", "key")
-        }
+        changes = self.tool.op in ("update", "setting", "move", "upsert", "copy")
+        roles = ("field",) if changes else ("field", "key")  # the row that is changed is named by its own key
+        names = {n: str(p.field or self.entity.keys[0]) for n, p in self.tool.params.items() if p.role in roles}
         for row in rows:
             unique = {f for f, spec in self.entity.fields.items() if spec.unique} | set(self.entity.keys)
             taken = {n: thaw(row[f]) for n, f in names.items() if f in unique and row.get(f) is not None}
-            if self.tool.op in ("update", "setting", "move", "upsert", "copy"):
+            if changes:
                 taken = {n: v for n, v in taken.items() if names[n] not in self.entity.keys}
             if taken:
                 yield self.state, {**values, **taken}
@@ -185,10 +189,15 @@ class Reach:
 
     def far_times(self, values: dict[str, Any]) -> Iterator[Attempt]:
         """A range that begins long after it ends; the row of a day to come."""
-        for n in self.named("from", "key") if self.entity is not None and self.entity.virtual else []:
-            untils = self.named("until")
-            for late, early in (("2199-01-01", "1990-01-01"), ("2199-01-01T00:00:00Z", "1990-01-01T00:00:00Z"),
-                                (2199, 1990), (7_226_582_400, 631_152_000)):  # fmt: skip
+        if self.entity is None or not self.entity.virtual:
+            return
+        untils = self.named("until")
+        moments = [n for n, f in self.own("key").items() if f == self.entity.keys[-1]]
+        for n in [*self.named("from"), *moments]:
+            members = [m for m in _node(self.tool, n).get("enum") or [] if m is not None]
+            lasts = [m for u in untils for m in _node(self.tool, u).get("enum") or [] if m is not None]
+            pairs = [(late, early) for late in members[::-1][:4] for early in lasts[:4] or members[:4]]
+            for late, early in [*FAR, *pairs]:
                 for u in untils:
                     yield self.state, {**values, n: late, u: early}
                 yield self.state, {**{m: v for m, v in values.items() if m not in untils}, n: late}
@@ -262,12 +271,17 @@ def _given(world: World, state: State, name: str, f: str, rng: random.Random, sp
     return values_for(split).draw(filled, f"{name}.{f}", rng, parse_clock(world.clock))
 
 
-def _numeric(tool: CompiledTool, name: str) -> bool:
+def _node(tool: CompiledTool, name: str) -> dict[str, Any]:
+    """The schema of one parameter, empty where it has none."""
     node: Any = tool.input_schema
     for step in tool.params[name].at or [name]:
         node = (node.get("properties") or {}).get(step, {}) if isinstance(node, dict) else {}
-    kinds = node.get("type") if isinstance(node, dict) else None
-    return "integer" in (kinds or []) or "number" in (kinds or [])
+    return node if isinstance(node, dict) else {}
+
+
+def _numeric(tool: CompiledTool, name: str) -> bool:
+    kinds = _node(tool, name).get("type") or []
+    return "integer" in kinds or "number" in kinds
 
 
 def _unknown(value: Any) -> Any:
