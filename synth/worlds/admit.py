@@ -62,22 +62,24 @@ def admit_world(world: World, tries: int = 40, split: str = "train") -> dict[str
 
 def _admit_tool(compiled: CompiledWorld, name: str, state: State, tries: int, split: str) -> Admission:
     tool = compiled.tool(name)
-    calls, reached = 0, dict[str, None]()
+    out = Admission(name, True)
     for case in list(tool.spec.cases or {}) if tool.op == "choose" else [None]:
-        trial: Trial | None = None
         where = f"case {case}: " if case is not None else ""
         try:
             trial = Trial(compiled, tool, state, tries, split, case)
+        except SpecError as error:
+            return Admission(name, False, "does_not_compile", (where + str(error))[:300], out.calls)
+        try:
             trial.run()
         except _Rejected as no:
-            return Admission(name, False, no.reason, (where + no.detail)[:300], calls, list(reached))
+            out.ok, out.reason, out.detail = False, no.reason, (where + no.detail)[:300]
         except SpecError as error:
-            return Admission(name, False, "does_not_compile", (where + str(error))[:300], calls)
-        finally:
-            if trial is not None:
-                calls += trial.calls
-                reached |= trial.reached
-    return Admission(name, True, "", "", calls, list(reached))
+            out.ok, out.reason, out.detail = False, "does_not_compile", (where + str(error))[:300]
+        out.calls += trial.calls
+        out.errors = list(dict.fromkeys([*out.errors, *trial.reached]))
+        if not out.ok:
+            break
+    return out
 
 
 class Trial:

@@ -15,6 +15,7 @@ from synth.errors import SpecError
 from synth.worlds.expr import Closure, Env, Node, Scope, parse
 from synth.worlds.functions import FUNCTIONS, Function, call_function, sort_key
 from synth.worlds.operators import OPERATORS, is_number
+from synth.worlds.trees import above, below
 
 _MATCHES = 0.5  # score from which a row counts as found
 
@@ -262,11 +263,13 @@ def _rec(node: Node, scope: Scope) -> tuple[Closure, str]:
 
 def _call(node: Node, scope: Scope) -> tuple[Closure, str]:
     name, arg_nodes = node.parts
+    if name in ("walk", "path"):
+        return _tree_call(node, scope)
     if name in ("rows", "by", "next"):
         return _table_call(node, scope)
     fn = FUNCTIONS.get(name)
     if fn is None:
-        raise _bad(node, f"unknown function `{name}`" + _near(name, [*FUNCTIONS, "rows", "by"]))
+        raise _bad(node, f"unknown function `{name}`" + _near(name, [*FUNCTIONS, "rows", "by", "walk", "path"]))
     if not fn.least <= len(arg_nodes) <= fn.most:
         raise _bad(
             node,
@@ -333,6 +336,27 @@ def _table_call(node: Node, scope: Scope) -> tuple[Closure, str]:
         return found
 
     return indexed, f"list:row:{entity}"
+
+
+def _tree_call(node: Node, scope: Scope) -> tuple[Closure, str]:
+    """`walk(E, key)`: the row and all below it; `path(E, key)`: from the top down to the row."""
+    name, args = node.parts
+    if len(args) != 2 or args[0].kind != "name" or "$parent" not in scope.entities.get(args[0].parts[0], {}):
+        raise _bad(node, f"`{name}` takes an entity that declares its `tree`, and a key")
+    entity = args[0].parts[0]
+    parent, key_field = scope.entities[entity]["$parent"], scope.entities[entity]["$key"]
+    key, _ = compile_node(args[1], scope)
+
+    def run(env: Env) -> Any:
+        at = key(env)
+        if at is None or isinstance(at, dict | list):
+            return ()
+        state = env["$state"]
+        found = below(state, entity, parent, key_field, at) if name == "walk" else above(state, entity, parent, at)
+        burn(env, 1 + len(found))
+        return found
+
+    return run, f"list:row:{entity}"
 
 
 def _method(node: Node, scope: Scope) -> tuple[Closure, str]:

@@ -34,4 +34,6 @@ def entity_types(world: World) -> dict[str, dict[str, str]]:
     for name, e in world.entities.items():
         out[name] = {k: key_type(world, name) for k in e.keys if k not in e.fields}
         out[name] |= {f: field_type(world, s) for f, s in e.fields.items()}
+        if e.tree is not None:  # no names of fields: what `walk` and `path` go by
+            out[name] |= {"$parent": e.tree, "$key": e.keys[0]}
     return out

@@ -167,6 +167,10 @@ def _replace_lines(text: str, first: int, last: int, new: str) -> Any:
     return "\n".join([*lines[: first - 1], *([new] if new else []), *lines[last:]])
 
 
+def _hex(text: str) -> bool:
+    return bool(text) and all(c in "0123456789abcdefABCDEF" for c in text)
+
+
 _CLASSES: dict[str, Callable[[str], bool]] = {
     "digits": str.isdigit,
     "letters": str.isalpha,
@@ -174,6 +178,14 @@ _CLASSES: dict[str, Callable[[str], bool]] = {
         t.count("@") == 1 and "." in t.split("@")[1].strip(".") and " " not in t and not t.startswith("@")
     ),
     "date": lambda t: len(t) == 10 and parse_time(t) is not None,
+    "time": lambda t: len(t) > 10 and parse_time(t) is not None,
+    "uuid": lambda t: len(t) == 36 and [len(p) for p in t.split("-")] == [8, 4, 4, 4, 12] and _hex(t.replace("-", "")),
+    "hex": lambda t: _hex(t),
+    "ip": lambda t: len(p := t.split(".")) == 4 and all(x.isascii() and x.isdigit() and int(x) < 256 for x in p),
+    "phone": lambda t: 7 <= sum(map(str.isdigit, t)) <= 15 and all(c.isdigit() or c in "+-() ." for c in t),
+    "upper": str.isupper,
+    "lower": str.islower,
+    "alphanumeric": str.isalnum,
     "slug": lambda t: bool(t) and all(c.islower() or c.isdigit() or c == "-" for c in t),
     "url": lambda t: t.startswith(("http://", "https://")) and len(t) > 10 and " " not in t,
 }
@@ -265,6 +277,10 @@ FUNCTIONS: dict[str, Function] = {
     "project": Function(3, 3, "record", lambda r, names, key: {k: v for k, v in r.items() if k == key or k in names}),
     "cursor_at": Function(1, 1, "text", cursor_at),
     "cursor_start": Function(1, 1, "int", cursor_start),
+    "keys": Function(1, 1, "list:text", lambda r: tuple(r) if isinstance(r, dict) else None),
+    "values": Function(1, 1, "list:any", lambda r: tuple(r.values()) if isinstance(r, dict) else None),
+    "put": Function(3, 3, "record", lambda r, k, v: {**r, _str(k): v}),
+    "drop": Function(2, 2, "record", lambda r, k: {n: v for n, v in r.items() if n != _str(k)}),
     "last": Function(1, 1, "any", lambda xs: xs[-1] if xs else None),
     "slice": Function(3, 3, "same", lambda xs, start, n: xs[max(0, start) : max(0, start) + max(0, n)]),
     "lower": Function(1, 1, "text", str.lower),

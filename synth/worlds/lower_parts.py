@@ -134,6 +134,12 @@ class Parts:
                     "else": self.error("duplicate"),
                     "with": {"field": quote(field), "value": arg(n)},
                 })  # fmt: skip
+            if row and field == self.entity.tree:
+                below = f"walk({self.tool.of}, {row}[{quote(self.first_key())}])"
+                out.append({
+                    "require": f"!{below}.exists(lower, lower[{quote(self.first_key())}] == {arg(n)})",
+                    "else": self.error("circular"), "with": {"id": arg(n)},
+                })  # fmt: skip
             cycle = self.entity.lifecycle
             if row and cycle and cycle.field == field:
                 out.append(self.move_check(row, arg(n), optional=True))

@@ -64,6 +64,10 @@ class Reach:
             yield self.state, {n: v for n, v in values.items() if n in keep}
         elif self.entity is not None and code in ("in_use", "already_linked", "already_exists", "not_linked"):
             yield from self.every_row(values)
+        elif code == "circular":
+            own = self.own("key")
+            parents = [n for n, f in self.own("field").items() if self.entity is not None and f == self.entity.tree]
+            yield from ((self.state, {**values, p: values[n]}) for n in own for p in parents if n in values)
         elif code == "invalid_range":
             yield from self.far_times(values)
         elif code in ("insufficient", "same_row", "invalid_amount"):

@@ -18,6 +18,7 @@ import jsonschema_rs
 
 from synth.errors import SpecError
 from synth.worlds import schema as sch
+from synth.worlds.conserve import Sums
 from synth.worlds.core import FUEL, BodyCompiler
 from synth.worlds.derived import Derived, compile_derived, derive_rows
 from synth.worlds.events import Events
@@ -31,9 +32,10 @@ from synth.worlds.rows import ToolError, row_key
 from synth.worlds.spec import ErrorSpec, FieldSpec, Param, ToolSpec, World
 from synth.worlds.start import start_rows
 from synth.worlds.state import Change, State, Table, freeze, squash, thaw
+from synth.worlds.trees import circular
 
 TICK = timedelta(minutes=1)  # of world time per call
-IMPLICIT = ("invalid_arguments", "invalid_value", "too_large", "unknown_tool")
+IMPLICIT = ("invalid_arguments", "invalid_value", "too_large", "unknown_tool", "not_conserved")
 
 DEFAULT_ERRORS: dict[str, ErrorSpec] = {
     "not_found": ErrorSpec(status=404, say="{entity} {id} was not found"),
@@ -57,6 +59,8 @@ DEFAULT_ERRORS: dict[str, ErrorSpec] = {
     "key_reused": ErrorSpec(status=409, say="{value} was used before for another request"),
     "invalid_arguments": ErrorSpec(status=400, say="{detail}"),
     "invalid_value": ErrorSpec(status=422, say="{field}: {detail}"),
+    "not_conserved": ErrorSpec(status=500, say="the call would change the {sum}, which stays as it is"),
+    "circular": ErrorSpec(status=422, say="{id} lies below the row that is to hang under it"),
     "too_large": ErrorSpec(status=413, say="the request touches too many records"),
     "unknown_tool": ErrorSpec(status=404, say="there is no tool named {name}"),
 }
@@ -157,6 +161,7 @@ class CompiledWorld:
         self.start = datetime.fromisoformat(world.clock.removesuffix("Z"))
         self.derived: Derived = compile_derived(world, self.entities)
         self.session = next((n for n, e in world.entities.items() if e.session), None)
+        self.sums = Sums(world.conserve) if world.conserve else None
         self.events = Events(world, self.entities) if world.events else None
 
     def tool(self, name: str) -> CompiledTool:
@@ -239,6 +244,9 @@ class CompiledWorld:
             changes = squash(work.log or [])
             if changes:
                 self.check_rows(work, changes)
+                broken = self.sums.broken(tool, changes) if self.sums is not None else None
+                if broken is not None:
+                    raise ToolError("not_conserved", sum=broken)
         except ToolError as error:
             return self.failure(error.code, **{**env["args"], **error.bound}), after
         except Fuel:
@@ -279,6 +287,8 @@ class CompiledWorld:
                 detail = self.misfit(state, spec, value)
                 if detail:
                     raise ToolError("invalid_value", field=name, detail=detail)
+                if name == entity.tree and value is not None and circular(state, change.entity, name, change.key):
+                    raise ToolError("circular", id=value)
                 if spec.unique and value is not None and len(state.tables[change.entity].by(name, value)) > 1:
                     raise ToolError("duplicate", entity=change.entity, field=name, value=value)
 

@@ -147,6 +147,7 @@ class Entity(Spec):
     session: bool = False  # a singleton that expressions know as `me`
     virtual: bool = False  # nothing stored: a row is a function of (seed, key, time); the last key part is the time
     step: str = "day"  # virtual: finest distance of two rows: minute, hour, day, week, month, quarter, year ("15min")
+    tree: str | None = None  # a reference to the parent of the same entity: rows form trees, and stay so
     ahead: bool = False  # virtual: rows lie in the future (a forecast)
     noun: str | None = None  # spoken: "support ticket"; default from the entity's name
     plural: str | None = None
@@ -292,6 +293,19 @@ class ErrorSpec(Spec):
     say: str  # template over bound names: "{entity} {id} does not exist"
 
 
+class Conserved(Spec):
+    """A sum that no call changes: "sum of Account.balance". `terms` count together, one with a leading minus is taken
+    away; tools in `except` may change it (deposits, fees that leave the world)."""
+
+    terms: list[str] = Field(min_length=1)
+    except_: list[str] = Field(default_factory=list, alias="except")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        return {"terms": [value]} if isinstance(value, str) else value
+
+
 class Event(Spec):
     """What the world does by itself: `after` ticks (one per call) after a call left a row of `of` in a condition, and
     while the row is still in it, fields that only the system sets take new values. Start rows wait for a first
@@ -333,6 +347,7 @@ class World(Spec):
     closed: bool = True  # schemas say that unknown arguments are refused (they are refused either way)
     policies: list[Policy] = []
     events: list[Event] = []
+    conserve: list[Conserved] = []
     shared: dict[str, list[dict[str, Any]]] = {}
     roots: list[str] = []  # real servers at the end of every lineage path
     operators: list[str] = []

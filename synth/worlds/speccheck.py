@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from synth.worlds.conserve import parse_term
 from synth.worlds.spec import NAME, Entity, Event, ToolSpec, World, statements_of, targets
 from synth.worlds.steps import parse_step
 
@@ -22,6 +23,12 @@ def check_world(world: World) -> None:
         _check_tool(f"tools.{tname}", tool, world)
     for i, event in enumerate(world.events):
         _check_event(f"events[{i}]", event, world.entities)
+    for i, kept in enumerate(world.conserve):
+        for tname in kept.except_:
+            if tname not in world.tools:
+                raise ValueError(f"conserve[{i}].except: no tool {tname}")
+        for term in kept.terms:
+            _check_term(f"conserve[{i}]", term, world)
     for policy in world.policies:
         for guarded in policy.guards:
             if guarded not in world.tools:
@@ -52,8 +59,22 @@ def _check_entity(name: str, entity: Entity, entities: dict[str, Entity]) -> Non
                     raise ValueError(f"entities.{name}.lifecycle: {s} is not a member of {cycle.field}")
     if entity.label is not None and entity.label not in entity.fields:
         raise ValueError(f"entities.{name}.label: no field {entity.label}")
+    if entity.tree is not None:
+        parent = entity.fields.get(entity.tree)
+        if parent is None or parent.type != "ref" or parent.to != name or len(entity.keys) > 1:
+            raise ValueError(f"entities.{name}.tree: {entity.tree} is not a field of type `ref {name}`")
     if entity.virtual:
         _check_virtual(f"entities.{name}", entity)
+
+
+def _check_term(where: str, text: str, world: World) -> None:
+    term = parse_term(text)
+    if term is None:
+        raise ValueError(f"{where}: {text!r} is not a sum such as 'sum of Account.balance' or '-sum of Loan.owed'")
+    entity = world.entities.get(term.entity)
+    spec = entity.fields.get(term.field) if entity is not None and not entity.virtual else None
+    if spec is None or spec.type not in ("int", "number", "money"):
+        raise ValueError(f"{where}: {term.entity}.{term.field} is no number field of a stored entity")
 
 
 def _check_virtual(where: str, entity: Entity) -> None:

@@ -32,6 +32,8 @@ def first(sim: Simulator, entity: str) -> Any:
 
 def test_every_construct_is_admitted(world: World) -> None:
     admissions = admit_world(world)
+    leak = admissions.pop("leak")
+    assert (leak.ok, leak.reason) == (False, "no_success") and "not_conserved" in leak.errors
     assert {n: (a.reason, a.detail) for n, a in admissions.items() if not a.ok} == {}
     assert {"insufficient", "same_row", "not_found"} <= set(admissions["transfer"].errors)
     assert "key_reused" in admissions["start_export"].errors
@@ -216,6 +218,38 @@ def test_measures(sim: Simulator) -> None:
     assert sum(colours["groups"].values()) == colours["total"] == 8
 
 
+# --- conserved sums, trees, maps ---
+
+
+def test_a_conserved_sum_is_kept_but_by_the_tools_that_may(world: World, sim: Simulator) -> None:
+    account, before = first(sim, "Account"), sim.state.digest()
+    leak = sim.call("leak", {"id": account, "amount": 7})
+    assert leak.error == "not_conserved" and "sum of Account.balance" in leak.message
+    assert sim.state.digest() == before
+    assert sim.call("open_account", {"owner": "Ann Lee"}).ok
+    spec = world.dump() | {"conserve": [{"terms": ["sum of Account.balance"], "except": ["leak"]}]}
+    assert Simulator(World.load(spec), seed=3).call("leak", {"id": account, "amount": 7}).ok
+
+
+def test_trees_are_walked_and_stay_trees(sim: Simulator) -> None:
+    rows = sim.state.rows("Berth")
+    child, parent = next((k, r["parent"]) for k, r in rows.items() if r["parent"] is not None)
+    seen = sim.call("berths_below", {"id": parent}).value
+    assert rows[child]["name"] in seen["below"] and seen["below"][0] == rows[parent]["name"]
+    path = sim.call("berths_below", {"id": child}).value["path"].split(" / ")
+    assert path[-2:] == [rows[parent]["name"], rows[child]["name"]]
+    assert sim.call("move_berth", {"id": parent, "parent": child}).error == "circular"
+    assert sim.call("move_berth", {"id": parent, "parent": parent}).error == "circular"
+
+
+def test_a_map_is_put_into(sim: Simulator) -> None:
+    berth = first(sim, "Berth")
+    held = sim.state.rows("Berth")[berth]["load"]
+    after = sim.call("occupy", {"id": berth, "ship": "aurora", "tons": 5}).value
+    assert after == {"ships": [*held, "aurora"], "tons": sum(held.values()) + 5}
+    assert sim.call("occupy", {"id": berth, "ship": "aurora", "tons": 9}).value["tons"] == after["tons"] + 4
+
+
 # --- refusals ---
 
 
@@ -231,6 +265,9 @@ def test_measures(sim: Simulator) -> None:
         (("tools", "transfer", "field"), "owner", "number field"),
         (("tools", "append_to_memo", "how"), None, "in `how`"),
         (("tools", "list_exports", "batch_over"), "ids", "works on one thing"),
+        (("conserve", 0), "sum of Account.owner", "no number field"),
+        (("conserve", 0), "all of it", "is not a sum"),
+        (("entities", "Memo", "tree"), "title", "not a field of type `ref Memo`"),
         (("tools", "get_memo", "idempotent_by"), "title", "what makes a row"),
     ],
 )
