@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from synth.errors import SpecError
+from synth.worlds.simulate import CompiledWorld
 from synth.worlds.spec import NAME, Entity, FieldSpec, ToolSpec, World
 from synth.worlds.statements import kind_of
 from synth.worlds.values import offset_seconds, values_for
@@ -28,6 +29,7 @@ def wellformed(world: World) -> None:
     """Raise SpecError, with its path in the world, at the first thing that could not be compiled or drawn."""
     for path, message in _problems(world):
         raise SpecError(path, message)
+    CompiledWorld(world)  # derived fields and events; tools compile one by one, with a reason each
 
 
 def _problems(world: World) -> Iterator[tuple[str, str]]:

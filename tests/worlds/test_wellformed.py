@@ -137,3 +137,21 @@ def test_mutated_worlds_are_refused_or_run(seed: int) -> None:
     rng = random.Random(seed)
     ends = [tried(mutated(SMALL, rng)) for _ in range(60)]
     assert {"refused", "ran"} <= set(ends)
+
+
+HARBOUR: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "data" / "harbour.yaml").read_text())
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_mutated_worlds_of_every_construct_are_refused_or_run(seed: int) -> None:
+    rng = random.Random(seed)
+    ends = [tried(mutated(HARBOUR, rng)) for _ in range(60)]
+    assert {"refused", "ran"} <= set(ends)
+
+
+@pytest.mark.parametrize("change", [{"when": "it.nope"}, {"when": "{id}"}, {"to": {"url": "rows(Nope)"}}])
+def test_a_wrong_event_is_refused(change: dict[str, Any]) -> None:
+    spec = copy.deepcopy(HARBOUR)
+    spec["events"][1].update(change)
+    with pytest.raises(SpecError, match=r"events\[1\]"):
+        wellformed(World.load(spec))
