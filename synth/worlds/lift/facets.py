@@ -5,12 +5,18 @@ from __future__ import annotations
 from synth.worlds.lift import lexicon as lx
 from synth.worlds.lift.naming import Words
 from synth.worlds.lift.read import Context, Draft
-from synth.worlds.lift.roles import KeyArg
+from synth.worlds.lift.roles import KeyArg, matches
 from synth.worlds.lift.words import singular_phrase
 
 
 def facet_of_own(d: Draft, context: Context) -> None:
-    """`get_order_settings(order_id)` when the bare key already was taken as own: the order is meant."""
+    """`get_order_settings(order_id)` when the bare key already was taken as own: the order is meant. Likewise
+    `orders.get_settings(id)`."""
+    area = singular_phrase(d.parts.namespace)
+    part = len(d.entity) == 1 and d.entity[0] in lx.FACETS | _PARTS and d.entity not in context.nouns.known
+    if d.own is not None and d.own.bare and part and area in context.nouns.known:
+        d.facet, d.entity = d.entity, area
+        return
     if (
         d.own is not None
         and d.own.bare
@@ -19,6 +25,9 @@ def facet_of_own(d: Draft, context: Context) -> None:
         and d.entity[:-1] in context.nouns.known
     ):
         d.facet, d.entity = d.entity[-1:], d.entity[:-1]
+
+
+_PARTS = lx.wordset("state health content contents tree")
 
 
 def facet(d: Draft, context: Context) -> bool:
@@ -70,6 +79,19 @@ def facet(d: Draft, context: Context) -> bool:
         d.others = [o for o in d.others if o is not single[0]]
         d.doubt(0.1, "facet of the only key")
         return True
+    return False
+
+
+def owner_by_area(d: Draft, context: Context) -> bool:
+    """`mysql.save_environment(mysql_id, env)`: the key names the area, the noun is a part of its row."""
+    area = singular_phrase(d.parts.namespace)
+    named = [k for k in d.others if k.arg.required and not k.many]
+    for k in named if len(named) == 1 else []:
+        if area and matches(k.noun, area, context.nouns):
+            d.facet, d.entity, d.own = d.entity, context.nouns.resolve(k.noun) or k.noun, k
+            d.others = [o for o in d.others if o is not k]
+            d.doubt(0.05, "part of the row of its area")
+            return True
     return False
 
 

@@ -10,7 +10,7 @@ from synth.worlds.lift import batch, corpus, jobs, multiplex
 from synth.worlds.lift import lexicon as lx
 from synth.worlds.lift.binding import bind
 from synth.worlds.lift.doubts import contradictions
-from synth.worlds.lift.facets import facet
+from synth.worlds.lift.facets import facet, owner_by_area, owner_by_prefix
 from synth.worlds.lift.read import SOURCES, THRESHOLD, Context, Draft, Kind, NotLifted, Reading, Reason, bare_words
 from synth.worlds.lift.reads import count, exists, read
 from synth.worlds.lift.screen import screen
@@ -138,6 +138,12 @@ def _kind(d: Draft, context: Context) -> Kind:
         and payload(d)
     ):
         return upsert(d, context)
+    if (
+        verb in ("save", "store", "set")
+        and d.own is None
+        and (owner_by_area(d, context) or owner_by_prefix(d, context))
+    ):
+        return update(d, context)
     if verb in lx.SEND:
         return send(d, context)
     if verb in lx.DELETE:

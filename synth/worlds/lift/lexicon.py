@@ -40,8 +40,8 @@ RELATE = wordset(
     vote react pair map label tag"""
 )
 UNRELATE = wordset(
-    """remove detach unlink unassign disconnect disassociate dissociate unsubscribe leave unfollow revoke unshare kick
-    unbind unapply unlike unstar unvote delete unpair unmap untag withdraw"""
+    """remove detach unset unlink unassign disconnect disassociate dissociate unsubscribe leave unfollow revoke unshare
+    kick unbind unapply unlike unstar unvote delete unpair unmap untag withdraw"""
 )
 # verb -> (target state, states it leaves, group). Tools of one group share one lifecycle.
 TRANSITIONS: dict[str, tuple[str, tuple[str, ...], str]] = {
@@ -205,7 +205,7 @@ FACETS = wordset(
     """settings setting details detail info information status config configuration metadata permissions profile
     properties attributes state description name title content body data summary options preferences statusinfo
     position color colour visibility due date priority estimate cover icon privacy layout style size location
-    password plan quota limits expiry deadline text value body url image flag notes field fields parent owner
+    password plan quota limits expiry deadline text value body url image flag notes field fields
     lifecycle schedule thumbnail values label labels tags"""
 )
 PLURAL_ONLY = wordset(
@@ -321,3 +321,13 @@ VIEWS = wordset(
 )
 # nouns that name rows of whatever kind
 ANYTHING = wordset("record item entity object resource node element entry")
+# words that say how something is searched, never what
+SEARCHED = wordset(
+    """simple complex custom advanced quick full semantic hybrid global smart web deep local vector similar fuzzy
+    regex fulltext public universal unified"""
+)
+# words of server ids that are things too: no brand
+THINGS = wordset(
+    """task email paper memory time weather news search billing cost management pricing location network calendar maps
+    scholar document documents file files filesystem graph database message host line home stack"""
+)

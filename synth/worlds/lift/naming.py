@@ -95,7 +95,8 @@ _PAIRS = {
     ("sign", "up"): "register", ("opt", "out"): "unsubscribe", ("re", "open"): "reopen", ("un", "archive"): "unarchive",
     ("shut", "down"): "shutdown", ("power", "on"): "start", ("power", "off"): "stop", ("wake", "up"): "start",
     ("turn", "on"): "enable", ("turn", "off"): "disable", ("hard", "reboot"): "reboot", ("soft", "delete"): "delete",
-    ("bulk", "delete"): "bulk", ("power", "cycle"): "reboot", ("set", "up"): "setup", ("clean", "up"): "purge",
+    ("bulk", "delete"): "bulk", ("power", "cycle"): "reboot", ("add", "on"): "addon",
+    ("add", "ons"): "addons", ("set", "up"): "setup", ("clean", "up"): "purge",
 }  # fmt: skip
 
 

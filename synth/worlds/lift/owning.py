@@ -40,6 +40,11 @@ def with_keys(d: Draft, context: Context) -> Draft:
     _entity(d, context)
     _own(d, context.nouns)
     d.others = [k for k in d.keys if k is not d.own and not k.bare]
+    if d.own is None and len(d.entity) > 1 and d.entity[-1] in lx.FACETS:
+        part = [k for k in d.others if k.arg.required and not k.many and matches(k.noun, d.entity[:-1], context.nouns)]
+        if len(part) == 1 and len(part[0].noun) > 1:  # transcript_content(call_id, call_transcript_id)
+            d.facet, d.entity, d.own = d.entity[-1:], d.entity[:-1], part[0]
+            d.others = [k for k in d.others if k is not d.own]
     if d.own is None and d.parts.verb in _NAMED and not d.plural:
         _from_others(d, context.nouns)
     if d.own is None or (not d.own.arg.required and d.own.bare):
@@ -63,11 +68,15 @@ def _entity(d: Draft, context: Context) -> None:
     d.keys = [k for a in d.args if (k := key_of(a, nouns)) is not None]
     if not noun:  # get(note_id): the key says what
         said = [k for k in d.keys if k.arg.required and not k.bare]
-        if said:
+        if said and d.parts.verb not in lx.SEARCH:
             noun = nouns.resolve(said[-1].noun) or said[-1].noun
             d.why.append("noun from key")
         elif d.parts.namespace:
             noun = singular_phrase(d.parts.namespace)
+    if d.parts.verb in lx.SEARCH and len(noun) == 1 and noun[0] in lx.SEARCHED:
+        noun = context.main if nouns.known.get(context.main, 0) > 0.3 * sum(nouns.known.values()) else ()
+    if d.parts.verb in lx.SEARCH and d.parts.last and noun == d.parts.noun and noun[:1] in context.brands:
+        noun = ()  # confluence_search: the product, not what is found
     d.entity = nouns.alias.get(noun, noun)
 
 

@@ -154,6 +154,7 @@ class Context:
     sites: Mapping[Words, Words] = field(default_factory=dict)  # what is found on a site that is searched by its name
     made: frozenset[Words] = frozenset()  # nouns that some tool creates
     added: frozenset[Words] = frozenset()  # nouns whose rows are added to another row: there may be many
+    brands: frozenset[Words] = frozenset()  # words in front of the verbs of several tools, listed by none
     vocabulary: frozenset[str] = frozenset()  # words of nouns and areas that stand beside verbs
 
 
@@ -183,6 +184,7 @@ def noun_of(parts: NameParts) -> Words:
 
 
 _SEEN = lx.LIST | lx.GET | lx.CREATE | lx.UPDATE | lx.DELETE | lx.SEARCH | lx.COPY | lx.SEND | frozenset(lx.TRANSITIONS)
+_ROWS = lx.LIST | {"create", "add"}  # what these work on is a row, whatever it is called
 _WRITES = lx.CREATE | lx.UPDATE | lx.DELETE | lx.UPSERT | frozenset(lx.TRANSITIONS) | lx.RELATE | lx.UNRELATE
 
 
@@ -196,7 +198,8 @@ def _context(server: str, category: str, drafts: list[Draft]) -> Context:
             written.add(noun)
         if not noun or d.parts.guessed:
             continue
-        if d.parts.verb in _SEEN and noun[-1] not in lx.FACETS | lx.SERIES_HEADS and len(noun) <= 4:
+        whole = noun[-1] not in lx.FACETS | lx.SERIES_HEADS or d.parts.verb in _ROWS
+        if d.parts.verb in _SEEN and whole and len(noun) <= 4:
             known.append(noun)
         if category in SOURCES and d.parts.verb not in lx.PLAIN:
             continue
@@ -229,6 +232,7 @@ def _context(server: str, category: str, drafts: list[Draft]) -> Context:
         _sites(drafts),
         frozenset(made),
         frozenset(added),
+        _brands(drafts),
         frozenset(words),
     )
 
@@ -241,6 +245,12 @@ def bare_words(p: NameParts) -> Words:
     if p.verb not in lx.NOUNISH | {"use"} or not (p.namespace or p.last):
         return ()
     return (*p.noun, p.verb) if p.last else (*p.namespace, p.verb, *p.noun)
+
+
+def _brands(drafts: list[Draft]) -> frozenset[Words]:
+    fronts = Counter(d.parts.namespace for d in drafts if len(d.parts.namespace) == 1)
+    listed = {noun_of(d.parts) for d in drafts if d.parts.verb in lx.LIST | lx.CREATE | lx.DELETE}
+    return frozenset(w for w, n in fronts.items() if n >= 3 and w not in listed and not is_plural(w[0]))
 
 
 def _sites(drafts: list[Draft]) -> dict[Words, Words]:

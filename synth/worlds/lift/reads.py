@@ -34,6 +34,12 @@ def read(d: Draft, context: Context) -> Kind:
             raise NotLifted("unsure", "list with an own key")
         if verb in lx.LIST or (d.plural and d.own.bare and len(d.entity) > 1 and d.entity[:-1] in context.nouns.known):
             return _child_list(d, context, required_query)
+        if d.plural and d.own.bare and d.own.tail not in lx.KEY_TAILS - {"key", "slug"}:
+            d.others.append(KeyArg(d.own.arg, context.main, d.own.tail))  # get_sections(title): of the article
+            d.keys = [k for k in d.keys if k is not d.own] + d.others[-1:]
+            d.own = None
+            d.doubt(0.1, "plural get under a name")
+            return ("search" if required_query else "list"), bind(d, context, "list"), ()
         if d.plural:
             d.doubt(0.15, "plural get with a key")
         facet_of_own(d, context)

@@ -281,7 +281,8 @@ def plain_noun(noun: Words, namespace: Words, server: str, nouns: Nouns) -> Word
     if noun in _ADJECTIVES and namespace:
         return singular_phrase(namespace[-1:])
     while len(noun) > 1 and (
-        (noun[0] in server.split("-") and not (noun[:1] in nouns.known and noun[1] in lx.FACETS))
+        (noun[0] == server.split("-")[0] and noun[0] not in lx.THINGS)
+        or (noun[0] in server.split("-") and noun[1:] in nouns.known)
         or (noun[0] in lx.VIEWS and (noun[1:] in nouns.known or noun[0] == "new"))
     ):
         noun = noun[1:]

@@ -7,7 +7,7 @@ from synth.worlds.lift.binding import bind
 from synth.worlds.lift.facets import borrow, owner_by_prefix
 from synth.worlds.lift.opening import Arg
 from synth.worlds.lift.read import Bound, Context, Draft, Kind, NotLifted
-from synth.worlds.lift.roles import is_context, is_person
+from synth.worlds.lift.roles import is_context, is_person, matches
 
 
 def payload(d: Draft) -> list[Arg]:
@@ -190,6 +190,9 @@ def link(d: Draft, context: Context) -> Kind | None:
         return None
     if verb in ("delete",) and not d.parts.parents:
         return None
+    mine = d.own is not None and (d.own.bare or matches(d.own.noun, d.entity, context.nouns))
+    if verb in _REMOVERS and mine and not d.parts.parents and len(d.entity) > 1 and d.entity in context.nouns.known:
+        return None  # remove_board_member: members are listed, so they are rows
     if d.own is None and verb in ("add", "remove") and not d.plural and len(keys) == 2 and _added(d, context):
         left, right = keys[0], keys[1]
         bound = bind(d, context, "create", skip={left.arg.name, right.arg.name})
