@@ -86,7 +86,9 @@ def owner_by_area(d: Draft, context: Context) -> bool:
     """`mysql.save_environment(mysql_id, env)`: the key names the area, the noun is a part of its row."""
     area = singular_phrase(d.parts.namespace)
     named = [k for k in d.others if k.arg.required and not k.many]
-    for k in named if len(named) == 1 else []:
+    if any(k.noun in context.nouns.known and d.entity[: len(k.noun)] == k.noun for k in named):
+        return False
+    for k in named:
         if area and matches(k.noun, area, context.nouns):
             d.facet, d.entity, d.own = d.entity, context.nouns.resolve(k.noun) or k.noun, k
             d.others = [o for o in d.others if o is not k]

@@ -104,7 +104,8 @@ def _kind(d: Draft, context: Context) -> Kind:
         return upsert(d, context)
     if verb in lx.LIST or verb in lx.SEARCH or verb in lx.GET:
         return read(d, context)
-    facet(d, context)
+    if verb not in lx.DELETE:  # what deletes a part of a row does not delete the row
+        facet(d, context)
     if (
         verb in _FLAG_VERBS
         and not (verb == "toggle" and payload(d))

@@ -178,6 +178,8 @@ def _parse(name: str, words: Words, ends: bool, dropped: int, areas: frozenset[s
     if namespace and rest and namespace[-1] == rest[0]:
         pass
     parts = _with_parents(namespace, verb, rest, verb_or=second)
+    if parts.noun == ("list",) and parts.particle == "of" and verb in lx.GET and parts.parents:
+        parts = replace(parts, verb="list", noun=parts.parents[0], parents=parts.parents[1:])  # get list of folders
     if not parts.noun and namespace:
         return NameParts(
             namespace[:-1] if len(namespace) > 1 else (), verb, namespace, parts.parents, parts.particle, second

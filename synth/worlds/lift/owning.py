@@ -68,13 +68,18 @@ def _entity(d: Draft, context: Context) -> None:
     d.keys = [k for a in d.args if (k := key_of(a, nouns)) is not None]
     if not noun:  # get(note_id): the key says what
         said = [k for k in d.keys if k.arg.required and not k.bare]
-        if said and d.parts.verb not in lx.SEARCH:
+        if d.parts.verb in lx.SEND:
+            noun = ({"reply": "reply", "email": "email"}.get(d.parts.verb, "message"),)
+        elif said and d.parts.verb not in lx.SEARCH:
             noun = nouns.resolve(said[-1].noun) or said[-1].noun
             d.why.append("noun from key")
         elif d.parts.namespace:
             noun = singular_phrase(d.parts.namespace)
     if d.parts.verb in lx.SEARCH and len(noun) == 1 and noun[0] in lx.SEARCHED:
         noun = context.main if nouns.known.get(context.main, 0) > 0.3 * sum(nouns.known.values()) else ()
+    area = d.parts.namespace[-1:]
+    if d.parts.verb in lx.SEARCH and area and is_plural(area[0]) and any(a.words == d.parts.noun for a in d.args):
+        noun = singular_phrase(area)  # ports_search_mac(mac): ports by their mac
     if d.parts.verb in lx.SEARCH and d.parts.last and noun == d.parts.noun and noun[:1] in context.brands:
         noun = ()  # confluence_search: the product, not what is found
     d.entity = nouns.alias.get(noun, noun)
@@ -89,7 +94,7 @@ def _own(d: Draft, nouns: Nouns) -> None:
     own = [k for k in d.keys if not k.many and not k.bare and matches(k.noun, d.entity, nouns)]
     own.sort(key=lambda k: (not k.arg.required, k.tail in ("name", "self"), -len(k.noun)))
     bare = [k for k in d.keys if not k.many and k.bare]
-    bare.sort(key=lambda k: not k.arg.required)
+    bare.sort(key=lambda k: (not k.arg.required, k.arg.flat != "id"))
     prefixed = [
         k
         for k in d.keys
@@ -242,7 +247,7 @@ def _may_name(a: Arg, required: bool = True) -> bool:
 def _says(a: Arg, d: Draft, nouns: Nouns) -> int:
     """How many words of the entity a parameter names (0: it does not name this row)."""
     words = tuple(w for w in a.words if w not in ("source", "current", "old"))
-    if not words or a.words[0] in ("new", "target", "to", "destination", "parent"):
+    if not words or a.words[0] in ("new", "target", "to", "destination", "dst", "dest", "parent"):
         return 0
     stem = words[:-1] if len(words) > 1 and words[-1] in _TAILS else words
     stem = singular_phrase(stem)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from synth.worlds.lift import lexicon as lx
 from synth.worlds.lift.binding import bind
 from synth.worlds.lift.facets import borrow, facet, facet_of_own
+from synth.worlds.lift.opening import Arg
 from synth.worlds.lift.read import Context, Draft, Kind, NotLifted
 from synth.worlds.lift.roles import KeyArg, is_context, is_query, matches, paging_role
-from synth.worlds.lift.words import singular_phrase, split
+from synth.worlds.lift.words import is_plural, singular_phrase, split
 
 _CURRENT = lx.wordset("""current my me own default primary active""")
 
@@ -19,11 +20,16 @@ def read(d: Draft, context: Context) -> Kind:
     foreign = [k for k in d.others if k.arg.required and not k.many]
     if any(k.many and k.arg.required and (k.bare or matches(k.noun, d.entity, context.nouns)) for k in d.keys):
         raise NotLifted("batch")
+    if verb in lx.GET and d.plural and d.own is None and any(_names_many(a) for a in d.args):
+        raise NotLifted("batch")
     if verb in lx.SEARCH:
-        if d.own is not None and d.own.arg.required and not d.plural and not query:
+        paged = any(paging_role(a) in ("limit", "offset", "page", "cursor") for a in d.args)
+        if d.own is not None and d.own.arg.required and not d.plural and not query and not paged:
             return "get", bind(d, context, "get"), ()
         if query:
             return "search", bind(d, context, "search"), ()
+        if d.own is not None and d.own.arg.required and paged and not d.plural:
+            raise NotLifted("unsure", "queries the rows of a row")
         if not [a for a in d.args if a.required] and not d.args:
             raise NotLifted("no_query")
         d.doubt(0.05, "search without text")
@@ -83,6 +89,14 @@ def read(d: Draft, context: Context) -> Kind:
             raise NotLifted("no_key", "get without a key")
         d.doubt(0.1, "one of its kind")
     return "singleton", bind(d, context, "get"), ()
+
+
+def _names_many(a: Arg) -> bool:
+    """A required list of names: `read_files(paths)`."""
+    return a.required and a.type == "array" and is_plural(a.words[-1]) and a.words[-1] in _MANY
+
+
+_MANY = lx.wordset("paths files names filepaths urls uris titles slugs symbols emails usernames")
 
 
 def _child_list(d: Draft, context: Context, query: bool) -> Kind:

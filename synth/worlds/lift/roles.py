@@ -14,6 +14,7 @@ _QUALIFIERS = lx.wordset(
     """source target destination from to parent new old original current existing root base default primary main first
     second origin dest src"""
 )
+_CONTENT = frozenset((w,) for w in lx.wordset("message text content comment note description body reply prompt"))
 TARGETS = lx.wordset("""target destination dest to new""")  # in front of a place: where something shall lie
 _PERSONS = lx.wordset(
     """user assignee agent owner member person author reporter requester responder contact reviewer lead manager
@@ -161,6 +162,8 @@ def key_of(arg: Arg, nouns: Nouns) -> KeyArg | None:
     if last in ("index", "idx") and len(words) > 1 and arg.required and arg.type in ("integer", "number"):
         return KeyArg(arg, _noun(words[:-1]), "number")
     whole = _noun(words)
+    if whole in _CONTENT:
+        return None
     if arg.type in ("string", "integer") and whole in nouns.known:
         return KeyArg(arg, whole, "self" if arg.type == "string" else "id")
     if whole in nouns.alias and arg.required:

@@ -36,6 +36,19 @@ def screen(d: Draft, context: Context) -> None:
         raise NotLifted(lx.NOT_LIFTED[verb])  # type: ignore[arg-type]
     if verb == "discover" and d.entity[-1:] == ("tool",):
         raise NotLifted("help")
+    if verb == "load" and d.tool.annotations.get("readOnlyHint") is not True:
+        raise NotLifted("machine")
+    if noun[-1:] in (("query",), ("queries",)) and verb in ("read", "write"):
+        raise NotLifted("code")
+    if {"path", "method"} <= {a.flat for a in d.args if a.required}:
+        raise NotLifted("code", "any call of an interface")
+    if {"batch", "bulk"} & set(d.parts.namespace):
+        raise NotLifted("batch")
+    told = d.tool.annotations.get("readOnlyHint") is True or context.nouns.known.get(d.entity, 0) > 1
+    if split(d.tool.name)[-1] == "all" and verb == "list" and d.parts.last and not told:
+        raise NotLifted("no_verb")
+    if {"and", "or"} & set(d.entity):
+        raise NotLifted("no_noun", "several nouns")
     if not d.entity:
         raise NotLifted("no_noun")
     if d.entity[-1] in ("many", "bulk", "batch", "all", "multiple") or (d.entity[0] == "bulk" and len(d.entity) > 1):

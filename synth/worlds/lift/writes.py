@@ -21,6 +21,7 @@ def payload(d: Draft) -> list[Arg]:
     ]  # fmt: skip
 
 
+_PATHS = lx.wordset("path file_path filepath filename file_name output_path")
 _REASONS = lx.wordset("reason comment note message")
 
 
@@ -29,6 +30,8 @@ def required_many(d: Draft) -> bool:
 
 
 def create(d: Draft, context: Context) -> Kind:
+    if d.parts.verb == "save" and any(a.flat in _PATHS for a in d.args) and d.entity in context.nouns.known:
+        raise NotLifted("file")
     if d.own is not None and d.own.arg.required and d.own.tail in ("id", "uuid", "sid", "gid", "iid", "uid"):
         if (
             d.parts.verb in ("submit", "schedule", "issue", "release", "post", "push", "order", "book", "log")
