@@ -17,7 +17,6 @@ from synth.worlds.lift.screen import screen
 from synth.worlds.lift.writes import copy, create, delete, link, move, payload, send, update, upsert
 
 _SPOKEN_VERBS = lx.wordset("""publish post broadcast emit send""")
-_SPOKEN = lx.wordset("""message event notification announcement""")
 _FLAG_VERBS = lx.wordset(
     """star unstar follow unfollow like unlike subscribe unsubscribe join leave favorite unfavorite watch unwatch
     toggle"""
@@ -125,7 +124,7 @@ def _kind(d: Draft, context: Context) -> Kind:
         ):
             d.doubt(0.2, f"{verb} read as create")
             return create(d, context)
-    if verb in _SPOKEN_VERBS and d.entity[-1] in _SPOKEN and d.own is not None and d.own.tail == "self":
+    if verb in _SPOKEN_VERBS and d.entity[-1] in lx.SPOKEN and (d.own is None or d.own.tail == "self"):
         d.keys = [k for k in d.keys if k is not d.own]  # publish(channel, message): what is said, not a row's key
         d.own = None
         return send(d, context)

@@ -331,3 +331,4 @@ THINGS = wordset(
     """task email paper memory time weather news search billing cost management pricing location network calendar maps
     scholar document documents file files filesystem graph database message host line home stack"""
 )
+SPOKEN = wordset("message event notification announcement")  # what is said to others

@@ -68,7 +68,10 @@ def _entity(d: Draft, context: Context) -> None:
     d.keys = [k for a in d.args if (k := key_of(a, nouns)) is not None]
     if not noun:  # get(note_id): the key says what
         said = [k for k in d.keys if k.arg.required and not k.bare]
-        if d.parts.verb in lx.SEND:
+        spoken = next((a.words[-1] for a in d.args if a.words[-1] in lx.SPOKEN), None)
+        if d.parts.verb in ("publish", "emit", "announce") and spoken:
+            noun = (spoken,)
+        elif d.parts.verb in lx.SEND:
             noun = ({"reply": "reply", "email": "email"}.get(d.parts.verb, "message"),)
         elif said and d.parts.verb not in lx.SEARCH:
             noun = nouns.resolve(said[-1].noun) or said[-1].noun
