@@ -79,6 +79,34 @@ class Executors(Settings):
     mcp: McpExecutor | None = None
 
 
+class ProposeSettings(Settings):
+    """What a model is asked for. `worlds`: how many new worlds; `new_tools` and `rewrite_descriptions`: shares of the
+    evolved worlds that get tools of its making, and descriptions in its words. Admission decides what stays."""
+
+    model: Name
+    worlds: Annotated[int, Field(ge=0, le=100_000)] = 0
+    new_tools: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
+    rewrite_descriptions: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
+    # filled in by `Pipeline.stage` from `models`, never written in the file
+    backend: ModelSettings | None = None
+
+    @field_validator("backend")
+    @classmethod
+    def _not_in_the_file(cls, value: object) -> object:
+        if value is not None:
+            raise ValueError("is not written here; name a model in `models` and give its name as `model`")
+        return value
+
+    @model_validator(mode="after")
+    def _something(self) -> ProposeSettings:
+        if not (self.worlds or self.new_tools or self.rewrite_descriptions):
+            raise ValueError("asks the model for nothing; give `worlds`, `new_tools` or `rewrite_descriptions`")
+        return self
+
+    def covered(self) -> dict[str, Any]:
+        return super().covered() | {"backend": self.backend.covered() if self.backend else None}
+
+
 class WorldsSettings(Settings):
     """`synthetic` is the number of synthetic tools wanted. `files`: worlds that a person wrote (YAML or JSON), named
     from the pipeline file's folder. Their bytes are in the fingerprint, their place is not."""
@@ -88,6 +116,7 @@ class WorldsSettings(Settings):
     synthetic: Annotated[int, Field(ge=0, le=1_000_000)] = 20_000
     split: SplitShares = SplitShares()
     prefer_cache: bool = False
+    propose: ProposeSettings | None = None
     OUTSIDE = frozenset({"files"})
 
     @model_validator(mode="after")
@@ -98,7 +127,12 @@ class WorldsSettings(Settings):
             raise ValueError("synthetic tools grow from those of servers; name a server or leave `synthetic` out")
         if twice := [f for i, f in enumerate(self.files) if f in self.files[:i]]:
             raise ValueError(f"files names {twice[0]!r} twice")
+        if not self.servers and self.propose:
+            raise ValueError("proposals grow from the worlds of servers; name a server or leave `propose` out")
         return self
+
+    def covered(self) -> dict[str, Any]:
+        return super().covered() | {"propose": self.propose.covered() if self.propose else None}
 
 
 class ToolsSettings(Settings):
@@ -206,7 +240,7 @@ class Pipeline(Settings):
     stages: Stages = Stages()
 
     @model_validator(mode="after")
-    def _policy_is_known(self) -> Pipeline:
+    def _models_are_known(self) -> Pipeline:
         policy = self.stages.rollouts.policy
         known = [*BUILT_IN_POLICIES, *self.models]
         if policy not in known:
@@ -215,6 +249,12 @@ class Pipeline(Settings):
             )
         if taken := [name for name in self.models if name in BUILT_IN_POLICIES]:
             raise ValueError(f"models.{taken[0]} has the name of a built-in policy; choose another name")
+        propose = self.stages.worlds.propose
+        if propose is not None and propose.model not in self.models:
+            raise ValueError(
+                f"stages.worlds.propose.model names {propose.model!r}, which is not in `models`; "
+                + (nearest(propose.model, list(self.models)) if self.models else "define it there")
+            )
         return self
 
     def stage(self, name: StageName) -> Settings:
@@ -222,6 +262,9 @@ class Pipeline(Settings):
         settings: Settings = getattr(self.stages, name)
         if isinstance(settings, RolloutsSettings) and settings.policy in self.models:
             return settings.model_copy(update={"backend": self.models[settings.policy]})
+        if isinstance(settings, WorldsSettings) and settings.propose is not None:
+            backend = self.models[settings.propose.model]
+            return settings.model_copy(update={"propose": settings.propose.model_copy(update={"backend": backend})})
         if isinstance(settings, ToolsSettings):
             return settings.model_copy(update={"worlds": self.stages.worlds})
         return settings

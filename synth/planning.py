@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from synth.fingerprints import fingerprints
-from synth.pipeline import OpenAIModel, Pipeline, RolloutsSettings
+from synth.pipeline import OpenAIModel, Pipeline, RolloutsSettings, WorldsSettings
 from synth.records import STAGES, StageName
 from synth.rounds import Plan
 from synth.stage import Context
@@ -52,6 +52,8 @@ def plan(pipeline: Pipeline, run_dir: Path, modules: Mapping[StageName, Any]) ->
         }  # fmt: skip
         if stage == "rollouts":
             line |= _model_use(pipeline, left, rates["model"])
+        if stage == "worlds":
+            line |= _proposals(pipeline, left / max(1, slots[stage]), rates["propose"])
         lines.append(line)
     sums = {
         k: round(sum(line[k] for line in lines), 4)
@@ -114,14 +116,34 @@ def _model_use(pipeline: Pipeline, trajectories: int, rate: Mapping[str, float])
     if not isinstance(settings, RolloutsSettings) or settings.backend is None:
         return {}  # a built-in policy asks no model
     calls = round(trajectories * rate["requests_per_trajectory"])
-    prompt, completion = (
-        round(calls * rate["prompt_tokens_per_request"]),
-        round(calls * rate["completion_tokens_per_request"]),
+    return _cost(
+        settings.backend,
+        calls,
+        calls * rate["prompt_tokens_per_request"],
+        calls * rate["completion_tokens_per_request"],
     )
-    backend, cost = settings.backend, 0.0
+
+
+def _proposals(pipeline: Pipeline, share: float, rate: Mapping[str, Any]) -> dict[str, Any]:
+    """What `stages.worlds.propose` asks for, of the share of the stage that is still to make."""
+    settings = pipeline.stage("worlds")
+    asked = settings.propose if isinstance(settings, WorldsSettings) else None
+    if asked is None or not isinstance(settings, WorldsSettings):
+        return {}
+    evolved = settings.synthetic / rate["tools_per_world"]
+    wanted = {"world": asked.worlds, "tools": evolved * asked.new_tools, "words": evolved * asked.rewrite_descriptions}
+    calls = {kind: count * share * rate[kind]["requests"] for kind, count in wanted.items()}
+    prompt = sum(calls[kind] * rate[kind]["prompt_tokens_per_request"] for kind in calls)
+    completion = sum(calls[kind] * rate[kind]["completion_tokens_per_request"] for kind in calls)
+    return _cost(asked.backend, round(sum(calls.values())), prompt, completion)
+
+
+def _cost(backend: Any, calls: int, prompt: float, completion: float) -> dict[str, Any]:
+    cost = 0.0
     if isinstance(backend, OpenAIModel):
         cost = (prompt * backend.usd_per_mtoken_in + completion * backend.usd_per_mtoken_out) / 1e6
-    return {"model_calls": calls, "prompt_tokens": prompt, "completion_tokens": completion, "cost_usd": round(cost, 4)}
+    return {"model_calls": calls, "prompt_tokens": round(prompt), "completion_tokens": round(completion),
+            "cost_usd": round(cost, 4)}  # fmt: skip
 
 
 def status(run_dir: Path) -> dict[str, Any]:

@@ -79,6 +79,7 @@ class WorldRow(Row):
     operators: list[str]  # evolution operators applied, oldest first; empty when lifted or written
     spec: Json
     marks: Json = None  # {tool: [shape, named, text]}: the three hashes that tell near-duplicates apart
+    model: Json = None  # what a model wrote: {name, tools, descriptions, replies, usage}; null where none was asked
 
 
 class ToolRow(Row):

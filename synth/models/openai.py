@@ -167,9 +167,23 @@ def request_body(
     if sampling.stop:
         body["stop"] = list(sampling.stop)
     if response_schema is not None:
-        named = {"name": "reply", "schema": response_schema, "strict": True}
+        named = {"name": "reply", "schema": response_schema, "strict": closed(response_schema)}
         body["response_format"] = {"type": "json_schema", "json_schema": named}
     return body
+
+
+def closed(schema: Any) -> bool:
+    """Whether a schema keeps to what `strict` allows: objects of known keys, all of them required."""
+    if isinstance(schema, list):
+        return all(map(closed, schema))
+    if not isinstance(schema, dict):
+        return True
+    if schema.get("type") == "object" and (
+        schema.get("additionalProperties") is not False
+        or set(schema.get("properties", {})) != set(schema.get("required", []))
+    ):
+        return False
+    return all(map(closed, schema.values()))
 
 
 def retry_after(header: str | None, default: float) -> float:

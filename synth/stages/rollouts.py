@@ -7,9 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from synth.errors import TaskFailure, UsageError, classify
-from synth.models.openai import OpenAIClient, api_key_from
+from synth.models import clients
 from synth.models.protocol import ModelClient, Sampling
-from synth.models.scripted import ScriptedClient
 from synth.records import AgentRow, FailedRow, TaskRow, TrajectoryRow, make_id, rng_for
 from synth.sim.environment import Environment
 from synth.sim.episode import Episode, Policy, run_episode
@@ -33,32 +32,25 @@ Cast = Callable[[TaskRow, UserProfile, Environment, int], Policy]
 
 def depends(settings: Any) -> dict[str, Any]:
     """What lies outside the package and changes what is played: the script of a scripted model."""
-    if settings.backend is None or settings.backend.kind != "scripted":
-        return {}
-    return {"script": ScriptedClient.load(settings.backend.script).script.model_dump(mode="json")}
+    return clients.outside(settings.backend)
 
 
 def problems(settings: Any) -> list[tuple[str, str]]:
     """What is wrong with a policy before anything is played, as (path in the stage, sentence)."""
-    try:
-        if settings.backend is not None and settings.backend.kind != "openai":
-            client_of(settings.backend)
-    except UsageError as error:
-        return [("policy", str(error))]
-    return []
+    return [("policy", sentence) for sentence in clients.problems(settings.backend)]
 
 
 def ready(settings: Any) -> None:
     """Raises UsageError where a run that is about to start could not play: the key of its endpoint is missing."""
-    if settings.backend is not None and settings.backend.kind == "openai":
-        api_key_from(settings.backend.api_key_env)
+    clients.ready(settings.backend)
 
 
 def run(ctx: Context, part: Part) -> Output:
     """Play the tasks of one part. An exception of an episode ends its slot as a failed row."""
     tasks: list[TaskRow] = ctx.inputs.part("tasks", part.index)
     catalog = catalog_for(ctx.inputs)
-    client = client_of(ctx.settings.backend)
+    backend = ctx.settings.backend
+    client = None if backend is None else clients.client_of(backend)
     cast = casting(ctx.settings, client)
     slots = [(task, attempt) for task in tasks for attempt in range(ctx.settings.attempts)]
     ended = asyncio.run(_play_all(ctx, catalog, cast, client, slots))
@@ -72,29 +64,9 @@ def run(ctx: Context, part: Part) -> Output:
     return output
 
 
-def client_of(backend: Any) -> ModelClient | None:
-    """The client behind a model policy; None for a built-in one. Raises UsageError for what this build cannot run."""
-    if backend is None:
-        return None
-    if backend.kind == "scripted":
-        return ScriptedClient.load(backend.script)
-    if backend.kind == "openai":
-        return OpenAIClient(
-            backend.base_url, backend.model, api_key=api_key_from(backend.api_key_env),
-            max_concurrency=backend.max_concurrency, timeout_s=backend.timeout_s,
-            usd_per_mtoken_in=backend.usd_per_mtoken_in, usd_per_mtoken_out=backend.usd_per_mtoken_out,
-        )  # fmt: skip
-    raise UsageError(
-        f"models of kind {backend.kind!r} cannot play rollouts yet; use `expert` or a model of kind openai"
-    )
-
-
 def policy_name(settings: Any) -> str:
     """What goes into `trajectories.policy`: `expert`, `endpoint:<model>`, `scripted:<script>`."""
-    backend = settings.backend
-    if backend is None:
-        return str(settings.policy)
-    return f"endpoint:{backend.model}" if backend.kind == "openai" else f"{backend.kind}:{settings.policy}"
+    return str(settings.policy) if settings.backend is None else clients.said_by(settings.backend, settings.policy)
 
 
 def casting(settings: Any, client: ModelClient | None) -> Cast:

@@ -1,10 +1,10 @@
 """Stage `worlds`: real servers are lifted, a person's own worlds are taken in, then evolved worlds grow from the lifted
 ones.
 
-Slots: one per real server (its worlds, or a drop), one per world file, then one per evolved world. Tools that a server
-has but no world took up are finer drops with their reason; they stay in the `tools` table as real rows and serve as
-distractors. `synthetic` counts tools: each part of the second wave owns a share of them and grows worlds until it has
-its share.
+Slots: one per real server (its worlds, or a drop), one per world file, then one per evolved world and one per world
+that a model is asked for (`synth.proposing`). Tools that a server has but no world took up are finer drops with their
+reason; they stay in the `tools` table as real rows and serve as distractors. `synthetic` counts tools: each part of the
+second wave owns a share of them and grows worlds until it has its share.
 """
 
 from __future__ import annotations
@@ -13,8 +13,12 @@ import math
 from itertools import chain
 from typing import Any
 
+from synth.models import clients
+from synth.proposing import propose_worlds, revise
+from synth.proposing.prompts import digests as prompt_digests
 from synth.records import DroppedRow, Row, Split, WorldRow, make_id
 from synth.stage import Context, Output, Part
+from synth.worlds import written
 from synth.worlds.evolve import Rejected, evolve
 from synth.worlds.evolve.hashes import marks_of
 from synth.worlds.evolve.twins import Marked, surplus
@@ -22,11 +26,10 @@ from synth.worlds.lift import lift_server
 from synth.worlds.real import catalog_of, category_split, chosen_servers, harvest_digests, real_tool_id
 from synth.worlds.spec import World
 from synth.worlds.splits import split_lookup
-from synth.worlds.written import digests, problems, split_of, written_worlds
+from synth.worlds.written import digests, split_of, written_worlds
 from tools_catalog.observed import load_observed
 from tools_catalog.taxonomy import load_taxonomy
 
-__all__ = ["depends", "problems", "run", "waves"]  # `problems` of world files is handed on
 TABLE = "worlds"
 VERSION = "3"
 ASSETS = [
@@ -39,14 +42,29 @@ SERVERS_PER_PART = 16
 TOOLS_PER_PART = 500
 TOOLS_PER_WORLD = 10  # about; how many slots a part is planned with
 SLACK = 1.02  # near-duplicates across parts show only later
+PROPOSALS_PER_PART = 8  # so many are lost, and paid for again, when a run is killed
 SPARE = 1_000_000  # ordinals from here on are spare ones, so many to a part
 SPARES_PER_PART = 500
 
 
-def depends(settings: Any) -> dict[str, str]:
-    """The user's own worlds, and their own harvest where the pipeline prefers it: new ones make new rows."""
-    written = {f"file {i}": digest for i, digest in enumerate(digests(settings).values())}
-    return written | (harvest_digests() if settings.prefer_cache else {})
+def depends(settings: Any) -> dict[str, Any]:
+    """The user's own worlds, their own harvest where the pipeline prefers it, and what a model is asked: new ones make
+    new rows."""
+    files = {f"file {i}": digest for i, digest in enumerate(digests(settings).values())}
+    asked = prompt_digests() | clients.outside(settings.propose.backend) if settings.propose else {}
+    return files | asked | (harvest_digests() if settings.prefer_cache else {})
+
+
+def problems(settings: Any) -> list[tuple[str, str]]:
+    """What is wrong with world files and with the model that proposes, as (path in the stage, sentence)."""
+    told = clients.problems(settings.propose.backend) if settings.propose else []
+    return [*written.problems(settings), *(("propose.model", sentence) for sentence in told)]
+
+
+def ready(settings: Any) -> None:
+    """Raises UsageError where the model that proposes could not be asked: the key of its endpoint is missing."""
+    if settings.propose:
+        clients.ready(settings.propose.backend)
 
 
 def waves(ctx: Context) -> list[list[Part]]:
@@ -65,11 +83,15 @@ def waves(ctx: Context) -> list[list[Part]]:
         stop = begin + math.ceil(tools / TOOLS_PER_WORLD)
         evolving.append(Part("worlds", len(lifting) + i, begin, stop, {"do": "evolve", "tools": tools}))
         begin = stop
+    asked = ctx.settings.propose.worlds if ctx.settings.propose and n else 0
+    for start in range(0, asked, PROPOSALS_PER_PART):
+        stop = min(start + PROPOSALS_PER_PART, asked)
+        evolving.append(Part("worlds", len(lifting) + len(evolving), start, stop, {"do": "propose"}))
     return [w for w in (lifting, evolving) if w]
 
 
 def run(ctx: Context, part: Part) -> Output:
-    return {"lift": _lift, "written": _written, "evolve": _evolve}[part.payload["do"]](ctx, part)
+    return {"lift": _lift, "written": _written, "evolve": _evolve, "propose": _propose}[part.payload["do"]](ctx, part)
 
 
 def _lift(ctx: Context, part: Part) -> Output:
@@ -159,7 +181,15 @@ def _evolve(ctx: Context, part: Part) -> Output:
         made.append(Marked(row_id, "synthetic", marks))
         if enough(made, part.payload["tools"]):
             break
-    return out
+    return revise(ctx, out) if ctx.settings.propose else out
+
+
+def _propose(ctx: Context, part: Part) -> Output:
+    """Worlds that the model writes, each from a lifted one."""
+    parents = [w for w in ctx.inputs.table("worlds") if w.origin == "lifted"]
+    taxonomy, shares = load_taxonomy(), ctx.settings.split
+    split_of = split_lookup(taxonomy.domain_names(), shares.validation, shares.eval)
+    return propose_worlds(ctx, part, parents, taxonomy, split_of)
 
 
 def enough(made: list[Marked], tools: int) -> bool:

@@ -11,8 +11,9 @@ Short forms are accepted wherever a person would write them: a field may be the 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -373,6 +374,12 @@ class World(Spec):
     def fingerprint(self) -> str:
         """Content hash of the surface form, computed once."""
         return content_hash(self.dump())
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A changed copy has a fingerprint of its own."""
+        copied = super().model_copy(update=update, deep=deep)
+        copied.__dict__.pop("fingerprint", None)
+        return copied
 
     def dump(self) -> dict[str, Any]:
         """JSON-ready surface form without defaults; `World.load(w.dump()) == w`."""

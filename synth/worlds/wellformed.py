@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from synth.errors import SpecError
+from synth.worlds.lower_reads import MEASURE
 from synth.worlds.simulate import CompiledWorld
 from synth.worlds.spec import NAME, Entity, FieldSpec, ToolSpec, World
 from synth.worlds.statements import kind_of
@@ -43,7 +44,7 @@ def _problems(world: World) -> Iterator[tuple[str, str]]:
     for name, body in world.shared.items():
         _check_body(f"shared.{name}", body)
     for name, tool in world.tools.items():
-        yield from _tool(f"tools.{name}", tool)
+        yield from _tool(f"tools.{name}", tool, world)
 
 
 # --- values ---
@@ -130,7 +131,7 @@ def _finite(path: str, value: Any) -> Iterator[tuple[str, str]]:
         yield from _finite(f"{path}.{key}", inner)
 
 
-def _tool(path: str, tool: ToolSpec) -> Iterator[tuple[str, str]]:
+def _tool(path: str, tool: ToolSpec, world: World) -> Iterator[tuple[str, str]]:
     _check_body(f"{path}.do", tool.do or [])
     _check_body(f"{path}.then", tool.then)
     for name, field in tool.takes.items():
@@ -139,7 +140,15 @@ def _tool(path: str, tool: ToolSpec) -> Iterator[tuple[str, str]]:
         if p.type is not None:
             yield from _field(f"{path}.params.{name}.type", p.type, name)
     for name, case in (tool.cases or {}).items():
-        yield from _tool(f"{path}.cases.{name}", case)
+        yield from _tool(f"{path}.cases.{name}", case, world)
+    if tool.of is None:
+        return
+    entity = world.entities[tool.of]
+    measure = MEASURE.match(tool.measure or "")
+    named = {"sort": (tool.sort or "").removeprefix("-"), "group": tool.group, "measure": measure[2] if measure else ""}
+    for key, field_name in named.items():
+        if field_name and field_name not in entity.fields and field_name not in entity.keys:
+            yield f"{path}.{key}", f"{tool.of} has no field {field_name}"
 
 
 def _check_body(path: str, body: list[Any], depth: int = 0) -> None:
