@@ -108,7 +108,7 @@ def owner_by_prefix(d: Draft, context: Context) -> bool:
                 front == target
                 or front == k.noun
                 or (front[-len(k.noun) :] == k.noun and (front in context.nouns.known or len(k.noun) == 1))
-            ) and (setter or d.entity not in context.nouns.known or d.parts.verb in lx.GET):
+            ) and (setter or d.parts.verb in lx.GET or _part(d, context)):
                 d.facet, d.entity, d.own = d.entity[size:], target if front in (target, k.noun) else front, k
                 d.others = [o for o in d.others if o is not k]
                 d.doubt(0.05, "row by the front of the noun")
@@ -124,6 +124,12 @@ def owner_by_prefix(d: Draft, context: Context) -> bool:
         d.doubt(0.1, "the noun is a field")
         return True
     return False
+
+
+def _part(d: Draft, context: Context) -> bool:
+    """Whether a noun phrase is no row of its own: no tool knows it, or only the one that moves it on."""
+    known = context.nouns.known.get(d.entity, 0)
+    return not known or (known == 1 and d.parts.verb in lx.TRANSITIONS and d.entity not in context.made)
 
 
 def borrow(d: Draft, foreign: list[KeyArg]) -> None:

@@ -63,6 +63,8 @@ def _entity(d: Draft, context: Context) -> None:
     nouns = context.nouns
     noun = plain_noun(noun, d.parts.namespace, context.server, nouns)
     noun = _without_parent(noun, d, nouns)
+    if d.parts.verb in lx.CREATE and (d.parts.verb,) in nouns.known and nouns.known.get(noun, 0) <= 1:
+        noun, d.plural = (d.parts.verb,), False  # request_planning makes what list_requests shows
     if len(noun) > 1 and noun[-1] == "list" and d.parts.verb in lx.GET and noun not in context.made | context.written:
         noun, d.plural = noun[:-1], True
     d.keys = [k for a in d.args if (k := key_of(a, nouns)) is not None]

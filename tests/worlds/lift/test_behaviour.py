@@ -83,3 +83,17 @@ def test_what_is_published_is_no_key() -> None:
     ))  # fmt: skip
     assert outcome(sims, "publish", channel="news", message="rain at noon") == "ok"
     assert "rain at noon" in sims["list_messages"].call("list_messages", {"channel": "news"}).content
+
+
+def test_a_step_of_a_row_is_a_move_of_the_row() -> None:
+    tools = (
+        Tool("request_delivery", {"goods": TEXT}, ("goods",)),
+        Tool("list_requests"),
+        Tool("approve_request_payment", {"requestId": TEXT}, ("requestId",)),
+    )
+    sims = simulators(tools)
+    made = sims["request_delivery"].call("request_delivery", {"goods": "tea"})
+    assert "tea" in sims["list_requests"].call("list_requests", {}).content
+    key = made.changes[0].key
+    assert outcome(sims, "approve_request_payment", requestId=key) == "ok"
+    assert outcome(sims, "approve_request_payment", requestId="nobody") == "not_found"
