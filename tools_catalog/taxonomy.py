@@ -3,8 +3,9 @@
 `data/taxonomy.json` is written by hand in a compact notation. A noun is one line: its name, a slot letter, an optional
 `@lifecycle`, then fields. A field is a name with a mark for its type (none text, `#` whole number, `%` number, `$`
 money, `!` date, `^` time, `?` yes/no, `*` list, `=a|b|c` one of these) and perhaps `~gen`, a value generator. A
-lifecycle is a list of `from>to:verb`. The categories are the sixteen that the K2 report names for synthetic tools and
-the labels under which public MCP directories file servers; domains and words are our own.
+lifecycle is a list of `from>to:verb`. Things of an abstract category (software, money) take the `abstract` fields of
+their slot: they have no colour, weight or street. The categories are the sixteen that the K2 report names for synthetic
+tools and the labels under which public MCP directories file servers; domains and words are our own.
 """
 
 from __future__ import annotations
@@ -94,9 +95,9 @@ def load_taxonomy() -> Taxonomy:
     """The shipped taxonomy; read once per process."""
     raw = json.loads(resources.files("tools_catalog").joinpath("data/taxonomy.json").read_text("utf-8"))
     lifecycles = {name: _lifecycle(name, text) for name, text in raw["lifecycles"].items()}
-    read = _NounReader(raw["slots"], lifecycles)
+    read, abstract = _NounReader(raw["slots"], lifecycles), set(raw["abstract_categories"].split())
     domains = [
-        Domain(name, category, tuple(read(line) for line in lines))
+        Domain(name, category, tuple(read(line, category in abstract) for line in lines))
         for category, body in raw["categories"].items()
         for name, lines in body["domains"].items()
     ]
@@ -123,20 +124,25 @@ def _lifecycle(name: str, text: str) -> LifecycleWords:
 class _NounReader:
     def __init__(self, slots: dict[str, dict[str, Any]], lifecycles: dict[str, LifecycleWords]) -> None:
         self.slots = {
-            letter: (body["name"], tuple(read_field(f.strip()) for f in body["fields"].split(",")))
+            letter: (body["name"], _fields(body["fields"]), _fields(body.get("abstract", body["fields"])))
             for letter, body in slots.items()
         }
         self.lifecycles = lifecycles
 
-    def __call__(self, line: str) -> Noun:
+    def __call__(self, line: str, abstract: bool = False) -> Noun:
         tokens = line.split()
         at = next(i for i, t in enumerate(tokens) if i and t in self.slots)
         name, _, given = " ".join(tokens[:at]).partition("/")
-        slot, common = self.slots[tokens[at]]
+        slot, bodily, bodiless = self.slots[tokens[at]]
+        common = bodiless if abstract else bodily
         cycle = next((self.lifecycles[t[1:]] for t in tokens[at + 1 :] if t.startswith("@")), None)
         own = [read_field(t) for t in tokens[at + 1 :] if not t.startswith("@")]
         names = {f.name for f in own}
         return Noun(name, given or pluralise(name), slot, cycle, (*own, *(f for f in common if f.name not in names)))
+
+
+def _fields(text: str) -> tuple[FieldWord, ...]:
+    return tuple(read_field(f.strip()) for f in text.split(","))
 
 
 def read_field(token: str) -> FieldWord:

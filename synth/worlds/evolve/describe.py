@@ -47,7 +47,7 @@ _SAY: dict[str, tuple[str, ...]] = {
     "get": ("get one {noun} by its {key}", "retrieve the details of {a} {noun}", "look up {a} {noun}"),
     "by": ("find {a} {noun} by its {by}", "look up the {noun} with the given {by}"),
     "list": ("list {many}", "return {many} in the order they were added", "show {many}"),
-    "search": ("search {many} by text", "find {many} whose {texts} match a query", "look for {many}"),
+    "search": ("search {many} by text", "find {many} by {texts}", "look for {many}"),
     "create": ("create {a} {noun}", "add a new {noun}", "register {a} {noun}"),
     "update": ("update {a} {noun}", "change fields of an existing {noun}", "edit {a} {noun}"),
     "set": ("set the {given} of {a} {noun}", "change the {given} of {a} {noun}"),
@@ -61,6 +61,13 @@ _SAY: dict[str, tuple[str, ...]] = {
     "relate": ("link {left} and {right}", "connect {left} with {right}"),
     "unrelate": ("undo the link between {left} and {right}", "disconnect {left} from {right}"),
     "send": ("send {a} {noun}", "post {a} new {noun}"),
+    "batch": ("{verb} several {many} at once", "{verb} a list of {many} in one call"),
+    "overview": ("get {a} {noun} together with {joins}", "summarize {a} {noun}: {joins}"),
+    "series": ("get {noun} values over a period", "return the {noun} series between two dates"),
+    "latest": ("get the most recent {noun} values",),
+    "transfer": ("move {amount} from one {noun} to another", "transfer {amount} between two {many}"),
+    "job": ("start {a} {noun}; it finishes in the background", "queue {a} {noun} and return it at once"),
+    "ready": ("create {a} {noun} that is {to} right away", "make a new {noun} and {verb} it in one step"),
     "choose": ("manage {many}: {actions}", "work with {many}; `action` is one of {actions}"),
 }
 _THIRD = {"be": "is", "have": "has", "undo": "undoes", "do": "does"}
@@ -69,8 +76,9 @@ _THIRD = {"be": "is", "have": "has", "undo": "undoes", "do": "does"}
 def describe_tool(draft: Draft, tool: DTool, habits: Habits, ordinal: int) -> str:
     """One or two sentences for `tool`; `ordinal` varies the wording between tools of the world a little."""
     entity = draft.entities[tool.of]
-    options = _SAY[_kind(tool)]
-    steady = rng_for("say", habits.seed, _kind(tool))  # a world words its lists alike
+    kind = _kind(draft, tool)
+    options = _SAY[kind]
+    steady = rng_for("say", habits.seed, kind)  # a world words its lists alike
     text = options[steady.randrange(len(options))].format(**_words(draft, entity, tool))
     if tool.view:
         text += f" that are {human(tool.view[1])}"
@@ -82,7 +90,15 @@ def describe_tool(draft: Draft, tool: DTool, habits: Habits, ordinal: int) -> st
     return joined + ("." if habits.stop or len(sentences) > 1 else "")
 
 
-def _kind(tool: DTool) -> str:
+def _kind(draft: Draft, tool: DTool) -> str:
+    if tool.batch:
+        return "batch"
+    if tool.joins:
+        return "overview"
+    if tool.preset:
+        return "ready"
+    if tool.op == "get" and draft.entities[tool.of].virtual:
+        return "latest"
     if tool.op == "get" and tool.by:
         return "by"
     if tool.op == "update" and len(tool.needs) == 1 and not tool.may:
@@ -94,11 +110,14 @@ def _kind(tool: DTool) -> str:
 
 def _words(draft: Draft, entity: DEntity, tool: DTool) -> dict[str, str]:
     ends = entity.link or ("", "")
-    verb = tool.verb or entity.verbs.get(tool.to or "", "move")
+    verb = tool.verb or entity.verbs.get(tool.to or "", tool.op if tool.batch and tool.op != "move" else "move")
+    to = tool.preset[1] if tool.preset else tool.to or ""
+    joins = enumerate_words([human(j.name) for j in tool.joins], "and")
     return {
         "noun": entity.noun, "many": plural(entity), "a": article(entity.noun), "key": "id", "by": human(tool.by or ""),
         "texts": enumerate_words([human(t) for t in tool.texts[:3]], "or") or "text",
-        "given": human(tool.needs[0]) if tool.needs else "", "verb": human(verb), "to": human(tool.to or ""),
+        "given": human(tool.needs[0]) if tool.needs else "", "verb": human(verb), "to": human(to),
+        "joins": joins, "amount": human(tool.amount or ""),
         "measure": human(tool.measure or ""), "group": human(tool.group or ""), "left": _end(draft, entity, ends[0]),
         "right": _end(draft, entity, ends[1]), "actions": ", ".join(c.verb or c.op for c in tool.cases),
     }  # fmt: skip

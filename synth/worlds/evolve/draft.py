@@ -35,6 +35,18 @@ class Rule:
     value: Any = None
 
 
+@dataclass(frozen=True)
+class Join:
+    """What a row is shown with: `count`, `sum` of a field, or `state` (a count in one state) of the rows of `child`
+    whose `field` refers to it."""
+
+    name: str
+    kind: str
+    child: str
+    field: str
+    of: str = ""
+
+
 @dataclass
 class DEntity:
     noun: str
@@ -48,6 +60,10 @@ class DEntity:
     id: IdStyle = field(default_factory=IdStyle)
     rows: int = 24
     link: tuple[str, str] | None = None  # the two reference fields that are its key
+    virtual: tuple[str, str] | None = None  # a curve: the owner's reference field and the time field
+    step: str = "day"
+    natural: bool = False  # its label is its key
+    job: bool = False  # rows that the world finishes by itself
     spare: dict[str, FieldSpec] = field(default_factory=dict)  # what such things have besides, not yet used
 
     def refs(self) -> dict[str, str]:
@@ -76,11 +92,36 @@ class DTool:
     by: str | None = None  # unique field that names the row instead of its key
     rules: list[Rule] = field(default_factory=list)
     extras: set[str] = field(default_factory=set)  # sort, order, projection, confirm, dry_run
+    batch: str = ""  # for many keys at once: all_or_nothing, skip, stop
+    preset: tuple[str, str] | None = None  # create: state field and the state it is made in
+    joins: list[Join] = field(default_factory=list)
+    amount: str | None = None  # transfer: field
+    fee: tuple[str, float] | None = None  # create: amount field and rate
     envelope: str | None = None  # payload sits one level down under this name
     verb: str | None = None
     cases: list[DTool] = field(default_factory=list)
     parents: list[str] = field(default_factory=list)
     source: str | None = None
+
+
+@dataclass(frozen=True)
+class DEvent:
+    """A job's row moves by itself after `after` calls. `left` says what it leaves in which field: count, url, now."""
+
+    of: str
+    before: str
+    after: int
+    state: str
+    left: dict[str, str]
+    about: str  # entity that is counted
+
+
+@dataclass
+class DPolicy:
+    tool: DTool
+    rule: Rule
+    held_by: str
+    otherwise: str
 
 
 @dataclass
@@ -91,13 +132,21 @@ class Draft:
     domain: str = ""
     roots: list[str] = field(default_factory=list)
     operators: list[str] = field(default_factory=list)
+    events: list[DEvent] = field(default_factory=list)
+    policies: list[DPolicy] = field(default_factory=list)
 
     def of(self, entity: str) -> list[DTool]:
         return [t for t in self.tools if t.of == entity]
 
     def main(self) -> str:
         """The entity the world is about: most tools, lifecycles count."""
-        return max(self.entities, key=lambda e: (len(self.of(e)) + 2 * bool(self.entities[e].moves), -self._at(e)))
+        return max(self.entities, key=lambda e: (self._stored(e), self._weight(e), -self._at(e)))
+
+    def _stored(self, name: str) -> bool:
+        return not (self.entities[name].job or self.entities[name].virtual)
+
+    def _weight(self, name: str) -> int:
+        return len(self.of(name)) + 2 * bool(self.entities[name].moves)
 
     def _at(self, name: str) -> int:
         return list(self.entities).index(name)
@@ -151,7 +200,12 @@ _HINTS: dict[str, frozenset[str]] = {
 def read_world(world: World, parent_ids: dict[str, list[str]] | None = None) -> Draft:
     """Take `world` apart. `parent_ids` gives tool ids by name where the specs carry none."""
     entities: dict[str, DEntity] = {}
-    keys = {name: snake(name) for name, e in world.entities.items() if not e.singleton}
+    moving = {event.of for event in world.events}  # rows of jobs; the `defer` operator makes its own
+    keys = {
+        name: snake(name)
+        for name, e in world.entities.items()
+        if not (e.singleton or e.session or e.virtual or name in moving)
+    }
     for name, entity in world.entities.items():
         if name in keys:
             entities[keys[name]] = _read_entity(name, entity, keys)
@@ -203,7 +257,7 @@ def _canonical(fname: str, spec: FieldSpec) -> str:
 
 
 def _read_tool(world: World, name: str, tool: ToolSpec, keys: dict[str, str]) -> DTool | None:
-    if tool.op not in KEPT_OPS or tool.of not in keys or tool.then or tool.gives:
+    if tool.op not in KEPT_OPS or tool.of not in keys or tool.then or tool.gives or tool.batch_over:
         return None
     entity = world.entities[str(tool.of)]
     out = DTool("update" if tool.op == "upsert" else tool.op, keys[str(tool.of)], paging=paging_of(tool).kind)
@@ -235,6 +289,7 @@ def copy_tool(tool: DTool, **changes: Any) -> DTool:
     fresh = replace(
         tool, needs=list(tool.needs), may=list(tool.may), filters=list(tool.filters), texts=list(tool.texts),
         rules=list(tool.rules), extras=set(tool.extras), cases=list(tool.cases), parents=list(tool.parents),
+        joins=list(tool.joins),
         shows=list(tool.shows) if tool.shows else None,
     )  # fmt: skip
     return replace(fresh, **changes)

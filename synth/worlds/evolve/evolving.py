@@ -13,9 +13,9 @@ from functools import lru_cache
 
 from synth.errors import SpecError
 from synth.records import Split, WorldRow, make_id, rng_for
-from synth.worlds.evolve import grow, reshape
+from synth.worlds.evolve import behave, grow, reshape
 from synth.worlds.evolve.describe import draw_habits
-from synth.worlds.evolve.draft import Draft, read_world
+from synth.worlds.evolve.draft import Draft, DTool, read_world
 from synth.worlds.evolve.hosts import Host, load_hosts, weights
 from synth.worlds.evolve.render import Renderer
 from synth.worlds.evolve.repair import make_room, repair
@@ -29,7 +29,7 @@ MAX_DEPTH = 4  # generations from a lifted world
 MIN_TOOLS = 4
 MAX_TOOLS = 16
 _GRAFT_EVERY = 7
-_RESTYLED = 0.35  # of the worlds, besides those whose turn it is
+_RESTYLED = 0.45  # of the worlds, besides those whose turn it is
 
 Operator = Callable[[Draft, random.Random], bool]
 OPERATORS: dict[str, Operator] = {
@@ -41,13 +41,23 @@ OPERATORS: dict[str, Operator] = {
     "merge": reshape.merge,
     "change_keying": reshape.change_keying,
     "add_rule": reshape.add_rule,
+    "batch": behave.batch,
+    "idempotency": behave.idempotent,
+    "defer": behave.defer,
+    "measure": behave.measure,
+    "transfer": behave.transfer,
+    "compose": behave.compose,
+    "scope": behave.scope,
+    "add_fee": behave.add_fee,
+    "add_policy": behave.add_policy,
 }
 TURN = (*OPERATORS, "add_entity", "restyle", "add_rule", "enrich_parameters")  # one round
 
 
 ORDER = (  # structure first, form after, rules last
-    "graft", "add_entity", "add_report", "extend_lifecycle", "change_keying", "split", "restructure_payload",
-    "enrich_parameters", "add_rule", "merge", "restyle",
+    "graft", "add_entity", "defer", "measure", "transfer", "add_report", "extend_lifecycle", "change_keying", "split",
+    "compose", "restructure_payload", "enrich_parameters", "scope", "add_fee", "idempotency", "batch", "add_rule",
+    "add_policy", "merge", "restyle",
 )  # fmt: skip
 
 
@@ -92,11 +102,19 @@ def evolve(
     if rng.random() < 0.75 and grow.use_lifecycle(draft, rng):
         repair(draft, rng)
     reshape.furnish(draft, rng)
-    styled = _apply(draft, _operators(ordinal, seed, rng), rows, domain, taxonomy, rng)
-    _fill(draft, rows, domain, taxonomy, rng)
-    draft.tools = draft.tools[:MAX_TOOLS]
+    wanted = _operators(ordinal, seed, rng)
+    styled = "restyle" in wanted
     host = _host(first, styled, rng)
+    for name in list(draft.entities):
+        if rng.random() < host.by_name:
+            reshape.key_by_name(draft, name)
+    inherited = list(draft.tools)
+    _apply(draft, wanted, rows, domain, taxonomy, rng)
+    _fill(draft, rows, domain, taxonomy, rng)
+    _trim(draft, inherited)
     fit_sizes(draft, host, rng)
+    if rng.random() < host.nests:
+        reshape.nest(draft, host.words.get("data", "data"))
     repair(draft, rng)
     make_room(draft)
     refusal = _refused(draft)
@@ -123,12 +141,11 @@ def _host(first: WorldRow, styled: bool, rng: random.Random) -> Host:
 
 def _apply(
     draft: Draft, wanted: list[str], rows: list[WorldRow], domain: Domain, taxonomy: Taxonomy, rng: random.Random
-) -> bool:
-    """Apply operators, recording those that changed something. True where the world takes a style of its own."""
-    styled = False
+) -> None:
+    """Apply operators, recording those that changed something. A restyled world is written as another host writes."""
     for name in wanted:
         if name == "restyle":
-            done = styled = True
+            done = True
         elif name == "add_entity":
             done = grow.add_entity(draft, domain, taxonomy, rng)
         elif name == "graft":
@@ -139,7 +156,14 @@ def _apply(
             draft.operators.append(name)
             if name != "restyle":
                 repair(draft, rng)
-    return styled
+
+
+def _trim(draft: Draft, inherited: list[DTool]) -> None:
+    """At most MAX_TOOLS: inherited ones give way to what the operators made of them."""
+    own = {id(t) for t in inherited}
+    while len(draft.tools) > MAX_TOOLS:
+        spare = [t for t in draft.tools if id(t) in own] or draft.tools
+        draft.tools = [t for t in draft.tools if t is not spare[-1]]
 
 
 def _graft(draft: Draft, rows: list[WorldRow], domain: Domain, taxonomy: Taxonomy, rng: random.Random) -> bool:
@@ -165,7 +189,7 @@ def _fill(draft: Draft, rows: list[WorldRow], domain: Domain, taxonomy: Taxonomy
 
 def _operators(ordinal: int, seed: int, rng: random.Random) -> list[str]:
     """One to four operators besides the transplant, taken in turn; structure first, form after, rules last."""
-    count = rng.choice((1, 2, 2, 3, 3, 4))
+    count = rng.choice((2, 3, 3, 4, 4, 5))
     start = sum(rng_for("count", seed, ordinal - k).randrange(4) for k in range(3)) + ordinal * 3
     turn = list(TURN)
     rng_for("turn", seed, start // len(turn)).shuffle(turn)

@@ -32,7 +32,7 @@ def added(draft: Draft, like: DTool, op: str, of: str, **body: object) -> DTool:
 
 def extend_lifecycle(draft: Draft, rng: random.Random) -> bool:
     """A new state with the moves and tools that reach it; every state stays reachable and some state stays final."""
-    with_moves = [n for n, e in draft.entities.items() if e.moves and e.state]
+    with_moves = [n for n, e in draft.entities.items() if e.moves and e.state and not e.job]
     if not with_moves:
         return False
     name = rng.choice(with_moves)
@@ -72,7 +72,8 @@ def extend_lifecycle(draft: Draft, rng: random.Random) -> bool:
 
 def use_lifecycle(draft: Draft, rng: random.Random) -> bool:
     """Give an entity with a lifecycle the tools that walk it."""
-    idle = [n for n, e in draft.entities.items() if e.moves and not any(t.op == "move" for t in draft.of(n))]
+    walked = {t.of for t in draft.tools if t.op == "move"}
+    idle = [n for n, e in draft.entities.items() if e.moves and not e.job and n not in walked]
     if not idle:
         return False
     name = rng.choice(idle)
@@ -153,7 +154,7 @@ def _hang(draft: Draft, main: str, noun: Noun, rng: random.Random, ops: list[str
 def add_report(draft: Draft, rng: random.Random) -> bool:
     """A question over many rows: a count, a count per group, or a total."""
     main = draft.main()
-    options = [n for n, e in draft.entities.items() if len(e.fields) >= 3 and not e.link]
+    options = [n for n, e in draft.entities.items() if len(e.fields) >= 3 and not (e.link or e.virtual or e.job)]
     if not options:
         return False
     name = main if main in options and rng.random() < 0.6 else rng.choice(options)

@@ -7,6 +7,7 @@ keywords stand on which kind of parameter. No text of a server is.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -18,7 +19,8 @@ from tools_catalog import ToolFacts, load_catalog
 from tools_catalog.words import find_verb
 
 Json = dict[str, Any]
-MOST_TOOLS = 200  # a host counts for its tools, but for no more than these
+_AREA = re.compile(r"[A-Za-z0-9-]+?(_|--|\.)[A-Za-z]+[A-Z]")
+MOST_TOOLS = 1200  # a host counts for its tools, but for no more than these
 ROLE_WORDS: dict[str, tuple[str, ...]] = {
     "limit": ("limit", "per_page", "page_size", "max_results", "count", "size", "top", "first", "take", "num_results"),
     "offset": ("offset", "skip", "start", "start_index", "from"),
@@ -30,6 +32,10 @@ ROLE_WORDS: dict[str, tuple[str, ...]] = {
     "projection": ("fields", "select", "properties", "columns", "attributes"),
     "dry_run": ("dry_run", "preview", "validate_only", "simulate"),
     "confirm": ("confirm", "confirmed", "confirmation", "force"),
+    "from": ("start_date", "from", "start", "start_time", "since", "from_date", "date_from", "begin", "after"),
+    "until": ("end_date", "to", "until", "end", "end_time", "to_date", "date_to", "before"),
+    "every": ("interval", "granularity", "resolution", "period", "step", "timeframe", "frequency"),
+    "idempotency": ("idempotency_key", "request_id", "client_token", "client_request_token", "client_request_id"),
     "action": ("action", "operation", "mode", "command", "method"),
     "data": ("data", "body", "input", "payload", "params", "attributes", "request", "properties", "fields"),
 }  # fmt: skip
@@ -80,6 +86,9 @@ class Host:
     param_case: str
     plain_id: bool  # `id` rather than `order_id`
     ref_suffix: bool  # keys of other rows end in id
+    nests: float  # share of its writes that take their payload as one object
+    by_name: float  # share of its keys that are names rather than ids
+    joint: str  # between an area and the rest of the name, where the two are written apart: hosting_listSites
     long_names: bool
     bare: bool  # reads are named by their noun alone
     closed: bool
@@ -127,6 +136,7 @@ def measure(server: str, tools: list[ToolFacts]) -> Host:
         param_case="camel" if sum(_camel(n) for n, _, _ in params) > sum("_" in n for n, _, _ in params) else "snake",
         plain_id=spoken["id"] > sum(c for n, c in spoken.items() if n.endswith("_id")) / 3,
         ref_suffix=sum(c for n, c in spoken.items() if n.endswith(("_id", "_key"))) > 0.08 * spoken.total(),
+        nests=_nests(tools), by_name=_by_name(params), joint=_joint([t.name for t in tools]),
         long_names=sum(len(n) for n in names) > 3.3 * len(names),
         bare=sum(find_verb(n) is None for n in names) > 0.5 * len(names),
         closed=2 * sum(t.input_schema.get("additionalProperties") is False for t in tools) > len(tools),
@@ -163,6 +173,26 @@ def _case(names: list[str]) -> str:
         "camel": sum(_camel(n) for n in names), "pascal": sum(n[:1].isupper() and "_" not in n for n in names),
     }  # fmt: skip
     return max(votes, key=lambda c: votes[c])
+
+
+def _joint(names: list[str]) -> str:
+    """What stands between a lower-case or spelled area and a camel-case rest in most names, else nothing."""
+    found = Counter(m.group(1) for n in names if (m := _AREA.match(n)))
+    best, times = found.most_common(1)[0] if found else ("", 0)
+    return best if 2 * times > len(names) else ""
+
+
+def _nests(tools: list[ToolFacts]) -> float:
+    writes = [_props(t.input_schema) for t in tools if t.effect == "write"]
+    objects = [sum(p.get("type") == "object" for p in props.values()) for props in writes]
+    return sum(n > 0 for n in objects) / max(1, len(writes))
+
+
+def _by_name(params: list[tuple[str, Json, bool]]) -> float:
+    """Share of required keys that are names: `repo_name` beside `repo_id`."""
+    ends = Counter(w[-1] for n, _, required in params if required and (w := words(n)))
+    names = ends["name"] + ends["slug"] + ends["path"]
+    return names / max(1, names + ends["id"] + ends["key"] + ends["uuid"] + ends["number"])
 
 
 def _camel(name: str) -> bool:
@@ -231,7 +261,7 @@ def output_form(schema: Json | None) -> OutputForm:
     props, required = _props(schema), _required(schema)
     closed = schema.get("additionalProperties")
     said = closed if isinstance(closed, bool) else None
-    if len(props) < 2:
+    if not props or (len(props) == 1 and next(iter(props.values())).get("type") != "array"):
         return OutputForm("free", closed=said)
     forms = [param_form(p) for p in props.values()]
     return OutputForm(

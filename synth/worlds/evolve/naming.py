@@ -42,6 +42,15 @@ def _options(draft: Draft, entity: DEntity, tool: DTool, style: Style) -> list[t
     verb = (
         style.verb(tool.op) if tool.op in ("get", "list", "search", "create", "update", "delete", "copy") else tool.op
     )
+    if tool.batch:
+        return _batched(entity, tool, style, many)
+    if tool.joins:
+        return [(style.verb("get"), f"{noun} {w}") for w in ("overview", "summary", "report")]
+    if tool.op in ("series", "transfer", "job") or entity.virtual:
+        return _special(entity, tool, style)
+    if tool.preset:
+        word = tool.verb or tool.preset[1]
+        return [(f"{verb} and {word}".replace("_", " "), noun), (f"{verb} {tool.preset[1]}".replace("_", " "), noun)]
     if tool.op in ("list", "search"):
         return _listing(draft, entity, tool, verb, many)
     if tool.op == "get" and tool.by:
@@ -74,6 +83,30 @@ def _options(draft: Draft, entity: DEntity, tool: DTool, style: Style) -> list[t
     return [(verb, noun), (verb, f"{noun} details")]
 
 
+def _batched(entity: DEntity, tool: DTool, style: Style, many: str) -> list[tuple[str, str]]:
+    if tool.op == "move":
+        verb = (tool.verb or entity.verbs.get(tool.to or "", "move")).replace("_", " ")
+    elif tool.op == "update" and len(tool.needs) == 1 and not tool.may:
+        verb, many = style.verb("set"), f"{many} {tool.needs[0]}"
+    else:
+        verb = style.verb(tool.op)
+    return [(verb, many) if tool.op != "get" else (verb, f"{many} by ids"), (f"batch {verb}", many),
+            (f"bulk {verb}", many)]  # fmt: skip
+
+
+def _special(entity: DEntity, tool: DTool, style: Style) -> list[tuple[str, str]]:
+    noun = entity.noun
+    if tool.op == "transfer":
+        return [("transfer", f"{noun} {tool.amount}"), ("move", f"{noun} {tool.amount}")]
+    if tool.op == "job":
+        return [(tool.verb or "start", noun), ("start", noun), ("request", noun)]
+    owner, curve = noun.rsplit(" ", 2)[0], noun.split()[-2]
+    many = {"price": "price history", "occupancy": "occupancy"}.get(curve, f"{curve} history")
+    if tool.op == "get":
+        return [(style.verb("get"), f"latest {owner} {curve}"), (style.verb("get"), f"current {owner} {curve}")]
+    return [(style.verb("get"), f"{owner} {many}"), (style.verb("list"), f"{owner} {curve} data")]
+
+
 def _listing(draft: Draft, entity: DEntity, tool: DTool, verb: str, many: str) -> list[tuple[str, str]]:
     if tool.view:
         value = tool.view[1].replace("_", " ")
@@ -81,9 +114,12 @@ def _listing(draft: Draft, entity: DEntity, tool: DTool, verb: str, many: str) -
     needed = [f for f, _, required in tool.filters if required]
     out = [(verb, many)]
     for f in needed:
-        owner = draft.entities[str(entity.fields[f].to)].noun if entity.fields[f].type == "ref" else f
-        out.insert(0 if len(many.split()) == 1 else 1, (verb, f"{owner} {many}"))
-        out.append((verb, f"{many} by {f}"))
+        if entity.fields[f].type == "ref":
+            owner = draft.entities[str(entity.fields[f].to)].noun
+            out.insert(0 if len(many.split()) == 1 else 1, (verb, f"{owner} {many}"))
+            out.append((verb, f"{many} by {f}"))
+        else:
+            out.insert(0, (verb, f"{many} by {f}"))
     if tool.op == "search":
         out.append(("find", many))
     return [*out, (verb, f"all {many}")]

@@ -10,6 +10,7 @@ from synth.worlds.evolve.draft import CHANGED, DEntity, Draft, DTool, Rule
 from synth.worlds.evolve.dress import dress
 from synth.worlds.evolve.hosts import Host
 from synth.worlds.evolve.naming import entity_name, name_tools, plural
+from synth.worlds.evolve.render_more import events, more_of, more_params, policies
 from synth.worlds.evolve.repair import required_refs
 from synth.worlds.evolve.style import Style, cased
 from synth.worlds.infer import INT_RANGES, words
@@ -29,7 +30,7 @@ class Renderer:
         self.errors: dict[str, Json] = {}
         self.fields: dict[str, dict[str, str]] = {}  # entity -> canonical -> shown
         for key, entity in draft.entities.items():
-            names = {f: style.field(f, s.type == "ref") for f, s in entity.fields.items()}
+            names = {f: style.field(f, self.by_id(s)) for f, s in entity.fields.items()}
             if len(set(names.values())) < len(names):
                 names = {f: cased(f, style.fields) for f in entity.fields}
             self.fields[key] = names
@@ -43,7 +44,8 @@ class Renderer:
                 "domain": self.draft.domain, "server": self.draft.roots[0] if self.draft.roots else None,
                 "clock": self.clock(),
                 "entities": {entity_name(k): self.entity(k, e) for k, e in self.draft.entities.items()},
-                "tools": tools, "errors": self.errors, "error_style": self.style.error_style, "roots": self.draft.roots,
+                "tools": tools, "events": events(self), "policies": policies(self, named), "errors": self.errors,
+                "error_style": self.style.error_style, "roots": self.draft.roots,
                 "operators": self.draft.operators,
             },
             self.world_id,
@@ -62,6 +64,8 @@ class Renderer:
             "id": entity.id.model_dump(), "rows": entity.rows, "noun": entity.noun, "plural": plural(entity),
             "fields": {names[f]: self.field(s) for f, s in entity.fields.items()},
         }  # fmt: skip
+        if entity.virtual:
+            return out | {"key": [names[f] for f in entity.virtual], "virtual": True, "step": entity.step}
         if entity.state and entity.moves and entity.state in names:
             out["lifecycle"] = {"field": names[entity.state], "moves": entity.moves}
         if entity.label in names:
@@ -69,6 +73,8 @@ class Renderer:
         return out
 
     def key_of(self, key: str) -> str:
+        if self.draft.entities[key].natural:
+            return self.fields[key][str(self.draft.entities[key].label)]
         name = self.style.key_name(self.draft.entities[key].noun)
         return name if name not in self.fields[key].values() else cased(f"{key} key", self.style.fields)
 
@@ -113,6 +119,7 @@ class Renderer:
             out["left"], out["right"] = (names[f] for f in entity.link)
         if tool.op in ("update", "move") and CHANGED in entity.fields:
             out["init"] = {names[CHANGED]: "now"}
+        out |= more_of(self, tool, out["params"])
         if tool.rules:
             out["require"] = [r for rule in tool.rules if (r := self.rule(tool, rule)) is not None]
         out["envelope"] = self.envelope(tool, entity)
@@ -137,13 +144,17 @@ class Renderer:
             for f in entity.link:
                 add(names[f], "key", f, required=True)
             return out
-        if tool.op in ("get", "exists", "update", "copy", "delete", "move"):
+        if tool.op in ("get", "exists", "update", "copy", "delete", "move") and not entity.virtual:
             if tool.by:
                 add(names[tool.by], "key", tool.by, required=True)
+            elif tool.batch:
+                add(
+                    self.keys_name(tool.of), "key", self.key_of(tool.of), required=True, schema=self.keys_schema(entity)
+                )
             else:
                 key = self.key_of(tool.of)
-                add(key, "key", key, required=True)
-        if tool.op in ("create", "send"):
+                add(key, "key", str(entity.label) if entity.natural else key, required=True)
+        if tool.op in ("create", "send", "job"):
             for f in required_refs(entity):
                 if f not in tool.needs:
                     tool.needs.append(f)
@@ -166,7 +177,19 @@ class Renderer:
         for role in ("confirm", "dry_run"):
             if role in tool.extras:
                 add(self.style.word(role, role), role)
+        more_params(self, tool, add)
         return out
+
+    def keys_name(self, key: str) -> str:
+        """What a list of keys is called: ids, order_ids."""
+        return self.key_of(key) + "s"
+
+    def by_id(self, spec: FieldSpec) -> bool:
+        return spec.type == "ref" and not self.draft.entities[str(spec.to)].natural
+
+    def keys_schema(self, entity: DEntity) -> Json:
+        whole = entity.id.kind == "int" and not entity.natural
+        return {"type": "array", "minItems": 1, "items": {"type": "integer" if whole else "string"}}
 
     def param(self, out: Json, tool: DTool, entity: DEntity, name: str, body: Json, field: str | None) -> None:
         if name in out:

@@ -49,6 +49,9 @@ def _tool(draft: Draft, tool: DTool, rng: random.Random) -> bool:
         tool.op, tool.needs, tool.may = "relate", [], []
     if tool.op in ("delete",) and entity.link:
         tool.op = "unrelate"
+    tool.joins = [j for j in tool.joins if j.child in draft.entities and j.field in draft.entities[j.child].fields]
+    if tool.op == "transfer":
+        return tool.amount in known
     handler = {
         "create": _create, "send": _create, "update": _update, "copy": _copy, "list": _list, "search": _search,
         "aggregate": _aggregate, "move": _move,
@@ -73,7 +76,7 @@ def _create(entity: DEntity, tool: DTool, rng: random.Random) -> bool:
 
 
 def _update(entity: DEntity, tool: DTool, rng: random.Random) -> bool:
-    payload = entity.payload()
+    payload = [f for f in entity.payload() if not (entity.natural and f == entity.label)]
     tool.needs = [f for f in tool.needs if f in payload]
     tool.may = [f for f in tool.may if f in payload]
     if not tool.needs and not tool.may:
@@ -153,6 +156,8 @@ def make_room(draft: Draft) -> None:
 def _producers(draft: Draft, rng: random.Random) -> None:
     """Ids must come from somewhere: each entity gets a list or search tool, and a lone read gets company."""
     for name, entity in draft.entities.items():
+        if entity.virtual:
+            continue
         own = draft.of(name)
         if any(t.op in ("list", "search") and not t.view for t in own) or any(_cases(t) for t in own):
             continue
@@ -174,7 +179,9 @@ def signature(tool: DTool) -> tuple[object, ...]:
     inputs = (tuple(sorted(tool.needs)), tuple(sorted(tool.may))) if tool.op in ("update", "copy") else ()
     if tool.op in ("list", "search", "aggregate"):
         inputs = (tuple(sorted(f for f, _, r in tool.filters if r)), (str(tool.view),))
-    return (tool.op, tool.of, tool.to, tool.by, tool.group, tool.measure, inputs, tuple(c.verb for c in tool.cases))
+    more = (tool.batch, tool.preset, tuple(j.name for j in tool.joins), tool.amount)
+    cases = tuple(c.verb for c in tool.cases)
+    return (tool.op, tool.of, tool.to, tool.by, tool.group, tool.measure, inputs, cases, more)
 
 
 def _distinct(tools: list[DTool]) -> list[DTool]:

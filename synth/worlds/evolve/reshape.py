@@ -10,6 +10,8 @@ from synth.worlds.evolve.grow import added, near
 from synth.worlds.evolve.repair import NUMERIC
 from synth.worlds.spec import FieldSpec, IdStyle
 
+NAMES = ("name", "file_name", "title")
+NAMED = frozenset({"group", "asset", "place", "item", "document"})
 MERGEABLE = frozenset({"get", "list", "create", "update", "delete", "move"})
 
 
@@ -85,7 +87,7 @@ def _richer_sum(entity: DEntity, tool: DTool, rng: random.Random) -> bool:
 
 def restructure(draft: Draft, rng: random.Random) -> bool:
     """Payloads one level down, fields gathered into a record, one value to a list, other members for an enum."""
-    name = rng.choice(list(draft.entities))
+    name = rng.choice([n for n, e in draft.entities.items() if not (e.virtual or e.job)])
     entity = draft.entities[name]
     forms: list[Callable[[Draft, str, DEntity, random.Random], bool]] = [_nest, _nest, _gather, _to_list, _grade]
     rng.shuffle(forms)
@@ -98,12 +100,17 @@ def restructure(draft: Draft, rng: random.Random) -> bool:
 
 
 def _nest(draft: Draft, name: str, entity: DEntity, rng: random.Random) -> bool:
-    under = rng.choice(("data", "input", "payload", "attributes", "body", name, name))
+    return nest(draft, rng.choice(("data", "input", "payload", "attributes", "body", name, name)))
+
+
+def nest(draft: Draft, under: str) -> bool:
+    """Payloads of more than one value sit one level down, for the whole world."""
     touched = [
-        t for t in draft.tools if t.op in ("create", "update", "send") and not t.envelope and len(t.needs + t.may) > 1
-    ]
-    for tool in touched:  # one habit for the whole world
-        tool.envelope = under if under != name else tool.of
+        t for t in draft.tools
+        if t.op in ("create", "update", "send") and not (t.envelope or t.batch or t.rules) and len(t.needs + t.may) > 1
+    ]  # fmt: skip
+    for tool in touched:
+        tool.envelope = tool.of if under in draft.entities else under
     return bool(touched)
 
 
@@ -175,7 +182,7 @@ def _grade(draft: Draft, name: str, entity: DEntity, rng: random.Random) -> bool
 
 def split(draft: Draft, rng: random.Random) -> bool:
     """One broad update becomes a setter per field; a list becomes a view for one state."""
-    wide = [t for t in draft.tools if t.op == "update" and len(t.needs + t.may) >= 2 and not t.envelope]
+    wide = [t for t in draft.tools if t.op == "update" and len(t.needs + t.may) >= 2 and not (t.envelope or t.batch)]
     done = False
     if wide:
         tool = rng.choice(wide)
@@ -188,7 +195,7 @@ def split(draft: Draft, rng: random.Random) -> bool:
         if not rest:
             draft.tools.remove(tool)
         done = True
-    lists = [t for t in draft.tools if t.op == "list" and t.view is None and draft.entities[t.of].state]
+    lists = [t for t in draft.tools if t.op == "list" and t.view is None and draft.entities[t.of].state and not t.batch]
     if lists and (not done or rng.random() < 0.5):
         tool = rng.choice(lists)
         state = draft.entities[tool.of].state or ""
@@ -205,8 +212,8 @@ def merge(draft: Draft, rng: random.Random) -> bool:
     """Several tools of one entity become one with an `action`."""
     options = []
     for name, entity in draft.entities.items():
-        tools = [t for t in draft.of(name) if t.op in MERGEABLE and not t.envelope and not t.view and not t.by]
-        if len(tools) >= 3 and not entity.link and name != draft.main():
+        tools = [t for t in draft.of(name) if t.op in MERGEABLE and _simple(t)]
+        if len(tools) >= 3 and not (entity.link or entity.virtual or entity.job) and name != draft.main():
             options.append((name, tools))
     if not options or len(draft.tools) < 8:
         return False
@@ -230,9 +237,30 @@ def merge(draft: Draft, rng: random.Random) -> bool:
     return True
 
 
+def key_by_name(draft: Draft, name: str) -> bool:
+    """The label becomes the key: rows are made, found and referred to under their name."""
+    entity = draft.entities[name]
+    label = entity.label
+    if entity.link or entity.virtual or entity.job or label not in NAMES or entity.slot not in NAMED:
+        return False
+    if any(t.op == "copy" for t in draft.of(name)):
+        return False
+    entity.natural = True
+    entity.fields[label] = entity.fields[label].model_copy(update={"unique": False, "null": 0.0})
+    draft.tools = [t for t in draft.tools if not (t.of == name and t.by == label)]
+    for tool in draft.of(name):
+        if tool.op in ("update", "move"):
+            tool.needs, tool.may = [f for f in tool.needs if f != label], [f for f in tool.may if f != label]
+    return True
+
+
+def _simple(tool: DTool) -> bool:
+    return not (tool.envelope or tool.view or tool.by or tool.batch or tool.joins or tool.preset or tool.fee)
+
+
 def change_keying(draft: Draft, rng: random.Random) -> bool:
     """Other ids, or a unique name as a second way to a row."""
-    name = rng.choice(list(draft.entities))
+    name = rng.choice([n for n, e in draft.entities.items() if not (e.virtual or e.job)])
     entity = draft.entities[name]
     style = rng.choice(("int", "uuid", "hex", "token", "code"))
     if entity.link:
@@ -255,7 +283,7 @@ def add_rule(draft: Draft, rng: random.Random) -> bool:
     """A condition with an error of its own, broken by some rows and kept by others."""
     found: list[tuple[DTool, Rule]] = []
     for tool in draft.tools:
-        found += [(tool, rule) for rule in _rules_for(draft, tool)] if not tool.rules else []
+        found += [(tool, rule) for rule in rules_for(draft, tool)] if not (tool.rules or tool.batch) else []
     if not found:
         return False
     kinds = sorted({r.kind for _, r in found})
@@ -267,7 +295,7 @@ def add_rule(draft: Draft, rng: random.Random) -> bool:
     return True
 
 
-def _rules_for(draft: Draft, tool: DTool) -> list[Rule]:
+def rules_for(draft: Draft, tool: DTool) -> list[Rule]:
     entity = draft.entities[tool.of]
     noun = entity.noun
     out: list[Rule] = []

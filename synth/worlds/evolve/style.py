@@ -39,6 +39,7 @@ class Style:
     tools: Case
     noun_first: bool
     prefix: str
+    joint: str  # between prefix and rest where the two are cased apart
     fields: Case  # snake or camel
     key: str  # "id" or "noun_id"
     ref_suffix: str  # "" or "_id"
@@ -62,6 +63,9 @@ class Style:
 
     def tool(self, verb: str, noun: str) -> str:
         parts = f"{noun} {verb}" if self.noun_first else f"{verb} {noun}"
+        if self.joint:
+            inner: Case = self.tools if self.tools in ("camel", "pascal") else "camel"
+            return cased(self.prefix or noun, "kebab") + self.joint + cased(parts, inner)
         return cased(f"{self.prefix} {parts}", self.tools)
 
     def word(self, role: str, default: str) -> str:
@@ -104,7 +108,8 @@ def draw_style(key: str, domain: str, host: Host) -> Style:
     return Style(
         tools=cast(Case, host.case),
         noun_first=host.noun_first,
-        prefix=_prefix(domain, host.lead, rng) if host.lead else "",
+        prefix=_prefix(domain, host.lead or 1, rng) if host.lead or host.joint else "",
+        joint=host.joint,
         fields=cast(Case, host.param_case),
         key="id" if host.plain_id else "noun_id",
         ref_suffix="_id" if host.ref_suffix else "",

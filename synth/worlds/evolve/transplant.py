@@ -215,7 +215,9 @@ def fresh_entity(noun: Noun, rng: random.Random, wanted: int = 4) -> DEntity:
     own = [w for w in noun.fields if w.name not in out.fields]
     for word in own[:wanted]:
         out.fields[word.name] = field_of(word)
-    out.spare = {w.name: field_of(w) for w in own[wanted:]}
+    spare = own[wanted:]
+    rng.shuffle(spare)
+    out.spare = {w.name: field_of(w) for w in spare}
     head = "".join(c for c in noun.name.upper() if c.isalpha() and c not in "AEIOU")[:3] or noun.name[:3].upper()
     kind = rng.choice(("code", "code", "int", "token", "hex", "uuid"))
     out.id = IdStyle(kind=kind, prefix=head if kind == "code" else head.lower() if kind == "token" else "",

@@ -24,11 +24,16 @@ WIDEST = 14
 def fit_sizes(draft: Draft, host: Host, rng: random.Random) -> None:
     """Widen and narrow the tools of `draft` to sizes that tools of `host` have."""
     for effect in ("read", "write"):
-        tools = [t for t in draft.tools if (t.op in READING) == (effect == "read") and t.op != "choose"]
+        tools = [t for t in draft.tools if (t.op in READING) == (effect == "read") and _sized(t)]
         pool = host.counts.get(effect) or host.counts.get("read") or (1, 2, 3, 5)
         sizes = sorted(min(WIDEST, rng.choice(pool)) for _ in tools)
         for tool, size_ in zip(sorted(tools, key=lambda t: room(draft, t)), sizes, strict=True):
             resize(draft.entities[tool.of], tool, size_, rng)
+
+
+def _sized(tool: DTool) -> bool:
+    """Whether a tool's parameters are a matter of taste."""
+    return tool.op not in ("choose", "job", "series", "transfer") and not tool.batch
 
 
 def room(draft: Draft, tool: DTool) -> int:
@@ -106,8 +111,9 @@ def _resize_payload(entity: DEntity, tool: DTool, wanted: int, rng: random.Rando
         tool.needs, tool.may = [f for f in tool.needs if f != gone], [f for f in tool.may if f != gone]
     if tool.op == "update" and len(tool.needs) == 1 and not tool.may:
         return  # a setter of one field is what its name says
+    own = entity.label if entity.natural and tool.op == "update" else None
     while size(tool) < wanted:
-        spare = [f for f in entity.payload() if f not in tool.needs and f not in tool.may]
+        spare = [f for f in entity.payload() if f not in tool.needs and f not in tool.may and f != own]
         field = spare[0] if spare else _unpack(entity)
         if field is None:
             return
