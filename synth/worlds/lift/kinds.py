@@ -124,7 +124,7 @@ def _kind(d: Draft, context: Context) -> Kind:
         ):
             d.doubt(0.2, f"{verb} read as create")
             return create(d, context)
-    if verb in _SPOKEN_VERBS and d.entity[-1] in lx.SPOKEN and (d.own is None or d.own.tail == "self"):
+    if verb in _SPOKEN_VERBS and d.entity[-1] in lx.SPOKEN and (d.own is None or d.own.arg.words[-1] == d.entity[-1]):
         d.keys = [k for k in d.keys if k is not d.own]  # publish(channel, message): what is said, not a row's key
         d.own = None
         return send(d, context)
