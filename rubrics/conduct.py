@@ -13,7 +13,7 @@ from rubrics.outcome import Finding
 
 # Choices of the caller that say nothing about the world.
 _FREE_ROLES = frozenset(
-    {"limit", "offset", "page", "sort", "order", "projection", "confirm", "dry_run", "ignored", "action"}
+    {"limit", "offset", "page", "sort", "order", "projection", "confirm", "dry_run", "ignored", "action", "idempotency"}
 )
 _LONG_TEXT = 4  # words: from here on a payload may be phrased anew, if most of its words have ground
 _WORD = re.compile(r"[^\W_]+")

@@ -10,6 +10,7 @@ from synth.goals.desk import Act, Desk
 from synth.goals.speech import Clause, phrase
 from synth.goals.verbs import action, done_by_update, label_of, trait, when
 from synth.goals.words import a, is_plural, joined, noun, plural, plural_of, split_words
+from synth.worlds.params import sides
 
 _COUNTED = ("int", "number")
 
@@ -55,6 +56,8 @@ def write_clause(
             link = "to" if act.op == "relate" else "from"
             return Clause(f"{own} {rows[1].text} {link} {rows[0].text}" + with_words(rest))
         return Clause(phrase(rng, "clauses", act.op, left=rows[1].text, right=rows[0].text) + with_words(rest))
+    if act.op == "transfer":
+        return transfer_clause(desk, act, pieces)
     if act.op == "copy" and obj:
         return Clause(phrase(rng, "clauses", "copy", obj=obj, **{"with": with_words(pieces)}))
     said = done_by_update(act.tool, act.of) if act.op == "update" and hidden is None and not act.fixed else None
@@ -78,6 +81,16 @@ def write_clause(
         own_noun = named and obj.removeprefix("the ").lower().startswith(f"{named} ")  # "cancel rental" + "rental R-1"
         verb = f"{head} {obj}" if own_noun else f"{verb} for {obj}"
     return Clause(phrase(rng, "clauses", "other", verb=verb, **{"with": with_words(pieces)}))
+
+
+def transfer_clause(desk: Desk, act: Act, pieces: list[Piece]) -> Clause:
+    """What is moved, from where, to where."""
+    source, target = (spoken_field(desk, act, n) for n in sides(act.spec))
+    amount = next(spoken_field(desk, act, n) for n, p in act.params.items() if p.role == "amount")
+    by_label = {p.field: p for p in pieces}
+    rest = [p for p in pieces if p.field not in (source, target, amount)]
+    moved, there, here = (by_label[f].text for f in (amount, source, target))
+    return Clause(f"transfer {moved} from {there} to {here}" + with_words(rest))
 
 
 def placed_object(obj: str, pieces: list[Piece]) -> tuple[str, list[Piece]]:
@@ -198,4 +211,5 @@ def spoken_field(desk: Desk, act: Act, name: str) -> str:
     """A parameter's spoken name."""
     p = act.params[name]
     spec = desk.field(p.entity or act.of or "", p.field) if (p.entity or act.of) else None
-    return label_of(p.field or name, act.of or "", spec.type if spec is not None else "")
+    own = name if act.op == "transfer" else p.field or name  # both sides of a transfer bind the same field
+    return label_of(own, act.of or "", spec.type if spec is not None else "")

@@ -21,9 +21,22 @@ from synth.worlds.spec import Entity, FieldSpec, Param, ToolSpec, World, targets
 from synth.worlds.state import RowData, State
 
 # operations that no goal is made of; offered, they are there to be left alone
-UNASKED = frozenset({"series", "transfer", "edit", "session"})
+UNASKED = frozenset({"series", "edit", "session"})
 FREE_ROLES = frozenset(
-    {"limit", "offset", "page", "cursor", "sort", "order", "projection", "confirm", "dry_run", "ignored", "action"}
+    {
+        "limit",
+        "offset",
+        "page",
+        "cursor",
+        "sort",
+        "order",
+        "projection",
+        "confirm",
+        "dry_run",
+        "ignored",
+        "action",
+        "idempotency",
+    }
 )
 NATURAL_TYPES = frozenset({"text", "code", "date", "time", "int", "money", "number", "enum"})
 

@@ -19,7 +19,20 @@ _FEW_EXTRA = (0, 0, 1)  # the same where many are required
 _MANY = 2
 _PARTS = 3  # members of an object that a person dictates
 _QUIET = frozenset(
-    ["limit", "offset", "page", "cursor", "sort", "order", "projection", "dry_run", "ignored", "value", "query"]
+    [
+        "limit",
+        "offset",
+        "page",
+        "cursor",
+        "sort",
+        "order",
+        "projection",
+        "dry_run",
+        "ignored",
+        "value",
+        "query",
+        "idempotency",
+    ]
 )
 OPEN_TYPES = frozenset({"text", "int", "number", "money", "date", "time", "code"})  # answers nobody guesses
 MOST_VALUES = 6  # values a user says in one request

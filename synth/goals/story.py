@@ -207,7 +207,7 @@ class Story:
                 origins[f"{at}/{i}" if isinstance(value, list) else at] = found.origin
                 texts.append(text)
                 full = found.words.phrase
-            if p.role == "key" and target == act.of and p.entity in (None, act.of):
+            if p.role == "key" and target == act.of and p.entity in (None, act.of) and act.op != "transfer":
                 obj = " and ".join(texts)
             else:
                 scope = p.role != "field" or stays(self.desk, act, name, aim.changes)

@@ -11,7 +11,9 @@ from synth.worlds.simulate import CompiledTool
 from synth.worlds.spec import Param
 
 # What a caller chooses by itself, without saying anything about the world.
-CHOICES = frozenset({"limit", "offset", "page", "sort", "order", "projection", "confirm", "dry_run", "action"})
+CHOICES = frozenset(
+    {"limit", "offset", "page", "sort", "order", "projection", "confirm", "dry_run", "action", "idempotency"}
+)
 _OWN_TOKEN = re.compile(
     r"idempot|nonce|request_?(?:id|key)|client_?(?:token|request)|correlation|trace_?id", re.IGNORECASE
 )

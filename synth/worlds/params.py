@@ -63,7 +63,7 @@ def _of_kind(tool: ToolSpec, entity: Entity) -> dict[str, Param]:
         }  # fmt: skip
     if tool.op == "transfer":
         own = {n: Param(role="key", required=True) for n in sides(tool)}
-        return {**own, "amount": Param(role="amount", required=True)}
+        return {**own, "amount": Param(role="amount", field=tool.field, required=True)}
     out: dict[str, Param] = {}
     if tool.how in ("insert", "lines"):
         out["line"] = Param(role="line", required=True)

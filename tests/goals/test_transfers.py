@@ -1,0 +1,45 @@
+"""Goals made of transfers and of jobs."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+import yaml
+
+from synth.goals.build import Built, build
+from synth.goals.desk import Desk
+from synth.worlds import World
+
+HARBOUR = Path(__file__).parents[1] / "worlds" / "data" / "harbour.yaml"
+
+
+def built(tools: dict[str, object], kind: str, seed: int) -> Built:
+    spec = yaml.safe_load(HARBOUR.read_text())
+    spec["tools"] = {n: spec["tools"].get(n) or t for n, t in tools.items()}
+    world = World.load(spec)
+    return build(Desk("w", world, {t: t for t in tools}, 1), kind, random.Random(seed))  # type: ignore[arg-type]
+
+
+FIND = {"op": "search", "of": "Account", "in": ["owner"], "shows": ["id", "owner"]}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_transfer_is_asked_for_with_both_sides_and_changes_both(seed: int) -> None:
+    b = built({"transfer": None, "find_accounts": FIND}, "single", seed)
+    (one, other) = b.goal.changes
+    assert {one.entity, other.entity} == {"Account"} and one.key != other.key
+    step = b.plan.steps[-1]
+    assert step.tool == "transfer" and {one.key, other.key} == {step.arguments["from"], step.arguments["to"]}
+    words = " ".join(b.user.turns)
+    assert " from account " in words and str(step.arguments["amount"]) in words
+    assert any(f.say.startswith("The amount should be") for f in b.user.facts)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_job_is_a_new_row_and_its_request_key_is_nobodys_business(seed: int) -> None:
+    b = built({"start_export": None, "list_exports": None}, "single", seed)
+    (change,) = b.goal.changes
+    assert (change.entity, change.kind, list(change.fields)) == ("Export", "insert", ["kind"])
+    assert "request" not in " ".join(b.user.turns)
