@@ -23,6 +23,7 @@ _QUALIFIERS = lx.wordset(
 )
 _WEB = lx.wordset("web engine custom developer internet online")  # what is searched, no rows
 _PLACES = lx.wordset("origin destination location address coordinates latitude longitude from_latitude origins points")
+SUMS = lx.wordset("summary overview stat stats statistics count counts total totals breakdown aggregate")
 _TRAILING = frozenset({"forecast", "forecasts"})  # computing verbs that end a name as its noun
 PUBLISHER = 20  # names that begin alike: above this the words say who publishes, below that what it is about
 MAX_WORDS = 2
@@ -35,6 +36,8 @@ def read(d: Draft, context: Context, reason: Reason) -> Kind:
     if not d.parts.guessed and d.parts.verb not in _READS | lx.COUNT:
         d.parts = _noun_only(d.parts, reason)
     verb = d.parts.verb
+    if "how" in d.parts.noun:
+        raise NotLifted("help")
     if context.category == "maps" and any(a.required and a.flat in _PLACES for a in d.args):
         raise NotLifted("compute", "routes and positions")
     if any(a.opaque and a.required for a in d.args):
@@ -45,8 +48,11 @@ def read(d: Draft, context: Context, reason: Reason) -> Kind:
     d.own, d.others = None, [k for k in d.keys if not k.bare]
     if verb in lx.COUNT:
         return count(d, context)
-    if verb not in lx.SEARCH and series.moves(d):
+    if verb not in lx.SEARCH and (series.moves(d) or (d.parts.guessed and series.dated(d))):
         return series.read(d, context)
+    if d.entity[-1] in SUMS and len(d.entity) > 1 and verb not in lx.LIST | lx.SEARCH:
+        d.entity = singular_phrase(d.entity[:-1])
+        return "aggregate", bind(d, context, "list"), ()
     if any(is_query(a) and a.required for a in d.args) or (verb in lx.SEARCH and any(is_query(a) for a in d.args)):
         return "search", bind(d, context, "search"), ()
     required = [
@@ -97,7 +103,7 @@ def subject(d: Draft, context: Context) -> tuple[Words, bool]:
     if context.category == "web-search" and words[0] in _WEB and len(words) == 1:
         return ("web", "result"), True
     if p.guessed:
-        keyed = {w for k in d.keys if k.arg.required for w in k.noun}
+        keyed = {w for a in d.args if a.required for w in a.words[:-1]}
         words = _without_area(words, context, keyed)
     if "and" in words[1:-1]:
         words = words[len(words) - words[::-1].index("and") :]
@@ -110,7 +116,7 @@ def subject(d: Draft, context: Context) -> tuple[Words, bool]:
 
 def _without_area(words: Words, context: Context, keyed: set[str]) -> Words:
     depth = 0
-    while depth + 1 < len(words) and words[depth] not in keyed:
+    while depth + 1 < len(words) and words[depth] not in keyed and not set(words[depth + 1 :]) <= _QUALIFIERS:
         alike = context.areas.get(words[: depth + 1], 0)
         if alike < 3 or (depth > 0 and alike < PUBLISHER and len(words) - depth <= MAX_WORDS):
             break

@@ -52,6 +52,8 @@ def read(d: Draft, context: Context, reason: Reason) -> Kind:
     noun = d.parts.noun[-1:] or d.entity[-1:]
     if not d.entity or set(noun) & _NEVER or d.entity[-1] in _NEVER or context.category in corpus.MACHINES:
         raise NotLifted(reason)
+    if any(a.flat in lx.ACTION and len(a.enum) > 1 for a in d.args):
+        raise NotLifted("multiplexer", f"{verb} among other choices")
     if verb in ("run", "execute") and any(a.words[-1] in ("query", "statement", "sql") for a in d.args):
         raise NotLifted("code")
     if any(k.many and k.arg.required for k in d.keys):

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from synth.worlds.lift import batch, corpus, jobs, multiplex
+from synth.worlds.lift import batch, corpus, jobs, measures, multiplex
 from synth.worlds.lift import lexicon as lx
 from synth.worlds.lift.binding import bind
 from synth.worlds.lift.doubts import contradictions
@@ -27,11 +27,12 @@ FAMILIES: dict[Reason, Callable[[Draft, Context, Reason], Kind]] = {
     "multiplexer": lambda d, context, _: multiplex.read(d, context, decide),
     "lookup": lambda d, context, reason: _looked_up(d, context, reason),
     "no_verb": corpus.read,
-    "series": corpus.read,
+    "series": measures.read,
     "job": lambda d, context, reason: _work(d, context, reason),
     "batch": lambda d, context, _: batch.read(d, context, _kind),
     "compute": corpus.read,
     "session": corpus.read,
+    "machine": corpus.read,
 }
 
 

@@ -242,7 +242,7 @@ def bare_words(p: NameParts) -> Words:
     empty where a verb leads."""
     if p.guessed:
         return p.noun
-    if p.verb not in lx.NOUNISH | {"use"} or not (p.namespace or p.last):
+    if p.verb not in lx.NOUNISH | {"use", "forward"} or not (p.namespace or p.last):
         return ()
     return (*p.noun, p.verb) if p.last else (*p.namespace, p.verb, *p.noun)
 

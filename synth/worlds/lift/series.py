@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from synth.worlds.lift import lexicon as lx
 from synth.worlds.lift.naming import Words
-from synth.worlds.lift.opening import Arg
+from synth.worlds.lift.opening import Arg, open_output
 from synth.worlds.lift.read import Bound, Context, Draft, Kind
 from synth.worlds.lift.roles import is_context, key_of, paging_role, time_bound
 from synth.worlds.lift.words import singular, split
@@ -71,6 +71,15 @@ def moves(d: Draft) -> bool:
     if "every" in said:
         return True
     return bool(words & {"history", "historical", "timeseries", "candles", "klines", "ohlcv", "bars", "forecast"})
+
+
+def dated(d: Draft) -> bool:
+    """Whether the rows of the result are dated values: a time and a number, and no record."""
+    told = open_output(d.tool.output_schema)
+    times = [a for a in told if a.words[-1] in ("date", "period", "year", "month", "quarter", "timestamp")]
+    return (
+        bool(times) and any(a.type in ("number", "integer") for a in told if a not in times) and not is_record(d.entity)
+    )
 
 
 def read(d: Draft, context: Context) -> Kind:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from synth.worlds.infer import infer_gen
+from synth.worlds.lift import lexicon as lx
 from synth.worlds.lift.entities import ID_TAILS, Tables
 from synth.worlds.lift.fields import fits, json_class
 from synth.worlds.lift.habits import draw
@@ -310,13 +311,17 @@ class ToolBuilder:
                     "else": "wrong_state",
                 }
             ]
+        if r.kind == "aggregate" and r.verb not in lx.COUNT:
+            self.sums(tool, own)
         if r.kind == "job":
             self.work(tool, own)
         if tool["op"] in ("list", "search"):
             self.listing(tool, own, params)
         if r.kind == "get" and r.facet and not own.singleton:
             part = own.column(r.facet)
-            if (
+            if part is None and r.facet[-1] in lx.SERIES_HEADS | {"stat", "metric", "usage"}:
+                self.measured(tool, r, own)
+            elif (
                 part is None
                 and len(r.facet) <= 2
                 and r.facet[-1] not in ("settings", "setting", "details", "config", "configuration", "profile", "info")
@@ -330,6 +335,22 @@ class ToolBuilder:
         envelope = self.envelope(own)
         if envelope:
             tool["envelope"] = envelope
+
+    def measured(self, tool: dict[str, Any], r: Reading, own: Table) -> None:
+        """Measures of a row are numbers that the system keeps."""
+        total = own.add((*r.facet, "total"), {"type": "int", "set_by": "system"}, self.style)
+        mean = own.add((*r.facet, "average"), {"type": "number", "set_by": "system"}, self.style)
+        tool["shows"] = [own.key, total, mean]
+
+    @staticmethod
+    def sums(tool: dict[str, Any], own: Table) -> None:
+        """A summary tells a sum where rows hold an amount, else how many of each state there are."""
+        numbers = [n for n, s in own.fields.values() if s["type"] in ("money", "number", "int") and n != own.key]
+        states = [n for n, s in own.fields.values() if s["type"] == "enum"]
+        if numbers:
+            tool["measure"] = f"sum of {numbers[0]}"
+        elif states:
+            tool["group"] = states[0]
 
     def work(self, tool: dict[str, Any], own: Table) -> None:
         """A job's row begins queued; the clock, not a caller, moves it on."""
