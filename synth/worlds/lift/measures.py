@@ -19,6 +19,7 @@ ROWS = lx.wordset(
 SUMS = corpus.SUMS | lx.wordset(
     """usage cost costs analytics consumption health performance utilization metric metrics trend diagnostics"""
 )
+_SUMMED = {singular(w) for w in corpus.SUMS}
 _WRITTEN = lx.wordset("report chart score dashboard graph insight")  # one of these is read by what it is about
 _SPENT = lx.wordset("usage cost consumption spend metric analytic")  # measured itself: the noun stays whole
 
@@ -45,6 +46,8 @@ def read(d: Draft, context: Context, reason: Reason) -> Kind:
         raise NotLifted(reason)
     if "every" in ranges or ("from" in ranges and (keys or not summed or head == "trend")):
         d.own = None
+        if d.entity[-1] == "statistics":
+            d.entity = (*d.entity[:-1], "statistic")
         return series.read(d, context)
     return _summary(d, context, head, reason)
 
@@ -63,7 +66,7 @@ def _summary(d: Draft, context: Context, head: str, reason: Reason) -> Kind:
         raise NotLifted(reason)
     d.own = None
     whole = d.entity
-    if len(whole) > 1 and singular_phrase(whole[:-1]) in context.nouns.known:
+    if len(whole) > 1 and (head in _SUMMED or singular_phrase(whole[:-1]) in context.nouns.known):
         d.entity = singular_phrase(whole[:-1]) if head not in _SPENT else whole
         return "aggregate", bind(d, context, "list"), ()
     if head in _SPENT and (len(whole) > 1 or d.args):
