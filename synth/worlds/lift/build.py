@@ -18,6 +18,7 @@ from synth.worlds.lift.table import Table
 from synth.worlds.lift.tools import ToolBuilder
 from synth.worlds.lift.virtual import curve
 from synth.worlds.lift.words import style_of
+from synth.worlds.lift.working import events
 from synth.worlds.spec import World
 from tools_catalog.observed import Observed
 
@@ -197,7 +198,7 @@ def _world(
     out_tools = {}
     for name, b in tools.items():
         out_tools[name] = _shown(b.own.name, b.spec, entities)
-    events = [e for name in wanted for e in _events(by_name[name])]
+    moving = [e for name in wanted for e in events(by_name[name])]
     style = ("plain", "http", "coded")[draw(server, "errors", 3)]
     errors = (
         {"wrong_state": {"status": 409, "say": "not possible in its present state"}}
@@ -207,21 +208,9 @@ def _world(
     return {
         "world": title, "title": f"{_service(server)} {spoken(by_name[main].noun)[1]}",
         "category": category, "domain": category, "server": server,
-        "entities": entities, "tools": out_tools, "events": events,
+        "entities": entities, "tools": out_tools, "events": moving,
         "error_style": style, "errors": errors, "roots": [server],
     }  # fmt: skip
-
-
-def _events(t: Table) -> list[dict[str, Any]]:
-    """Work that was asked for runs after a call and is done some calls later."""
-    if t.job is None:
-        return []
-    at = f"it['{t.job}']"
-    ends = {n: "now" for n, s in t.fields.values() if s["type"] == "time" and n == t.ends}
-    return [
-        {"of": t.name, "when": f"{at} == 'queued'", "after": 1, "to": {t.job: "'running'"}},
-        {"of": t.name, "when": f"{at} == 'running'", "after": 2, "to": {t.job: "'done'", **ends}},
-    ]
 
 
 def _shown(own: str, spec: dict[str, Any], entities: dict[str, Any]) -> dict[str, Any]:
