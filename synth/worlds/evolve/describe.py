@@ -15,6 +15,8 @@ from synth.worlds.evolve.naming import plural
 from synth.worlds.spec import FieldSpec, Param
 
 Voice = Literal["imperative", "third", "use"]
+Tail = Literal["none", "returns", "errors", "both"]
+Length = Literal["brief", "sentences", "sections"]
 
 
 @dataclass(frozen=True)
@@ -22,23 +24,30 @@ class Habits:
     """How one world's descriptions are written."""
 
     voice: Voice
-    tail: Literal["none", "returns", "errors", "both"]
+    tail: Tail
     params: Literal["all", "all", "some", "none"]
     where: str  # "", or the name of the application, mentioned now and then
     stop: bool  # full stop at the end
     need: bool  # whether required inputs are spelled out in the description
+    length: Length  # how much is said, see `wording`
+    notes: bool  # parameters tell where ids come from, defaults, forms
     seed: int
 
 
 def draw_habits(key: str, domain: str) -> Habits:
     rng = rng_for("habits", key)
+    lengths: tuple[Length, ...] = ("brief", "sentences", "sections")
+    length = rng.choices(lengths, (45, 30, 25))[0]
+    tails: tuple[Tail, ...] = ("none", "none", "returns", "errors", "both") if length == "brief" else ("none", "errors")
     return Habits(
         voice=rng.choice(("imperative", "imperative", "third", "use")),
-        tail=rng.choice(("none", "none", "returns", "errors", "both")),
+        tail=rng.choice(tails),
         params=rng.choice(("all", "all", "all", "some", "none")),
         where=rng.choice(("", "", f" in the {domain} system", f" in the {domain} workspace")),
         stop=rng.random() < 0.8,
         need=rng.random() < 0.3,
+        length=length,
+        notes=rng.random() < 0.5,
         seed=rng.getrandbits(32),
     )
 
@@ -170,7 +179,7 @@ def _more(draft: Draft, entity: DEntity, tool: DTool, habits: Habits) -> list[st
         elif tool.op == "get":
             out.append("returns all of its fields")
     if "dry_run" in tool.extras:
-        out.append("with dry_run nothing is changed")
+        out.append("it can be tried without changing anything")
     if "confirm" in tool.extras:
         out.append("has to be confirmed")
     return out
@@ -218,9 +227,20 @@ def _of_field(draft: Draft, entity: DEntity, param: Param, field: str, spec: Fie
     else:
         said = f"{name.capitalize()} of the {noun}"
     if param.role == "filter":
-        at = {"ge": "from this value on", "le": "up to this value", "in": "any of these", "contains": "containing this"}
-        return f"Only those by {name}, {at[param.compare]}" if param.compare in at else f"Only those with this {name}"
+        return _filtered(name, noun, param, spec, said)
     return said
+
+
+def _filtered(name: str, noun: str, param: Param, spec: FieldSpec, said: str) -> str:
+    """What a condition of a list keeps."""
+    low, high = ("Earliest", "Latest") if spec.type in ("date", "time") else ("Lowest", "Highest")
+    if param.compare in ("ge", "gt", "le", "lt"):
+        return f"{low if param.compare in ('ge', 'gt') else high} {name} to include"
+    if param.compare == "in":
+        return f"Any of these values of {name}"
+    if param.compare == "contains":
+        return f"Text that the {name} contains"
+    return said if spec.type == "bool" else f"Only those with this {name}"
 
 
 def human(name: str) -> str:

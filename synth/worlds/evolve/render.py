@@ -13,6 +13,7 @@ from synth.worlds.evolve.naming import entity_name, name_tools, plural
 from synth.worlds.evolve.render_more import events, more_of, more_params, policies
 from synth.worlds.evolve.repair import required_refs
 from synth.worlds.evolve.style import Style, cased
+from synth.worlds.evolve.wording import elaborate
 from synth.worlds.infer import INT_RANGES, words
 from synth.worlds.params import quote
 from synth.worlds.spec import FieldSpec, Param, World
@@ -38,7 +39,7 @@ class Renderer:
     def world(self) -> World:
         named = name_tools(self.draft, self.style)
         tools = {name: self.tool(tool, i) for i, (name, tool) in enumerate(named.items())}
-        return dress(World.load(
+        return dress(elaborate(World.load(
             {
                 "world": self.world_id, "title": self.draft.domain.title(), "category": self.draft.category,
                 "domain": self.draft.domain, "server": self.draft.roots[0] if self.draft.roots else None,
@@ -49,7 +50,7 @@ class Renderer:
                 "operators": self.draft.operators,
             },
             self.world_id,
-        ), self.host, self.world_id)  # fmt: skip
+        ), self.habits), self.host, self.world_id)  # fmt: skip
 
     def clock(self) -> str:
         day, hour, month = self.rng.randint(1, 28), self.rng.randint(7, 18), self.rng.randint(1, 12)
