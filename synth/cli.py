@@ -140,6 +140,28 @@ def show(run: RunFolder, row_id: Annotated[str, typer.Argument(metavar="ID")]) -
 
 
 @app.command()
+def report(
+    run: RunFolder,
+    as_json: AsJson = False,
+    harvest: Annotated[
+        Path | None, typer.Option("--harvest", help="Real tools with the servers' own texts; your harvest by default.")
+    ] = None,
+    sample: Annotated[int, typer.Option("--sample", min=50, help="Tools per side of a two-sample test.")] = 3000,
+    with_map: Annotated[bool, typer.Option("--map/--no-map", help="The map takes a minute of CPU.")] = True,
+) -> None:
+    """Pictures and figures of a run as one HTML file: what is in it, how diverse, how like real tools."""
+    from synth.store.views import open_run
+
+    run_dir = open_run(run).run_dir
+    from synth.reports.needs import check_installed
+
+    check_installed()
+    from synth import cli_report
+
+    cli_report.report(run_dir, as_json, harvest, sample, with_map)
+
+
+@app.command()
 def replay(
     run: RunFolder,
     trajectory_id: Annotated[str | None, typer.Argument(metavar="[TRAJECTORY_ID]")] = None,
