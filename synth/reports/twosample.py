@@ -27,7 +27,7 @@ from synth.reports.tools import Tool, of_origin, own_texts, read_tools, sample
 FOLDS = 5
 SAMPLE = 3000  # tools per side
 SHOWN = 25
-ENOUGH = 10 * FOLDS  # tools per side
+ENOUGH = 10 * FOLDS  # tools per side, of at least FOLDS servers
 GROUPS = ("name", "input", "output", "hints", *PROSE)
 Floats = npt.NDArray[np.float64]
 
@@ -122,11 +122,14 @@ def _mean(scores: Sequence[float]) -> float:
 
 
 def _folds(both: Sides, grouped: bool) -> list[tuple[Any, Any]]:
+    """Rows to learn from and rows to ask about; folds with one side only can say nothing and are left out."""
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
     if grouped:
-        return list(StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0).split(both.x, both.y, both.servers))
-    return list(StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(both.x, both.y))
+        folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0).split(both.x, both.y, both.servers)
+    else:
+        folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(both.x, both.y)
+    return [fold for fold in folds if all(len(set(both.y[rows])) == 2 for rows in fold)]
 
 
 def _boosted(both: Sides, *, grouped: bool, explain: bool = False) -> tuple[list[float], Floats]:
@@ -208,7 +211,7 @@ def battery(tools: Sequence[Tool], texts: Sequence[Tool], count: int = SAMPLE) -
     """The tests of a report. The first is the headline: form without prose, real against synthetic. Empty where there
     are too few tools."""
     real, made, lifted = (of_origin(tools, o) for o in ("real", "synthetic", "lifted"))
-    if min(len(real), len(made)) < ENOUGH:
+    if not (_enough(real) and _enough(made)):
         return []
     chosen = sample(made, count, "synthetic")
     shown = sides(sample(real, count, "real"), chosen)
@@ -218,13 +221,17 @@ def battery(tools: Sequence[Tool], texts: Sequence[Tool], count: int = SAMPLE) -
         compare("the same, at most 60 tools of each real server", _plain(sides(_capped(real, 60, count), chosen))),
         compare("form with descriptions, the real ones rendered by our own code", told),
     ]
-    if len(texts) >= ENOUGH:
+    if _enough(texts):
         name = "form with descriptions, the real ones in the servers' own words"
         out.append(compare(name, sides(sample(texts, count, "texts"), chosen), explain=True))
-    if len(lifted) >= ENOUGH:
+    if _enough(lifted):
         other = sides(sample(real, count, "real"), sample(lifted, count, "lifted"))
         out.append(compare("lifted against real, without prose", _plain(other), explain=True))
     return [*out, *_controls(real, count)]
+
+
+def _enough(tools: Sequence[Tool]) -> bool:
+    return len(tools) >= ENOUGH and len({t.server for t in tools}) >= FOLDS
 
 
 def _plain(both: Sides) -> Sides:
@@ -246,7 +253,7 @@ def _controls(real: Sequence[Tool], count: int) -> list[TwoSample]:
     """Real against real, servers halved at random: what chance looks like here (0.5, or below where single servers
     weigh much, for a held-out server then pulls against what was learnt)."""
     first, second = halves(real)
-    if min(len(first), len(second)) < ENOUGH:
+    if not (_enough(first) and _enough(second)):
         return []
     control = sides(sample(first, count, "first"), sample(second, count, "second"))
     return [compare("control: two random halves of the real servers", _plain(control))]
@@ -300,8 +307,10 @@ def headline(tools: Sequence[Tool], texts: Sequence[Tool], count: int = SAMPLE) 
     """Form of real against synthetic tools with what gives them away; with prose where `texts` has the servers' own."""
     made = sample(of_origin(tools, "synthetic"), count, "synthetic")
     real = sample(texts or of_origin(tools, "real"), count, "real")
-    if min(len(real), len(made)) < ENOUGH:
-        raise UsageError(f"a two-sample test needs {ENOUGH} real and {ENOUGH} synthetic tools; the run has too few")
+    if not (_enough(real) and _enough(made)):
+        raise UsageError(
+            f"a two-sample test needs {ENOUGH} real and {ENOUGH} synthetic tools of {FOLDS} servers; the run has fewer"
+        )
     both = sides(real, made)
     return (
         compare("form with descriptions", both, explain=True)

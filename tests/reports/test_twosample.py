@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from samples import plain_tools
 
+from synth.errors import UsageError
 from synth.reports.form import form, style_of
 from synth.reports.schemas import shape_of
-from synth.reports.tools import Tool
-from synth.reports.twosample import compare, headline, main, sides
+from synth.reports.twosample import battery, compare, headline, main, sides
 
 
 def test_two_halves_of_one_set_look_alike() -> None:
@@ -96,7 +96,9 @@ def test_a_run_that_is_none_is_one_sentence(tmp_path: Any, capsys: pytest.Captur
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_too_few_tools_are_said() -> None:
-    tools: list[Tool] = plain_tools(20)
-    with pytest.raises(Exception, match="needs 50 real and 50 synthetic"):
-        headline(tools, [], 10)
+@pytest.mark.parametrize(("count", "servers"), [(20, 40), (200, 3)])
+def test_too_few_tools_or_servers_are_said(count: int, servers: int) -> None:
+    tools = [*plain_tools(count, servers=servers), *plain_tools(count, "synthetic", servers)]
+    with pytest.raises(UsageError, match="needs 50 real and 50 synthetic"):
+        headline(tools, [], 100)
+    assert battery(tools, [], 100) == []
