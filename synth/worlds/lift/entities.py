@@ -101,8 +101,10 @@ class Tables:
         singles = [r for r in table.readings if r.single]
         if singles and len(singles) == len(table.readings):
             table.singleton = True
-        ids = {v: n for v, n in votes.items() if v[0] in ID_TAILS}
-        names = {v: n for v, n in votes.items() if v[0] not in ID_TAILS}
+        # set_value(key, value): rows that only upserts make stand under keys that the caller chooses
+        chosen = {"key"} if not created and any(r.kind == "upsert" for r in table.readings) else set()
+        ids = {v: n for v, n in votes.items() if v[0] in ID_TAILS - chosen}
+        names = {v: n for v, n in votes.items() if v not in ids}
         if names and all(created) and sum(names.values()) > 2 * sum(ids.values()):
             (tail, _, _), _count = min(names.items(), key=lambda kv: (-kv[1], kv[0]))
             table.natural = True

@@ -97,3 +97,15 @@ def test_a_step_of_a_row_is_a_move_of_the_row() -> None:
     key = made.changes[0].key
     assert outcome(sims, "approve_request_payment", requestId=key) == "ok"
     assert outcome(sims, "approve_request_payment", requestId="nobody") == "not_found"
+
+
+def test_what_is_set_under_a_key_can_be_read_under_it() -> None:
+    tools = (
+        Tool("set_flag", {"key": TEXT, "value": TEXT}, ("key", "value")),
+        Tool("get_flag", {"key": TEXT}, ("key",)),
+    )
+    sims = simulators(tools)
+    assert outcome(sims, "get_flag", key="color") == "not_found"
+    assert outcome(sims, "set_flag", key="color", value="red") == "ok"
+    assert outcome(sims, "set_flag", key="color", value="blue") == "ok"
+    assert "blue" in sims["get_flag"].call("get_flag", {"key": "color"}).content
