@@ -51,6 +51,9 @@ TRANSITIONS: dict[str, tuple[str, tuple[str, ...], str]] = {
     "unresolve": ("open", ("resolved",), "open"),
     "complete": ("completed", ("open",), "open"),
     "finish": ("completed", ("open",), "open"),
+    "fulfill": ("fulfilled", ("open", "pending"), "open"),
+    "fulfil": ("fulfilled", ("open", "pending"), "open"),
+    "uncheck": ("open", ("completed",), "open"),
     "uncomplete": ("open", ("completed",), "open"),
     "finalize": ("finalized", ("draft", "open"), "open"),
     "acknowledge": ("acknowledged", ("open",), "open"),
@@ -332,3 +335,5 @@ THINGS = wordset(
     scholar document documents file files filesystem graph database message host line home stack"""
 )
 SPOKEN = wordset("message event notification announcement")  # what is said to others
+# what is said or written in a row, never its key
+CONTENT = wordset("message text content comment note description body reply prompt")

@@ -59,6 +59,11 @@ def _is_verb(word: str, strict: bool) -> bool:
     return word in lx.VERBS and not (strict and word in lx.NOUNISH)
 
 
+_INNER = lx.wordset("clear check uncheck")
+# verbs that end a name whatever its first word: block_storage_detach
+_ENDING = (lx.RELATE | lx.UNRELATE | lx.DELETE | frozenset(lx.TRANSITIONS)) - lx.NOUNISH - {"apply"}
+
+
 def _find_verb(words: Words, ends: bool, segments: Sequence[Words]) -> int | None:
     last = len(words) - 1
     if (
@@ -67,13 +72,15 @@ def _find_verb(words: Words, ends: bool, segments: Sequence[Words]) -> int | Non
         and last > 0
     ):
         return last
-    if _is_verb(words[0], strict=False) and not (last > 0 and words[0] in lx.NOUNISH and _plain_inside(words)):
+    doubled = last > 0 and words[0] in lx.NOUNISH and (_plain_inside(words) or words[-1] in _ENDING)
+    if _is_verb(words[0], strict=False) and not doubled:
         return 0
     position = 0
     for segment in segments[:-1]:  # a verb that leads a later segment: shop_createOrder, lb_get_firewall_rule
         position += len(segment)
-        if position < last and words[position] in lx.NOUNISH | {"list"} and words[position + 1] in lx.PLAIN:
-            continue  # nc_shopping_list_get_list
+        nounish = words[position] in lx.NOUNISH | {"list"} if position < last else False
+        if nounish and words[position + 1] in lx.PLAIN | _INNER:
+            continue  # shopping_list_get_list
         if position <= last and _is_verb(
             words[position], strict=words[position] not in lx.PLAIN and last > position + 3
         ):
@@ -81,7 +88,7 @@ def _find_verb(words: Words, ends: bool, segments: Sequence[Words]) -> int | Non
     for i in range(1, last):
         if _is_verb(words[i], strict=True) and words[i + 1] not in lx.PLAIN:
             return i
-    if last > 0 and _is_verb(words[last], strict=False):
+    if last > 0 and _is_verb(words[last], strict=not ends and words[last] in ("log", "report", "order", "record")):
         return last
     return 0 if _is_verb(words[0], strict=False) else None
 
@@ -148,7 +155,14 @@ def _areas(names: Sequence[Words]) -> frozenset[str]:
     for n in names:
         if len(n) > 2 and n[0] not in lx.PLAIN:
             after.setdefault(n[0], set()).add(n[1])
-    return frozenset(w for w, seconds in after.items() if len(seconds - lx.VERBS) >= 3)
+    areas = {w for w, seconds in after.items() if len(seconds - lx.VERBS) >= 3}
+    pairs: dict[str, set[str]] = {}  # pg_locks, pg_info, pg_outliers: an area (marked by a space) where no name has the
+    for n in names:  # word as a noun elsewhere
+        if len(n) == 2 and len(n[0]) < 4 and not set(n) & lx.PLAIN:
+            pairs.setdefault(n[0], set()).add(n[1])
+    elsewhere = {w for n in names for w in n[1:]} | {n[0] for n in names if n[-1] in lx.PLAIN}
+    areas |= {f"{w} " for w, seconds in pairs.items() if len(seconds) >= 4 and w not in elsewhere}
+    return frozenset(areas)
 
 
 def _parse(name: str, words: Words, ends: bool, dropped: int, areas: frozenset[str]) -> NameParts:
@@ -163,7 +177,8 @@ def _parse(name: str, words: Words, ends: bool, dropped: int, areas: frozenset[s
         rest = words[:-1] if len(words) == 2 or words[-2] not in lx.FACETS else words[:-2]
         return replace(_with_parents((), "list", rest), last=True)
     if at is None:
-        area = words[:1] if words[0] in areas and len(words) > 2 else ()
+        short = len(words) > 1 and f"{words[0]} " in areas and words[-1] not in lx.TRAILERS
+        area = words[:1] if short or (words[0] in areas and len(words) > 2) else ()
         return _with_parents(area, "", words[len(area) :], guessed=True)
     verb = words[at]
     if at == len(words) - 1 and at > 0:  # noun first

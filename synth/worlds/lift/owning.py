@@ -192,6 +192,7 @@ _SELVES = _NAMES | lx.wordset(
     """fullname full_name uri url short_name sha hash digest serial isbn doi pmid citekey ticker city location url_path
     barcode ean iban revision file file_name filepath absolute_path display_name unique_id"""
 )
+_ONLY = lx.wordset("url_path name slug hostname email username")  # name a row even where they may be left out
 _NO_KEY = lx.wordset(
     """query prompt text content message body reason comment note description format type kind language locale value
     period date time since until start end year month category from to amount currency unit units data json config
@@ -231,6 +232,9 @@ def repair(d: Draft, nouns: Nouns) -> None:
     if len(selves) > 1:  # where it is, then what it is called
         inner = [a for a in selves if a.words[-1] in ("name", "title", "key")]
         selves = inner if len(inner) == 1 else []
+    only = [a for a in d.args if not is_context(a, True)]
+    if not selves and not foreign and d.parts.verb in lx.GET and len(only) == 1 and only[0].flat in _ONLY:
+        selves = only  # get_dashboard(url_path?)
     if len(selves) == 1:
         _take(d, selves[0], 0.1)
     elif len(free) == 1 and not foreign and not changed and not set(free[0].words) & _NO_KEY:
@@ -249,10 +253,13 @@ def _may_name(a: Arg, required: bool = True) -> bool:
     )
 
 
+_ELSEWHERE = lx.wordset("new target to destination dst dest parent")
+
+
 def _says(a: Arg, d: Draft, nouns: Nouns) -> int:
     """How many words of the entity a parameter names (0: it does not name this row)."""
     words = tuple(w for w in a.words if w not in ("source", "current", "old"))
-    if not words or a.words[0] in ("new", "target", "to", "destination", "dst", "dest", "parent"):
+    if not words or (len(words) == 1 and words[0] in lx.CONTENT) or a.words[0] in _ELSEWHERE:
         return 0
     stem = words[:-1] if len(words) > 1 and words[-1] in _TAILS else words
     stem = singular_phrase(stem)

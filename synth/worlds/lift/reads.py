@@ -34,13 +34,15 @@ def read(d: Draft, context: Context) -> Kind:
             raise NotLifted("no_query")
         d.doubt(0.05, "search without text")
         return "list", bind(d, context, "list"), ()
+    if d.parts.noun[:1] in (("next",), ("previous",)) and not d.plural:
+        raise NotLifted("unsure", "which row depends on the others")
     listing = verb in lx.LIST or d.plural
     if d.own is not None and d.own.arg.required and not (verb in lx.LIST and d.own.tail in ("name", "self")):
         if listing and not d.own.bare and d.plural and d.own.tail in ("name", "self") and verb in lx.LIST:
             raise NotLifted("unsure", "list with an own key")
         if verb in lx.LIST or (d.plural and d.own.bare and len(d.entity) > 1 and d.entity[:-1] in context.nouns.known):
             return _child_list(d, context, required_query)
-        if d.plural and d.own.bare and d.own.tail not in lx.KEY_TAILS - {"key", "slug"}:
+        if d.plural and d.own.bare and not (d.own.tail in lx.KEY_TAILS and d.entity in context.made):
             d.others.append(KeyArg(d.own.arg, context.main, d.own.tail))  # get_sections(title): of the article
             d.keys = [k for k in d.keys if k is not d.own] + d.others[-1:]
             d.own = None
@@ -68,7 +70,7 @@ def read(d: Draft, context: Context) -> Kind:
     paged = any(paging_role(a) in ("limit", "offset", "page", "cursor") for a in d.args)
     if d.own is not None:  # optional own key: one row when given, all otherwise
         d.doubt(0.1, "optional key")
-        if not paged and d.own.tail in lx.KEY_TAILS:
+        if not paged and (d.own.tail in lx.KEY_TAILS or len([a for a in d.args if not is_context(a, True)]) == 1):
             return "get", bind(d, context, "get"), ()
         return "list", bind(d, context, "list"), ()
     if paged:
@@ -76,7 +78,7 @@ def read(d: Draft, context: Context) -> Kind:
         return ("search" if required_query else "list"), bind(d, context, "list"), ()
     if any(a.required and not is_context(a, True) for a in d.args):
         raise NotLifted("no_key", "required parameter is no key")
-    named = [k for k in d.keys if not set(k.noun) & lx.OUTER]  # optional keys of other rows
+    named = [k for k in d.keys if not set(k.noun) & (lx.OUTER - {"user"})]  # optional keys of other rows
     if len(named) == 1 and named[0] in d.others and not named[0].many and named[0].tail in lx.KEY_TAILS:
         borrow(d, named)
         return "get", bind(d, context, "get"), ()

@@ -14,7 +14,6 @@ _QUALIFIERS = lx.wordset(
     """source target destination from to parent new old original current existing root base default primary main first
     second origin dest src"""
 )
-_CONTENT = frozenset((w,) for w in lx.wordset("message text content comment note description body reply prompt"))
 TARGETS = lx.wordset("""target destination dest to new""")  # in front of a place: where something shall lie
 _PERSONS = lx.wordset(
     """user assignee agent owner member person author reporter requester responder contact reviewer lead manager
@@ -103,6 +102,9 @@ def key_of(arg: Arg, nouns: Nouns) -> KeyArg | None:
     if arg.type == "array":
         items = arg.schema.get("items") or {}
         if items.get("type") in ("string", "integer", "number") and len(words) >= 1:
+            if len(words[-1]) > 4 and words[-1].endswith("ids") and len(words) == 1 and arg.required:
+                stem = _noun((words[-1][:-3],))  # courseids, pmids
+                return KeyArg(arg, stem if stem in nouns.known else (), "id", many=True)
             if words[-1] in ("ids", "uuids", "keys", "sids", "gids", "uids") or (words[-1] in ("slugs", "arns")):
                 return KeyArg(arg, _noun(words[:-1]), singular(words[-1]), many=True)
             if singular_phrase(words) in nouns.known and is_plural(words[-1]):
@@ -162,7 +164,7 @@ def key_of(arg: Arg, nouns: Nouns) -> KeyArg | None:
     if last in ("index", "idx") and len(words) > 1 and arg.required and arg.type in ("integer", "number"):
         return KeyArg(arg, _noun(words[:-1]), "number")
     whole = _noun(words)
-    if whole in _CONTENT:
+    if len(whole) == 1 and whole[0] in lx.CONTENT:
         return None
     if arg.type in ("string", "integer") and whole in nouns.known:
         return KeyArg(arg, whole, "self" if arg.type == "string" else "id")

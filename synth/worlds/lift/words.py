@@ -36,7 +36,8 @@ _IRREGULAR = {
     "cause", "leases": "lease", "warehouses": "warehouse", "phrases": "phrase", "leaves": "leave", "houses": "house",
     "images": "image", "messages": "message", "archives": "archive", "bases": "base", "clauses": "clause", "codes":
     "code", "taxes": "tax", "buses": "bus", "quizzes": "quiz", "movies": "movie", "cookies": "cookie", "axes": "axis",
-    "slas": "sla", "slos": "slo", "dns": "dns",
+    "emojis": "emoji", "apis": "api", "wikis": "wiki", "kpis": "kpi", "pois": "poi",
+    "taxis": "taxi", "slas": "sla", "slos": "slo", "dns": "dns",
 }  # fmt: skip
 _PLURAL = {
     "person": "people",

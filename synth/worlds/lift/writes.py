@@ -202,6 +202,12 @@ def link(d: Draft, context: Context) -> Kind | None:
         bound += [Bound(left.arg, "left", nouns[0], left.tail), Bound(right.arg, "right", nouns[1], right.tail)]
         d.entity = nouns[0]
         return ("relate" if verb == "add" else "unrelate"), bound, nouns[1]
+    if len(keys) > 2:  # what is linked by its id rather than where both lie
+        ids = [k for k in keys if k is not d.own and k.tail in lx.KEY_TAILS and not set(k.noun) & lx.OUTER]
+        inner = [k for k in keys if k is d.own or (k.noun and d.entity[-len(k.noun) :] == k.noun)]
+        if len(ids) == 1 and inner and inner[-1] is not ids[0]:
+            keys = [ids[0], inner[-1]]
+            nouns = [(context.nouns.resolve(k.noun) or k.noun) if not k.bare else d.entity for k in keys]
     left, right = keys[-1], keys[0]
     if d.own is not None and d.own.arg.required:
         right = d.own

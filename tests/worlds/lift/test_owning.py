@@ -85,3 +85,25 @@ def test_a_brand_behind_the_verb_is_no_part_of_the_noun() -> None:
 def test_a_server_called_after_its_noun_keeps_it() -> None:
     tools = [Tool("get_task", {"id": TEXT}, ("id",)), Tool("set_task_status", {"id": TEXT, "status": TEXT}, ("id",))]
     assert {" ".join(r.entity) for r in read_server("task-master", "productivity", tools)} == {"task"}
+
+
+@pytest.mark.parametrize(
+    ("name", "properties", "required", "kind", "entity"),
+    [
+        ("publish", {"channel": TEXT, "message": TEXT}, ("channel", "message"), "send", "message"),
+        ("get_links", {"title": TEXT}, ("title",), "list", "link"),
+        ("shopping_list_clear_items", {"list_id": TEXT}, ("list_id",), "none", "item"),
+        ("load_kit", {"kit_path": TEXT}, ("kit_path",), "none", "kit"),
+        ("list_users_and_teams", {}, (), "none", "users and team"),
+        ("call_api", {"path": TEXT, "method": TEXT}, ("path", "method"), "none", "call api"),
+        ("get_list_of_folders", {}, (), "list", "folder"),
+        ("save_letter", {"letter_id": TEXT, "file_path": TEXT}, ("file_path",), "none", "letter"),
+        ("ports_search_mac", {"mac": TEXT, "limit": WHOLE}, ("mac",), "list", "port"),
+    ],
+)
+def test_names_that_mislead(
+    name: str, properties: dict[str, Any], required: tuple[str, ...], kind: str, entity: str
+) -> None:
+    others = (Tool("list_letters"), Tool("get_letter", {"letter_id": TEXT}, ("letter_id",)), Tool("list_notes"))
+    r = read_server("site", "crm", (Tool(name, properties, required), *others))[0]
+    assert (r.kind, " ".join(r.entity)) == (kind, entity), r.why
