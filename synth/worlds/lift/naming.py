@@ -160,7 +160,7 @@ def _areas(names: Sequence[Words]) -> frozenset[str]:
     for n in names:  # word as a noun elsewhere
         if len(n) == 2 and len(n[0]) < 4 and not set(n) & lx.PLAIN:
             pairs.setdefault(n[0], set()).add(n[1])
-    elsewhere = {w for n in names for w in n[1:]} | {n[0] for n in names if n[-1] in lx.PLAIN}
+    elsewhere = {w for n in names for w in n[1:]} | {n[0] for n in names if n and n[-1] in lx.PLAIN}
     areas |= {f"{w} " for w, seconds in pairs.items() if len(seconds) >= 4 and w not in elsewhere}
     return frozenset(areas)
 
