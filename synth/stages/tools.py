@@ -106,8 +106,16 @@ def _tool_row(row: WorldRow, tool: CompiledTool, admission: Admission, tool_id: 
         provenance={
             "server": row.server, "tool": tool.spec.source, "roots": row.roots, "operators": row.operators,
             "admission": {"calls": admission.calls, "errors": admission.errors},
+            **by_model(row, tool.name),
         },
     )  # fmt: skip
+
+
+def by_model(row: WorldRow, name: str) -> dict[str, Any]:
+    """`model`: who wrote the tool, or its description, where that was a model."""
+    told = row.model or {}
+    wrote = [what for what in ("tool", "description") if name in told.get(f"{what}s", ())]
+    return {"model": {"name": told["name"], "wrote": wrote}} if wrote else {}
 
 
 _known: dict[str, dict[str, Surplus]] = {}

@@ -91,6 +91,9 @@ def _add_tool(
     if world is not None:
         how = f", by {' + '.join(world.operators)}" if world.operators else ""
         node.add(plain(f"{world.origin} world {world.world_id}: {world.domain} ({world.category}){how}"))
+    wrote = (tool.provenance or {}).get("model")
+    if wrote:
+        node.add(plain(f"{' and '.join(wrote['wrote'])} written by {wrote['name']}"))
     for parent in tool.parents if depth else ():
         if parent in known:
             _add_tool(node, known[parent], known[parent].name, known, worlds, depth - 1)
