@@ -73,14 +73,19 @@ def test_two_new_tools_that_do_the_same_are_one() -> None:
 
 def test_codes_that_are_there_are_not_said_anew() -> None:
     said = {
-        "has_tickets": {"say": "whatever"},
+        "agent_inactive": {"say": "whatever"},
         "not_found": {"say": "gone"},
         "unused": {"say": "never raised"},
         **ERRORS,
     }
-    assert judged(errors=said, hand_over=HAND_OVER).value.world.errors == desk().errors | {
-        "same_agent": judged(hand_over=HAND_OVER).value.world.errors["same_agent"]
-    }
+    checks = [
+        {"require": "args.successor != it.id", "else": "same_agent"},
+        {"load": "other", "from": "Agent", "key": "args.successor", "else": "not_found"},
+        {"require": "other.active", "else": "agent_inactive"},
+    ]
+    world = judged(errors=said, hand_over=HAND_OVER | {"do": [*checks, *HAND_OVER["do"][1:]]}).value.world
+    assert set(world.errors) == {*desk().errors, "same_agent"}
+    assert {code: world.errors[code] for code in desk().errors} == desk().errors
 
 
 def test_what_is_wrong_is_sent_back() -> None:

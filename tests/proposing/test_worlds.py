@@ -126,8 +126,10 @@ def test_a_bad_tool_costs_itself() -> None:
 
 
 def test_the_best_reply_counts_not_the_last() -> None:
-    one_bad = changed(lambda w: w["tools"]["earnings"].update(measure="found.map(r, r.nothing)"))
-    answer, _ = propose(one_bad, "no JSON", changed(lambda w: w.pop("tools")))
+    def worse(*names: str) -> dict[str, Any]:
+        return changed(lambda w: [w["tools"][n].update(gives="found.nothing") for n in names])
+
+    answer, _ = propose(worse("earnings"), "no JSON", worse("earnings", "list_bikes"))
     assert answer.value is not None and list(answer.value.lost) == ["earnings"] and answer.replies == 3
 
 
