@@ -45,6 +45,16 @@ def element(kind: str) -> str:
     return kind[5:] if kind.startswith("list:") else "any"
 
 
+def not_a_list(kind: str) -> bool:
+    """Whether a type is known to be something else than a list."""
+    return kind in ("int", "number", "bool", "text") or kind.startswith(("table:", "row:"))
+
+
+def listed(kind: str) -> str:
+    """The type of a list whose parts are of this type, flattened: members that are no lists fall away."""
+    return kind if kind.startswith("list:") else "list:any"
+
+
 NUMERIC = {"int", "number"}
 
 
@@ -368,6 +378,8 @@ def _method(node: Node, scope: Scope) -> tuple[Closure, str]:
             return (lambda env: {k: v for k, v in _record(target(env)).items() if k not in names}), "record"
         return _pick(target, names), "record"
     if name in ("first", "sum", "count", "min", "max", "sort", "flat") and not args:
+        if not_a_list(kind):
+            raise _bad(node, f".{name}() needs a list, not {kind.split(':')[0]}")
         return _plain_aggregate(name, target, kind)
     if name in FUNCTIONS:  # text.lower() reads better than lower(text); both mean the same
         return _call(Node("call", node.at, (name, (target_node, *args))), scope)
@@ -407,9 +419,9 @@ def _plain_aggregate(name: str, target: Closure, kind: str) -> tuple[Closure, st
     if name == "sum":
         return (lambda env: sum(x for x in _items(target(env)) if is_number(x))), elem if elem in NUMERIC else "any"
     if name == "sort":
-        return (lambda env: tuple(sorted(_items(target(env)), key=sort_key))), kind
+        return (lambda env: tuple(sorted(_items(target(env)), key=sort_key))), listed(kind)
     if name == "flat":
-        return (lambda env: tuple(y for x in _items(target(env)) for y in _items(x))), elem
+        return (lambda env: tuple(y for x in _items(target(env)) for y in _items(x))), listed(elem)
     pick = min if name == "min" else max
     return (
         lambda env: pick(xs, key=sort_key) if (xs := [x for x in _items(target(env)) if x is not None]) else None
@@ -419,7 +431,7 @@ def _plain_aggregate(name: str, target: Closure, kind: str) -> tuple[Closure, st
 def _bind(node: Node, scope: Scope) -> tuple[Closure, str]:
     name, target_node, var, body_node, extra = node.parts
     target, kind = compile_node(target_node, scope)
-    if kind in ("int", "number", "bool", "text") or kind.startswith(("table:", "row:")):
+    if not_a_list(kind) and name != "map_values":
         raise _bad(node, f".{name}() needs a list, not {kind.split(':')[0]}")
     if var in scope.entities:
         raise _bad(node, f"`{var}` is an entity; name the variable otherwise")
@@ -442,9 +454,9 @@ def _bind(node: Node, scope: Scope) -> tuple[Closure, str]:
     if name == "map":
         return _mapped(target, var, body), f"list:{body_kind}"
     if name == "rank":
-        return _ranked(target, var, body), kind
+        return _ranked(target, var, body), listed(kind)
     if name == "filter":
-        return (lambda env: tuple(x for x, v in each(env) if v is True)), kind
+        return (lambda env: tuple(x for x, v in each(env) if v is True)), listed(kind)
     if name == "all":
         return (lambda env: all(v is True for _, v in each(env))), "bool"
     if name == "exists":
@@ -465,9 +477,9 @@ def _bind(node: Node, scope: Scope) -> tuple[Closure, str]:
             )
         ), elem
     if name == "sort":
-        return (lambda env: tuple(x for x, _ in sorted(each(env), key=lambda p: sort_key(p[1])))), kind
+        return (lambda env: tuple(x for x, _ in sorted(each(env), key=lambda p: sort_key(p[1])))), listed(kind)
     if name == "flat":
-        return (lambda env: tuple(y for _, v in each(env) for y in _items(v))), body_kind
+        return (lambda env: tuple(y for _, v in each(env) for y in _items(v))), listed(body_kind)
     if name == "index":
         return (lambda env: {str(v): x for x, v in each(env) if v is not None}), "record"
     return _group(each), "record"

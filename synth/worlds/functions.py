@@ -224,8 +224,8 @@ def sort_key(value: Any) -> tuple[int, Any]:
     return (2, value) if isinstance(value, str) else (3, str(value))
 
 
-def _sorted(xs: Any) -> tuple[Any, ...]:
-    return tuple(sorted(xs, key=sort_key))
+def _sorted(xs: Any) -> tuple[Any, ...] | None:
+    return tuple(sorted(xs, key=sort_key)) if isinstance(xs, tuple) else None
 
 
 def _tally(xs: Any) -> dict[str, int]:
@@ -272,7 +272,7 @@ FUNCTIONS: dict[str, Function] = {
     "get": Function(2, 3, "any", lambda r, k, d=None: r.get(k, d) if isinstance(r, dict) else d, strict=False),
     "sorted": Function(1, 1, "same", _sorted),
     "zip": Function(2, 2, "list:any", lambda a, b: tuple(zip(a, b, strict=False))),
-    "reverse": Function(1, 1, "same", lambda xs: tuple(reversed(xs))),
+    "reverse": Function(1, 1, "same", lambda xs: tuple(reversed(xs)) if isinstance(xs, tuple) else None),
     "tally": Function(1, 1, "record", _tally),
     "project": Function(3, 3, "record", lambda r, names, key: {k: v for k, v in r.items() if k == key or k in names}),
     "cursor_at": Function(1, 1, "text", cursor_at),

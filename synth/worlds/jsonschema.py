@@ -80,7 +80,9 @@ def _tidy(node: Any, key: str = "") -> Any:
 
 
 def _short_forms(parts: dict[str, Schema]) -> None:
-    """A field may be a text ("open | solved", "ref Contact?"), paging a word."""
+    """A field may be a text ("open | solved", "ref Contact?"), so may a sum that is conserved; paging is a word."""
+    sums = parts["World"]["properties"]["conserve"]
+    sums["items"] = {"anyOf": [TEXT, sums["items"]]}
     for name in ("FieldSpec", "Part"):
         long = parts[name]
         parts[name] = {"anyOf": [TEXT, long]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from synth.worlds import schema as sch
 from synth.worlds.lower_parts import Parts, Stmt
 from synth.worlds.params import arg, quote
+from synth.worlds.spec import restricting
 
 
 class Writes(Parts):
@@ -101,9 +102,7 @@ class Writes(Parts):
         out = [*self.load(), *self.gates(), *self.dry_run()]
         for name, entity in self.world.entities.items():
             guarded = any(f"by({name}," in r.that for r in self.tool.require)  # the tool's own rule speaks first
-            if not guarded and any(
-                f.type == "ref" and f.to == self.tool.of and f.on_delete == "restrict" for f in entity.fields.values()
-            ):
+            if not guarded and any(self.tool.of in restricting(f) for f in entity.fields.values()):
                 self.error("in_use")
         key = self.first_key()
         if self.tool.gives is None:

@@ -29,7 +29,7 @@ def _contains(a: Any, b: Any) -> bool:
     if isinstance(b, str):
         return isinstance(a, str) and a in b
     if isinstance(b, dict):
-        return a in b
+        return isinstance(a, str) and a in b
     return isinstance(b, tuple | list) and any(_equal(a, x) for x in b)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from synth.worlds.expr import Env
 from synth.worlds.exprcompile import burn
 from synth.worlds.functions import parse_time, sort_key
-from synth.worlds.spec import Entity, FieldSpec, World
+from synth.worlds.spec import Entity, FieldSpec, World, targets
 from synth.worlds.start import make_key
 from synth.worlds.state import Key, RowData, State, freeze
 
@@ -101,6 +101,8 @@ def delete_row(world: World, env: Env, table: str, key: Key) -> None:
             if spec.type == "list" and spec.of == f"ref {table}":
                 for row in [r for r in state.tables[name].rows.values() if key in (r[f] or ())]:
                     state.put(name, row_key(entity, row), {**row, f: tuple(v for v in row[f] if v != key)})
+            if spec.fields and table in targets(spec):
+                _forget(env, table, key, name, entity, f)
             if spec.type != "ref" or spec.to != table:
                 continue
             children = state.tables[name].by(f, key)
@@ -115,6 +117,47 @@ def delete_row(world: World, env: Env, table: str, key: Key) -> None:
                     state.put(name, child, {**state.tables[name].rows[child], f: None})
                 else:
                     delete_row(world, env, name, child)
+
+
+def _forget(env: Env, table: str, key: Key, name: str, entity: Entity, field: str) -> None:
+    """A row goes that records inside the rows of `name` refer to: refused, or (cascade, clear) they let go of it."""
+    state: State = env["$state"]
+    spec = entity.fields[field]
+    burn(env, len(state.tables[name].rows))
+    for row in list(state.tables[name].rows.values()):
+        new = without(spec, row.get(field), table, key)
+        if new is REFUSED:
+            raise ToolError("in_use", entity=table, id=key, by=name)
+        if new != row.get(field):
+            state.put(name, row_key(entity, row), {**row, field: new})
+
+
+REFUSED: Any = object()
+
+
+def without(spec: FieldSpec, value: Any, table: str, key: Key) -> Any:
+    """The value with references to a row taken out: null in their place, and list members that held one dropped.
+    REFUSED where a reference is restricted."""
+    if value is None:
+        return None
+    if spec.type == "ref":
+        if spec.to != table or value != key:
+            return value
+        return REFUSED if spec.on_delete == "restrict" else None
+    if spec.type == "list" and isinstance(value, tuple):
+        members = [(v, _record_without(spec, v, table, key)) for v in value]
+        return REFUSED if any(new is REFUSED for _, new in members) else tuple(v for v, new in members if new == v)
+    if spec.type == "map" and isinstance(value, dict):
+        parts = {n: _record_without(spec, v, table, key) for n, v in value.items()}
+        return REFUSED if any(new is REFUSED for new in parts.values()) else parts
+    return _record_without(spec, value, table, key)
+
+
+def _record_without(spec: FieldSpec, value: Any, table: str, key: Key) -> Any:
+    if not isinstance(value, dict):
+        return value
+    parts = {n: without(f, value[n], table, key) for n, f in (spec.fields or {}).items() if n in value}
+    return REFUSED if any(new is REFUSED for new in parts.values()) else {**value, **parts}
 
 
 def _ordered(test: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:

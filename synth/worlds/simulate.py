@@ -7,6 +7,7 @@ declared reason, returns that state as it was.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
@@ -125,6 +126,8 @@ class CompiledTool:
         for name in arguments:
             if name not in self._roots:
                 return f"unknown argument {name!r}"
+        if (odd := unsayable(arguments)) is not None:
+            return odd
         for error in self.input_validator.iter_errors(arguments):
             at = ".".join(str(p) for p in error.instance_path)
             return f"{at}: {error.message}" if at else str(error.message)
@@ -311,10 +314,37 @@ class CompiledWorld:
             if not isinstance(value, tuple):
                 return "expected a list"
             if spec.fields:
-                return None if all(isinstance(v, dict) for v in value) else "expected a list of objects"
+                if not all(isinstance(v, dict) for v in value):
+                    return "expected a list of objects"
+                return next((d for v in value if (d := self.unknown_rows(state, spec.fields, v))), None)
             inner = _element(str(spec.of))
             return next((d for v in value if (d := self.misfit(state, inner, v))), None)
-        return None if isinstance(value, dict) else "expected an object"
+        if not isinstance(value, dict):
+            return "expected an object"
+        if spec.type == "map" and spec.fields:
+            parts = [v for v in value.values() if isinstance(v, dict)]
+            return next((d for v in parts if (d := self.unknown_rows(state, spec.fields, v))), None)
+        return self.unknown_rows(state, spec.fields or {}, value)
+
+    def unknown_rows(self, state: State, fields: Mapping[str, FieldSpec], record: Mapping[str, Any]) -> str | None:
+        """A record's references to rows that are not there; what else it holds is the schema's matter."""
+        named = ((f, record.get(n)) for n, f in fields.items() if f.type == "ref" or f.fields)
+        return next((d for f, v in named if (d := self.misfit(state, f, v))), None)
+
+
+def unsayable(value: Any) -> str | None:
+    """Why a value is no JSON that can be written down: half a character, a number that is none."""
+    if isinstance(value, str):
+        if not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
+            return "a text holds half a character"
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            return f"{value} is not a number"
+    elif isinstance(value, dict):
+        return next((odd for pair in value.items() for v in pair if (odd := unsayable(v))), None)
+    elif isinstance(value, list | tuple):
+        return next((odd for v in value if (odd := unsayable(v))), None)
+    return None
 
 
 def _touches(body: list[dict[str, Any]]) -> bool:

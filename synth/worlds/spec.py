@@ -386,6 +386,13 @@ class World(Spec):
         return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
 
 
+def restricting(spec: FieldSpec) -> list[str]:
+    """Entities whose rows cannot be deleted while a value of this type names them."""
+    if spec.type == "ref":
+        return [str(spec.to)] if spec.on_delete == "restrict" else []
+    return [t for f in (spec.fields or {}).values() for t in restricting(f)]
+
+
 def targets(spec: FieldSpec) -> list[str]:
     """Entities that values of this type refer to, at any depth."""
     if spec.type == "ref":

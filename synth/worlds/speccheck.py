@@ -41,20 +41,23 @@ def check_world(world: World) -> None:
 
 def _check_entity(name: str, entity: Entity, entities: dict[str, Entity]) -> None:
     for fname, f in entity.fields.items():
-        target = f.to if f.type == "ref" else (f.of[4:] if isinstance(f.of, str) and f.of.startswith("ref ") else None)
-        if target is not None and target not in entities:
-            raise ValueError(f"entities.{name}.fields.{fname}: no entity {target}")
+        for target in targets(f):
+            if target not in entities:
+                raise ValueError(f"entities.{name}.fields.{fname}: no entity {target}")
     if not isinstance(entity.key, str):
         for k in entity.key:
             if k not in entity.fields:
                 raise ValueError(f"entities.{name}.key: composite key part {k} is not a field")
+    for k in entity.keys:
+        if k in entity.fields and entity.fields[k].type == "ref" and entity.fields[k].on_delete == "clear":
+            raise ValueError(f"entities.{name}.fields.{k}.on_delete: a part of the key cannot be cleared; say cascade")
     cycle = entity.lifecycle
     if cycle is not None:
         state = entity.fields.get(cycle.field)
         if state is None or state.type != "enum" or not isinstance(state.of, list):
             raise ValueError(f"entities.{name}.lifecycle: {cycle.field} is not an enum field")
-        for source, targets in cycle.moves.items():
-            for s in [source, *targets]:
+        for source, ends in cycle.moves.items():
+            for s in [source, *ends]:
                 if s not in state.of:
                     raise ValueError(f"entities.{name}.lifecycle: {s} is not a member of {cycle.field}")
     if entity.label is not None and entity.label not in entity.fields:
