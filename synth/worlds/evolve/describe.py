@@ -198,7 +198,9 @@ def describe_param(draft: Draft, entity: DEntity, param: Param, field: str | Non
         "offset": "How many results to skip", "page": "Page number, from 1", "cursor": "Marker from the previous page",
         "sort": "Field to sort by", "order": "Sort direction", "projection": "Fields to include in each result",
         "confirm": "Must be true for the change to happen", "dry_run": "Only check, change nothing",
-        "action": f"What to do with the {many}",
+        "action": f"What to do with the {many}", "from": "Start of the period", "until": "End of the period",
+        "every": "Distance between two values, e.g. day or week", "amount": "How much to move",
+        "idempotency": "A key of your own for this request; sent again, nothing new is made",
     }  # fmt: skip
     if param.role == "key" and field:
         return f"{human(field).capitalize()} of the {noun}"
@@ -213,7 +215,9 @@ def _of_field(draft: Draft, entity: DEntity, param: Param, field: str, spec: Fie
     name, noun = human(field), entity.noun
     if spec.type == "ref":
         target = draft.entities[str(spec.to)].noun
-        said = f"Id of the {target}" if human(target) == name else f"Id of the {target} ({name})"
+        other = draft.entities[str(spec.to)]
+        key = human(str(other.label)).capitalize() if other.natural else "Id"
+        said = f"{key} of the {target}" if human(target) == name else f"{key} of the {target} ({name})"
     elif spec.type == "bool":
         said = f"Whether the {noun} is {name}" if not name.startswith(("is ", "has ")) else f"Whether the {noun} {name}"
     elif spec.type == "money":

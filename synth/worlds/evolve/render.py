@@ -225,11 +225,11 @@ class Renderer:
         key = [] if entity.link else [self.key_of(tool.of)]
         rng = rng_for("shows", self.style.seed, tool.of)
         if rng.random() < 0.35 or len(names) <= 4:
-            return [*key, *names.values()]
+            return list(dict.fromkeys([*key, *names.values()]))
         must = [f for f in (entity.label, entity.state, *(entity.link or ()), *entity.refs()) if f in names]
         rest = [f for f in names if f not in must]
         chosen = {*must[:5], *rng.sample(rest, min(len(rest), 2))}
-        return [*key, *(names[f] for f in names if f in chosen)]
+        return list(dict.fromkeys([*key, *(names[f] for f in names if f in chosen)]))
 
     def measure(self, tool: DTool) -> Json:
         names = self.fields[tool.of]

@@ -238,6 +238,8 @@ def _retool(tool: DTool, old: DEntity, new: DEntity, fields: dict[str, str], rng
     )  # fmt: skip
     tool.group = fields.get(tool.group) if tool.group else None
     tool.rules = []
+    if tool.op == "send" and new.slot not in ("message", "document", "event"):
+        tool.op = "create"
     if tool.op == "move":
         states = [t for t in new.verbs if any(t in ts for ts in new.moves.values())]
         old_states = list(old.moves)

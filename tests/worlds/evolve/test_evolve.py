@@ -121,6 +121,15 @@ def test_descriptions_are_short_and_long_and_true(grown: list[Evolved]) -> None:
                 assert e.world.tools[named].of == tool.of
 
 
+def test_nothing_is_shown_twice_and_only_messages_are_sent(grown: list[Evolved]) -> None:
+    for e in grown:
+        for name, tool in e.world.tools.items():
+            assert len(set(tool.shows or [])) == len(tool.shows or []), (e.world.world, name)
+            if tool.op == "send":
+                fields = e.world.entities[str(tool.of)].fields
+                assert fields.keys() & {"subject", "title", "name", "text", "remind_at", "body"}
+
+
 def test_nothing_of_the_parents_words_is_left(grown: list[Evolved]) -> None:
     for e in grown:
         text = " ".join([*e.world.tools, *e.world.entities]).lower()
@@ -171,7 +180,7 @@ def test_same_worlds_whatever_the_hash_seed() -> None:
     )
     outs = {
         subprocess.run(
-            [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60,
+            [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=600,
             env={"PYTHONHASHSEED": seed, "PYTHONPATH": str(Path(__file__).parents[3])},
         ).stdout
         for seed in ("1", "2")
