@@ -18,7 +18,7 @@ from synth.taskspec import Start, WorldStart
 from synth.worlds.spec import World
 
 TABLE = "tasks"
-VERSION = "2"
+VERSION = "3"
 ASSETS = [
     "synth/goals/data/grammar.yaml",
     "synth/goals/data/verbs.yaml",

@@ -123,6 +123,8 @@ class _Build:
                 row[fname] = draw(rng, self.clock)
 
     def _count(self, entity: Entity) -> int:
+        if entity.virtual:
+            return 0
         if entity.singleton:
             return 1
         if entity.fixed:

@@ -44,6 +44,10 @@ def test_every_construct_is_admitted(world: World) -> None:
 # --- series ---
 
 
+def test_nothing_of_a_series_is_stored(sim: Simulator) -> None:
+    assert [len(sim.state.rows(e)) for e in ("Reading", "Forecast", "Price")] == [0, 0, 0]
+
+
 def test_ranges_that_overlap_agree(sim: Simulator) -> None:
     station = first(sim, "Station")
     ask = {"station": station, "until": "2026-03-02T05:00:00Z"}
@@ -65,6 +69,12 @@ def test_a_series_depends_on_seed_and_key(world: World) -> None:
     for row, following in pairwise(rows[:10]):
         assert row["low"] <= min(row["open"], row["close"]) <= max(row["open"], row["close"]) <= row["high"]
         assert row["close"] == following["open"]
+
+
+def test_stations_have_weather_of_their_own(sim: Simulator) -> None:
+    one, other = list(sim.state.rows("Station"))[:2]
+    readings = [sim.call("get_readings", {"station": s, "limit": 9}).value["items"] for s in (one, other)]
+    assert [r["temperature"] for r in readings[0]] != [r["temperature"] for r in readings[1]]
 
 
 def test_steps_are_calendar_buckets(sim: Simulator) -> None:
@@ -138,6 +148,29 @@ def test_a_request_asked_twice_is_done_once(sim: Simulator) -> None:
     assert sim.call("start_export", {"kind": "accounts", "request_key": "k1"}).error == "key_reused"
 
 
+def test_an_event_looks_again_when_it_is_due() -> None:
+    world = World.load({
+        "world": "w",
+        "entities": {
+            "Till": {"rows": 1, "fields": {"open": "bool"}},
+            "Sale": {"rows": 0, "fields": {"till": "ref Till", "state": {
+                "type": "enum", "of": ["new", "booked"], "set_by": "system"}}},
+        },
+        "events": [{"of": "Sale", "when": "it.state == 'new' && Till[it.till].open", "to": {"state": "'booked'"}}],
+        "tools": {"sell": {"op": "create", "of": "Sale", "needs": ["till"]},
+                  "shut": {"op": "update", "of": "Till", "needs": ["open"]}},
+    })  # fmt: skip
+    for shut, state in ((True, "new"), (False, "booked")):
+        sim = Simulator(world, seed=1)
+        till = first(sim, "Till")
+        sim.call("shut", {"id": till, "open": True})
+        sim.call("sell", {"till": till})
+        if shut:
+            sim.state.put("Till", till, {**sim.state.rows("Till")[till], "open": False})
+        sim.call("shut", {"id": till, "open": not shut})
+        assert [r["state"] for r in sim.state.rows("Sale").values()] == [state]
+
+
 # --- transfers and edits ---
 
 
@@ -164,6 +197,8 @@ def test_edits_of_a_text(sim: Simulator) -> None:
     assert body().splitlines()[1:] == ["between", "second", "third"]
     assert sim.call("replace_lines", {"id": memo, "line": 2, "line_end": 3, "text": "both"}).ok
     assert body().splitlines()[1:] == ["both", "third"]
+    assert sim.call("replace_lines", {"id": memo, "line": 2, "text": ""}).value["lines"] == 2
+    assert sim.call("append_to_memo", {"id": memo, "text": "\nboth"}).ok
     assert sim.call("replace_in_memo", {"id": memo, "find": "both", "text": "third"}).ok
     assert sim.call("replace_in_memo", {"id": memo, "find": "third", "text": "x"}).error == "many_matches"
     assert sim.call("replace_in_memo", {"id": memo, "find": "fourth", "text": "x"}).error == "no_match"
@@ -191,6 +226,14 @@ def test_skip_reports_each_item_and_stop_stops(sim: Simulator) -> None:
     painted = sim.call("paint_tags", {"changes": items}).value
     assert [e["ok"] for e in painted["results"]] == [True, False]
     assert sim.call("paint_tags", {"changes": [{"id": tags[2]}]}).error == "invalid_arguments"
+
+
+def test_an_item_that_fails_half_way_leaves_nothing_behind(sim: Simulator) -> None:
+    used = next(iter(sim.state.rows("Visit").values()))["station"]
+    free = next(k for k in sim.state.rows("Station") if not sim.state.tables["Visit"].by("station", k))
+    out = sim.call("close_stations", {"ids": [used, free]}).value["results"]
+    assert [(e["ok"], e.get("error")) for e in out] == [(False, "in_use"), (True, None)]
+    assert used in sim.state.rows("Station") and free not in sim.state.rows("Station")
 
 
 def test_items_see_what_earlier_items_did(sim: Simulator) -> None:
@@ -248,6 +291,27 @@ def test_a_map_is_put_into(sim: Simulator) -> None:
     after = sim.call("occupy", {"id": berth, "ship": "aurora", "tons": 5}).value
     assert after == {"ships": [*held, "aurora"], "tons": sum(held.values()) + 5}
     assert sim.call("occupy", {"id": berth, "ship": "aurora", "tons": 9}).value["tons"] == after["tons"] + 4
+
+
+def test_roots_that_name_themselves_are_walked_once() -> None:
+    world = World.load({
+        "world": "w",
+        "entities": {"Unit": {"tree": "above", "rows": 9, "fields": {"name": "text", "above": "ref Unit"}}},
+        "tools": {"all": {"op": "get", "of": "Unit", "gives": "{ids: walk(Unit, it.id).map(u, u.id)}"}},
+    })  # fmt: skip
+    sim = Simulator(world, seed=1)
+    root = next(k for k, r in sim.state.rows("Unit").items() if r["above"] == k)
+    ids = sim.call("all", {"id": root}).value["ids"]
+    assert sorted(ids) == sorted(sim.state.rows("Unit"))
+
+
+def test_a_search_ranks_and_leaves_out(sim: Simulator) -> None:
+    for title in ("overdue notice", "harbour dues overdue", "quay"):
+        sim.call("add_memo", {"title": title, "body": "x"})
+    found = [m["title"] for m in sim.call("find_memos", {"query": "overdue harbour"}).value["items"]]
+    assert found[0] == "harbour dues overdue" and "overdue notice" in found and "quay" not in found
+    assert sim.call("find_memos", {"query": "overdue harbour tower crane"}).value["items"][0]["title"] == found[0]
+    assert sim.call("find_memos", {"query": "zeppelin harbour tower crane"}).value["total"] == 0
 
 
 # --- refusals ---
