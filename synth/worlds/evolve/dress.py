@@ -139,6 +139,8 @@ def _declared(world: World, tool: ToolSpec, name: str, form: OutputForm, rng: ra
     derived = lower(world, tool, name).output_schema
     if derived is None or (form.kind == "free" and derived.get("type") == "object"):
         return {"type": "object"} | ({"additionalProperties": True} if form.closed else {})
+    if tool.batch_over is not None:  # what an item's entry holds depends on how it went
+        form = form._replace(closed=None)
     return _written(derived, form, rng)
 
 
