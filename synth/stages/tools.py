@@ -18,7 +18,7 @@ from synth.worlds.spec import World
 from tools_catalog import ToolFacts
 
 TABLE = "tools"
-VERSION = "3"
+VERSION = "4"
 SERVERS_PER_PART = 32
 
 
