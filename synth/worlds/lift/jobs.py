@@ -30,6 +30,7 @@ RUNS = lx.wordset(
     generation analysis pipeline_run rollout evaluation experiment report simulation training query batch operation
     restore snapshot recording render"""
 )
+_MADE = lx.wordset("pipeline test speedtest video audio image model song speech")  # what work makes, known by itself
 _NEVER = lx.wordset(
     """chart diagram map graph plot table tool command code script function cell sql query statement shell action
     keyboard mouse input app application_live simulator connection markdown html password uuid qr config canvas"""
@@ -68,8 +69,8 @@ def read(d: Draft, context: Context, reason: Reason) -> Kind:
         for b in bind(d, context, "create")
     ]
     d.table = work(d.entity, verb)
-    if d.own is None and d.entity not in context.nouns.known and d.entity[-1] not in RUNS:
-        d.doubt(0.15, "work over an unknown noun")
+    if d.own is None and d.entity not in context.nouns.known and d.entity[-1] not in RUNS | _MADE:
+        raise NotLifted(reason, "work over a noun that nothing else names")
     return "job", bound, ()
 
 
