@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from synth.worlds.lift import batch, corpus, jobs, measures, multiplex
+from synth.worlds.lift import batch, corpus, edits, jobs, measures, multiplex
 from synth.worlds.lift import lexicon as lx
 from synth.worlds.lift.binding import bind
 from synth.worlds.lift.doubts import contradictions
@@ -41,6 +41,9 @@ def decide(d: Draft, context: Context) -> Reading:
     fresh = _copy(d)
     try:
         try:
+            how = edits.how_of(d)
+            if how:
+                return _reading(d, edits.read(d, context, how), context)
             screen(d, context)
             return _reading(d, _kind(d, context), context)
         except NotLifted as no:

@@ -102,3 +102,13 @@ class Results:
         total = own.add((*r.facet, "total"), {"type": "int", "set_by": "system"}, self.style)
         mean = own.add((*r.facet, "average"), {"type": "number", "set_by": "system"}, self.style)
         tool["shows"] = [own.key, total, mean]
+
+    def editing(self, tool: dict[str, Any], r: Reading, own: Table, params: dict[str, Param]) -> None:
+        """The text that an edit changes, and how: what a tool calls old has to stand there just once."""
+        names = [own.column((w,)) for w in ("content", "body", "text", "source")]
+        texts = [n for n in names if n and n != own.key and (own.spec(n) or {}).get("type") == "text"]
+        field = texts[0] if texts else own.add(("content",), {"type": "text"}, self.style)
+        (own.spec(field) or {}).update(gen="paragraph")
+        exact = any(p["role"] == "find" and "old" in n.lower() for n, p in params.items())
+        tool["field"] = field
+        tool["how"] = "replace_one" if exact else r.facet[0]

@@ -84,6 +84,8 @@ class ToolBuilder(Results):
         role = b.role
         if role == "key":
             return self.key(own, b)
+        if role in ("find", "text"):
+            return {"role": role, "schema": fragment(arg), "required": True}
         if role == "owner":
             return self.owner(own, b)
         if role in ("left", "right"):
@@ -314,6 +316,8 @@ class ToolBuilder(Results):
             ]
         if r.kind == "aggregate" and r.verb not in lx.COUNT:
             self.sums(tool, own)
+        if r.kind == "edit":
+            self.editing(tool, r, own, params)
         if r.kind == "job":
             begin_work(tool, own, self.style)
         if tool["op"] in ("list", "search"):

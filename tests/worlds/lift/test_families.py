@@ -29,6 +29,8 @@ LABELS = (
     Tool("list_notes", {"label_id": TEXT}),
     Tool("create_note", {"title": TEXT, "label_id": TEXT}, ("title",)),
     Tool("get_note", {"note_id": TEXT}, ("note_id",)),
+    Tool("append_to_note", {"note_id": TEXT, "content": TEXT}, ("note_id", "content")),
+    Tool("edit_note", {"note_id": TEXT, "old_text": TEXT, "new_text": TEXT}, ("note_id", "old_text", "new_text")),
     Tool("delete_notes", {"note_ids": IDS}, ("note_ids",)),
     Tool(
         "create_notes",
@@ -107,6 +109,18 @@ def test_a_batch_does_one_operation_for_each_item(name: str, op: str) -> None:
         keys = [str(k) for k in list(sim.state.rows("Note"))[:3]]
         assert len(sim.call(name, {"note_ids": keys}).changes) == 3
         assert not set(keys) & {str(k) for k in sim.state.rows("Note")}
+
+
+def test_an_edit_changes_a_part_of_the_text() -> None:
+    world, tool = one(lift_server("pad", "productivity", LABELS), "edit_note")
+    assert (tool.op, tool.how, world.tools["append_to_note"].how) == ("edit", "replace_one", "append")
+    sim = Simulator(world, seed=5)
+    key, row = next(iter(sim.state.rows("Note").items()))
+    old = str(row[str(tool.field)])
+    assert sim.call("append_to_note", {"note_id": key, "content": " the end"}).ok
+    assert sim.call("edit_note", {"note_id": key, "old_text": "the end", "new_text": "an end"}).ok
+    assert sim.state.rows("Note")[key][str(tool.field)] == old + " an end"
+    assert sim.call("edit_note", {"note_id": key, "old_text": "nowhere", "new_text": "x"}).error == "no_match"
 
 
 def test_curves_are_virtual_and_agree_where_ranges_overlap() -> None:
