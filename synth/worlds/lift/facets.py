@@ -117,6 +117,8 @@ def owner_by_prefix(d: Draft, context: Context) -> bool:
         return False
     single = [k for k in d.others if k.arg.required and not k.many]
     names = {a.flat for a in d.args}
+    if len(d.entity) > 1 and d.entity[-1] == "name" and "name" in names:
+        return False  # set_defined_name(path, name): the name of a defined name, not of the path's row
     if len(single) == 1 and ("_".join(d.entity) in names or d.entity[-1] in names | {"status", "name"}):
         target = context.nouns.resolve(single[0].noun) or single[0].noun
         d.facet, d.entity, d.own = d.entity, target, single[0]
