@@ -59,6 +59,7 @@ def _is_verb(word: str, strict: bool) -> bool:
     return word in lx.VERBS and not (strict and word in lx.NOUNISH)
 
 
+_LEADING = lx.wordset("start stop run")  # start_search: never a noun in front
 _INNER = lx.wordset("clear check uncheck")
 # verbs that end a name whatever its first word: block_storage_detach
 _ENDING = (lx.RELATE | lx.UNRELATE | lx.DELETE | frozenset(lx.TRANSITIONS)) - lx.NOUNISH - {"apply"}
@@ -72,7 +73,7 @@ def _find_verb(words: Words, ends: bool, segments: Sequence[Words]) -> int | Non
         and last > 0
     ):
         return last
-    doubled = last > 0 and words[0] in lx.NOUNISH and (_plain_inside(words) or words[-1] in _ENDING)
+    doubled = last > 0 and words[0] in lx.NOUNISH - _LEADING and (_plain_inside(words) or words[-1] in _ENDING)
     if _is_verb(words[0], strict=False) and not doubled:
         return 0
     position = 0

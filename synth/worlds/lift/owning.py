@@ -85,7 +85,9 @@ def _entity(d: Draft, context: Context) -> None:
     area = d.parts.namespace[-1:]
     if d.parts.verb in lx.SEARCH and area and is_plural(area[0]) and any(a.words == d.parts.noun for a in d.args):
         noun = singular_phrase(area)  # ports_search_mac(mac): ports by their mac
-    if d.parts.verb in lx.SEARCH and d.parts.last and noun == d.parts.noun and noun[:1] in context.brands:
+    site = noun == (context.server.split("-")[0],) and noun not in context.made
+    product = site or noun[:1] in context.brands
+    if d.parts.verb in lx.SEARCH and d.parts.last and len(noun) == 1 and noun == d.parts.noun and product:
         noun = ()  # confluence_search: the product, not what is found
     d.entity = nouns.alias.get(noun, noun)
 
