@@ -94,7 +94,7 @@ def test_a_server_called_after_its_noun_keeps_it() -> None:
         ("get_links", {"title": TEXT}, ("title",), "list", "link"),
         ("shopping_list_clear_items", {"list_id": TEXT}, ("list_id",), "none", "item"),
         ("site_search", {"query": TEXT}, ("query",), "none", ""),
-        ("start_search", {"query": TEXT}, ("query",), "none", "search"),
+        ("start_search", {"query": TEXT}, ("query",), "job", "search"),
         ("load_kit", {"kit_path": TEXT}, ("kit_path",), "none", "kit"),
         ("list_users_and_teams", {}, (), "none", "users and team"),
         ("call_api", {"path": TEXT, "method": TEXT}, ("path", "method"), "none", "call api"),
