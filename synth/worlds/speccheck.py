@@ -81,7 +81,7 @@ def _check_term(where: str, text: str, world: World) -> None:
 
 
 def _check_virtual(where: str, entity: Entity) -> None:
-    moment = entity.fields.get(entity.keys[-1])
+    moment = entity.fields.get(entity.keys[-1]) if entity.keys else None
     if moment is None or moment.type not in ("date", "time"):
         raise ValueError(f"{where}.key: the last key part of a virtual entity is a date or time field")
     if entity.lifecycle is not None or entity.singleton:

@@ -103,6 +103,13 @@ def test_statements_and_lifecycles(change: Any, path: str) -> None:
         wellformed(World.load(spec))
 
 
+def test_a_virtual_entity_without_a_key() -> None:
+    spec = copy.deepcopy(SMALL)
+    spec["entities"]["Note"] |= {"virtual": True, "key": []}
+    with pytest.raises(SpecError, match="last key part"):
+        World.load(spec)
+
+
 JUNK: list[Any] = [
     None, True, -1, 0, 3, 1e308, "", "x", "it", "now", "rows(Ticket)", "args.", "ref Ticket", "list of ref Agent",
     "a | b", [], {}, ["name"], {"a": "b"}, [{"return": "1"}], "{id}", "status", "it.name.name", "Ticket", "pending",
