@@ -11,7 +11,7 @@ from synth.fidelity.setups import Pool, Setup
 
 OPTIONAL = 0.25  # chance that an optional parameter is given
 ABSENT = 0.2  # chance that a pooled key is one that no row ever had
-LIKELY = 0.45  # chance that a pooled value is one of an earlier call that succeeded
+LIKELY = 0.55  # chance that a pooled value is one of an earlier call that succeeded
 BROKEN = 0.06  # chance that a call misses a required argument or has one of a wrong type
 _ADJECTIVES = ("amber", "brisk", "coral", "dusky", "early", "fabled", "gilded", "hollow", "ivory", "jagged")
 _NOUNS = ("anchor", "beacon", "cedar", "delta", "ember", "fjord", "garnet", "harbor", "island", "juniper")
@@ -79,7 +79,8 @@ class Drawer:
         required = set(node.get("required", []))
         out: dict[str, Any] = {}
         for name, part in (node.get("properties") or {}).items():
-            wanted = name in required or name in self.setup.fixed or self.rng.random() < OPTIONAL
+            chance = 1 - OPTIONAL if name in self.setup.likely else OPTIONAL
+            wanted = name in required or name in self.setup.fixed or self.rng.random() < chance
             if wanted and name not in required and self.pools.empty(tool, name):
                 wanted = self.rng.random() < BROKEN  # there is nothing yet that it could name
             if wanted and isinstance(part, dict):

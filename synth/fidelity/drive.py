@@ -31,6 +31,7 @@ from tools_catalog.servers import ServerSpec
 
 LENGTH = 40  # calls of one sequence at most
 OPENING = 6  # first calls of a sequence, in which rows are made rather than looked for
+SELDOM = 0.2  # weight of a tool that has always failed live, against one that never did
 DEATHS = 4  # sequences in which the server died or hung, before its audit is given up
 SECONDS = 110.0  # of one audit, installation aside
 _MAKES = frozenset({"create", "send", "upsert", "copy"})
@@ -155,9 +156,13 @@ class _Sequence:
 
     def _choose(self, names: list[str], opening: bool) -> str:
         makers = [n for n in names if self.twin.tool(n).op in _MAKES]
-        if opening and makers and self.rng.random() < 0.7:
-            return self.rng.choice(makers)
-        return self.rng.choice(names)
+        some = makers if opening and makers and self.rng.random() < 0.7 else names
+        return self.rng.choices(some, [self._weight(n) for n in some])[0]
+
+    def _weight(self, tool: str) -> float:
+        """Tools that a random caller hardly gets right are called less, never left out."""
+        done = [c.live.ok for c in self.out if c.tool == tool]
+        return max(SELDOM, (sum(done) + 1) / (len(done) + 1))
 
     async def _live(self, tool: str, arguments: Mapping[str, Any]) -> Outcome:
         return read_answer(await self.live.call(tool, arguments), self.setup.failed, self.setup.fine)

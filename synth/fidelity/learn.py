@@ -46,7 +46,7 @@ def _existing(calls: list[Compared], twin: Twin) -> Facts:
     if _shown(calls, lambda c: c.twin.error == "duplicate", lambda c: c.live.ok):
         return {"existing": "overwrites"}
     refused = [c for c in calls if c.live.error == "duplicate" and c.twin.ok]
-    unique = [n for n, p in tool.params.items() if p.required and p.role in ("field", "key")]
+    unique = [n for n, p in tool.params.items() if p.required]
     if len(refused) >= LEAST and unique:
         return {"existing": "refused", "unique": unique}
     return {}

@@ -53,6 +53,7 @@ class Setup(_Data):
     service: list[str] = []  # a local program beside it; {port} is a free one
     pools: dict[str, Pool] = {}
     values: dict[str, list[Any]] = {}  # parameter (or tool.param) -> what to draw from, where a schema says too little
+    likely: list[str] = []  # optional parameters that a caller of these tools mostly gives
     fixed: dict[str, Any] = {}  # parameter -> always this
     rows: list[dict[str, Any]] = []  # what `files` mean in the worlds, as in a plant
     skip: dict[str, str] = {}  # tool -> why it cannot be called offline

@@ -55,7 +55,14 @@ WORLD = {
     "world": "notes",
     "entities": {"Note": {"key": "title", "fields": {"title": {"type": "text", "unique": True}, "body": "text?"}}},
     "tools": {
-        "create_note": {"op": "create", "of": "Note", "needs": ["title"], "may": ["body"]},
+        "create_note": {
+            "op": "create",
+            "of": "Note",
+            "params": {
+                "title": {"role": "field", "field": "title", "required": True},
+                "body": {"role": "field", "field": "body"},
+            },
+        },
         "get_note": {"op": "get", "of": "Note", "params": {"title": {"role": "key", "required": True}}},
         "delete_note": {"op": "delete", "of": "Note", "params": {"title": {"role": "key", "required": True}}},
         "list_notes": {"op": "list", "of": "Note", "shows": ["title"]},
@@ -337,7 +344,12 @@ def test_setups_name_servers_tools_and_parameters_that_exist() -> None:
             *(m for pool in setup.pools.values() for m in pool.makers),
         ]
         assert set(named) <= set(tools), server
-        for param in [*setup.values, *setup.fixed, *(p for pool in setup.pools.values() for p in pool.params)]:
+        for param in [
+            *setup.values,
+            *setup.fixed,
+            *setup.likely,
+            *(p for pool in setup.pools.values() for p in pool.params),
+        ]:
             tool, _, name = param.rpartition(".")
             places = [tools[tool]] if tool else list(tools.values())
             assert any(f'"{name}"' in schema for schema in places), f"{server}: {param}"

@@ -40,10 +40,21 @@ def _existing(tool: Spec, entity: Spec, facts: Any) -> None:
         return
     if facts.get("existing") == "overwrites" and entity["key"] in entity["fields"]:
         tool["op"] = "upsert"
+        blank = {  # what the new row is not given, the old one does not keep
+            p["field"]: arg(n)
+            for n, p in tool["params"].items()
+            if p["role"] == "field" and not p.get("required") and _plain(entity["fields"].get(p.get("field")))
+        }
+        tool["init"] = {**blank, **tool.get("init", {})}
     fields = {p: tool["params"].get(p, {}).get("field") for p in facts.get("unique", ())}
     if facts.get("existing") == "refused" and fields and all(f in entity["fields"] for f in fields.values()):
         same = " && ".join(f"row[{quote(str(f))}] == {arg(p)}" for p, f in fields.items())
         _require(tool, f"rows({tool['of']}).filter(row, {same}) == []", "already_exists")
+
+
+def _plain(field: Any) -> bool:
+    kind = field.get("type") if isinstance(field, dict) else str(field or "list").removesuffix("?")
+    return kind not in ("list", "map", "record", "ref")
 
 
 def _demanded(tool: Spec, facts: Any) -> None:
