@@ -207,6 +207,7 @@ def test_states_in_which_a_tool_refuses_are_learned_and_lifted_with() -> None:
         "get_lamp": {"refused_in": {"broken": "not_found"}},
         "rename_lamp": {"refused_in": {"off": "precondition"}},
     }
+    facts["break_lamp"] = {"refused_in": {"on": "precondition", "off": "precondition"}}  # then it never succeeds
     world = World.load(apply_observed(json.loads(json.dumps(LAMPS)), facts))
     assert {name: a.reason for name, a in admit_world(world).items()} == dict.fromkeys(LAMPS["tools"], "")
     twin = Twin([world])
@@ -239,6 +240,21 @@ def test_observed_facts_make_worlds_that_are_admitted() -> None:
     assert sim.call("create_note", {"title": "new"}).error == "incomplete_arguments"
     assert sim.call("create_note", {"title": "new", "body": "b"}).ok
     assert sim.call("create_note", {"title": "new", "body": "c"}).error == "already_exists"
+
+
+def test_a_reference_that_was_ignored_becomes_a_key() -> None:
+    spec = json.loads(json.dumps(LAMPS))
+    spec["entities"]["Room"] = {"key": "name", "fields": {"name": {"type": "text", "unique": True}}, "label": "name"}
+    spec["tools"]["list_rooms"] = {"op": "list", "of": "Room", "shows": ["name"]}
+    spec["tools"]["list_lamps"]["params"] = {
+        "room": {"role": "ignored", "required": True, "schema": {"type": "string"}}
+    }
+    world = World.load(apply_observed(spec, {"list_lamps": {"refers": {"room": "Room"}}}))
+    assert {name: a.reason for name, a in admit_world(world).items()} == dict.fromkeys(spec["tools"], "")
+    twin = Twin([world])
+    assert twin.call("list_lamps", {"room": "attic"})[0].error == "not_found"
+    twin.put({"entity": "Room", "name": "attic"}, 0)
+    assert twin.call("list_lamps", {"room": "attic"})[0].ok
 
 
 def test_shipped_facts_name_real_tools_and_parameters() -> None:

@@ -71,6 +71,10 @@ def _references(tool: Spec, entity: Spec, facts: Any, entities: Spec) -> None:
         field = entity["fields"].get(tool["params"][p].get("field"), {})
         if field.get("type") == "ref":
             continue  # checked already
+        param = tool["params"][p]
+        if param["role"] == "ignored" and param.get("schema", {}).get("type") == "string":
+            tool["params"][p] = {**param, "role": "key", "entity": target}  # a key of another row: it must exist
+            continue
         known = f"{arg(p)}.all(one, {target}[one] != null)" if field.get("type") == "list" else (
             f"{target}[{arg(p)}] != null"
         )  # fmt: skip
@@ -88,6 +92,9 @@ def _refused(tool: Spec, entity: Spec, facts: Any, world: Spec) -> None:
         return
     state = f"it[{quote(cycle['field'])}]"
     known = [s for s in facts.get("refused_in", {}) if s in cycle["moves"]]
+    sources = {s for s, targets in cycle["moves"].items() if tool.get("to") in targets}
+    if tool["op"] == "move" and tool.get("to") and sources <= set(known):
+        return  # it would never succeed: what leads to the state that it wants was not lifted
     for s in known:
         code = "gone" if facts["refused_in"][s] == "not_found" else "wrong_state"
         _require(tool, f"{state} != {quote(s)}", code)
