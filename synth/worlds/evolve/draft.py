@@ -229,7 +229,7 @@ def _read_entity(name: str, entity: Entity, keys: dict[str, str]) -> DEntity:
         if spec.type == "ref":
             if spec.to not in keys:
                 continue
-            spec = spec.model_copy(update={"to": keys[str(spec.to)]})
+            spec = spec.model_copy(update={"to": keys[str(spec.to)], "unique": False})
         if spec.type in ("record", "map") or (isinstance(spec.of, str) and spec.of.startswith("ref ")):
             continue
         name = _canonical(fname, spec)
