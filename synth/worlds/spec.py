@@ -10,6 +10,8 @@ Short forms are accepted wherever a person would write them: a field may be the 
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Mapping
 from functools import cached_property
@@ -18,7 +20,6 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from synth.errors import SpecError
-from synth.records import content_hash
 
 FieldType = Literal[
     "text", "int", "number", "money", "bool", "date", "time", "code", "enum", "ref", "list", "map", "record"
@@ -372,8 +373,9 @@ class World(Spec):
 
     @cached_property
     def fingerprint(self) -> str:
-        """Content hash of the surface form, computed once."""
-        return content_hash(self.dump())
+        """Hash of the surface form as it is ordered, computed once: rows are drawn, and fields shown, in that order, so
+        two worlds that differ in it alone are no replacement for one another."""
+        return hashlib.sha256(json.dumps(self.dump(), ensure_ascii=False).encode()).hexdigest()
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A changed copy has a fingerprint of its own."""
