@@ -101,6 +101,8 @@ class Writes(Parts):
     def op_delete(self) -> list[Stmt]:
         out = [*self.load(), *self.gates(), *self.dry_run()]
         for name, entity in self.world.entities.items():
+            if entity.virtual:  # it stores nothing that could be in the way
+                continue
             guarded = any(f"by({name}," in r.that for r in self.tool.require)  # the tool's own rule speaks first
             if not guarded and any(self.tool.of in restricting(f) for f in entity.fields.values()):
                 self.error("in_use")

@@ -343,3 +343,23 @@ def test_a_wrong_construct_is_refused_with_its_mend(path: tuple[Any, ...], value
     node[path[-1]] = value
     with pytest.raises(SpecError, match=words):
         World.load(spec)
+
+
+def test_a_curve_is_never_in_the_way_of_a_delete() -> None:
+    spec = {
+        "world": "w",
+        "entities": {
+            "Station": {"fields": {"name": "text"}, "label": "name"},
+            "Reading": {
+                "key": ["station", "day"], "virtual": True,
+                "fields": {"station": "ref Station", "day": "date", "level": "number"},
+            },
+        },
+        "tools": {
+            "list_stations": {"op": "list", "of": "Station"}, "delete_station": {"op": "delete", "of": "Station"},
+            "get_levels": {"op": "series", "of": "Reading"},
+        },
+    }  # fmt: skip
+    found = admit_world(World.load(spec))
+    assert {n: a.reason for n, a in found.items() if not a.ok} == {}
+    assert "in_use" not in found["delete_station"].errors

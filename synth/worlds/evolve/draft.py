@@ -152,8 +152,9 @@ class Draft:
         return list(self.entities).index(name)
 
     def children(self, entity: str) -> list[tuple[str, str]]:
-        """(entity, field) pairs that refer to `entity`."""
-        return [(n, f) for n, e in self.entities.items() for f, to in e.refs().items() if to == entity]
+        """(entity, field) pairs whose rows refer to `entity`."""
+        stored = {n: e for n, e in self.entities.items() if not e.virtual}
+        return [(n, f) for n, e in stored.items() for f, to in e.refs().items() if to == entity]
 
 
 def snake(name: str) -> str:
