@@ -31,7 +31,7 @@ from tools_catalog.servers import ServerSpec
 
 LENGTH = 40  # calls of one sequence at most
 OPENING = 6  # first calls of a sequence, in which rows are made rather than looked for
-SELDOM = 0.2  # weight of a tool that has always failed live, against one that never did
+SELDOM = 0.1  # weight of a tool that has always failed live, against one that never did
 DEATHS = 4  # sequences in which the server died or hung, before its audit is given up
 SECONDS = 110.0  # of one audit, installation aside
 _MAKES = frozenset({"create", "send", "upsert", "copy"})
