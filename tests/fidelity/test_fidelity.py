@@ -393,7 +393,7 @@ def test_one_real_server_is_audited() -> None:
         pytest.skip(f"cannot be installed here: {why}")
     f = tallies(audit.compared)[0].figures()
     assert audit.ended == "" and f.calls == 60
-    assert (f.live_success or 0) >= 0.4 and (f.balanced or 0) >= 0.8
+    assert (f.live_success or 0) >= 0.4 and (f.balanced or 0) >= 0.65
 
 
 @pytest.mark.slow
