@@ -49,7 +49,10 @@ MARKET = (
     Tool("bureau_steel_stocks", {"start_date": TEXT, "end_date": TEXT}),
     Tool("bureau_coal_stocks", {"start_date": TEXT, "end_date": TEXT}),
     Tool("bureau_coal_mines", {"region": TEXT}),
+    Tool("bureau_wages", {"start_date": TEXT, "end_date": TEXT}),
     Tool("search_companies", {"query": TEXT, "limit": WHOLE}, ("query",)),
+    Tool("list_holidays", {"year": WHOLE}),
+    Tool("list_exchanges", {"country": TEXT}),
     Tool("get_company_profile", {"symbol": TEXT}, ("symbol",)),
 )
 WORKS = (
@@ -60,6 +63,7 @@ WORKS = (
     Tool("get_server", {"server_id": TEXT}, ("server_id",)),
     Tool("rebuild_server", {"server_id": TEXT}, ("server_id",)),
     Tool("get_server_stats", {"server_id": TEXT}, ("server_id",)),
+    Tool("get_server_usage", {"id": TEXT}, ("id",)),
     Tool("get_server_logs", {"server_id": TEXT, "limit": WHOLE}, ("server_id",)),
     Tool("get_server_metrics", {"server_id": TEXT, "start_time": TEXT, "end_time": TEXT}, ("server_id",)),
     Tool("execute_query", {"sql": TEXT}, ("sql",)),
@@ -148,6 +152,7 @@ def test_a_data_source_is_read_without_its_publishers_words() -> None:
     kinds = {n: (r.kind, " ".join(r.entity)) for n, r in readings.items()}
     assert kinds["bureau_steel_stocks"] == ("series", "steel stock")
     assert kinds["bureau_coal_mines"] == ("list", "coal mine")
+    assert kinds["bureau_wages"] == ("series", "wage")
     assert kinds["search_companies"] == ("search", "company")
     assert kinds["get_company_profile"][0] == "get"
     assert readings["get_company_profile"].keys == ("symbol",)
@@ -173,6 +178,7 @@ def test_measures_are_rows_curves_or_parts_of_a_row() -> None:
     kinds = {r.tool: (r.kind, " ".join(r.entity), r.keys) for r in lift.readings}
     assert kinds["get_server_logs"] == ("list", "server log", ())
     assert kinds["get_server_stats"] == ("get", "server", ("server_id",))
+    assert kinds["get_server_usage"] == ("get", "server", ("id",))
     assert kinds["get_server_metrics"] == ("series", "server metric", ("server_id",))
     assert kinds["rebuild_server"] == ("job", "server", ("server_id",))
 
