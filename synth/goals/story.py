@@ -195,7 +195,7 @@ class Story:
                 if (
                     p.role == "key"
                     and p.entity in (None, act.of)
-                    and act.op not in ("create", "send", "relate", "unrelate")
+                    and act.op not in ("create", "send", "relate", "unrelate", "transfer")
                 ):
                     obj = self.natural_object(act, name, value, obj)
                 elif name != hide:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from synth.errors import SpecError
 from synth.worlds.spec import Entity, Envelope, FieldSpec, Param, ToolSpec, World
 from synth.worlds.steps import STEP_WORDS, parse_step
 
@@ -165,6 +166,8 @@ def input_schema(world: World, tool: ToolSpec, params: dict[str, Param]) -> Sche
         for step in envelope:
             node = node["properties"].setdefault(step, _object())
             node = node.get("items", node)  # members of a batch stand in its items
+            if "properties" not in node:
+                raise SpecError(f"params.{name}.at", f"lies inside {step!r}, which another parameter takes whole")
         if name == tool.batch_over and not param.schema_:
             inner = _object() if param.role == "batch" else param_schema(world, tool, param)
             node["properties"][leaf] = {"type": "array", "items": inner, "minItems": 1, "maxItems": 50}

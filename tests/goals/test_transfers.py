@@ -38,6 +38,18 @@ def test_a_transfer_is_asked_for_with_both_sides_and_changes_both(seed: int) -> 
 
 
 @pytest.mark.parametrize("seed", range(4))
+def test_sides_known_by_a_name_are_said_by_it(seed: int) -> None:
+    spec = yaml.safe_load(HARBOUR.read_text())
+    spec["entities"]["Account"] |= {"key": "owner"}
+    spec["entities"]["Account"]["fields"]["owner"] |= {"unique": True}
+    spec["tools"] = {"transfer": spec["tools"]["transfer"]}
+    b = build(Desk("w", World.load(spec), {"transfer": "transfer"}, 1), "single", random.Random(seed))
+    step = b.plan.steps[-1]
+    words = " ".join(b.user.turns).replace('"', "")
+    assert f" from {step.arguments['from']} to {step.arguments['to']}" in words
+
+
+@pytest.mark.parametrize("seed", range(4))
 def test_a_job_is_a_new_row_and_its_request_key_is_nobodys_business(seed: int) -> None:
     b = built({"start_export": None, "list_exports": None}, "single", seed)
     (change,) = b.goal.changes

@@ -13,6 +13,7 @@ import yaml
 from synth.errors import SpecError
 from synth.worlds import World
 from synth.worlds.admit import admit_world
+from synth.worlds.simulate import compile_world
 from synth.worlds.wellformed import wellformed
 
 DESK: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "data" / "helpdesk.yaml").read_text())
@@ -101,6 +102,19 @@ def test_statements_and_lifecycles(change: Any, path: str) -> None:
     change(spec)
     with pytest.raises(SpecError, match=path):
         wellformed(World.load(spec))
+
+
+def test_a_parameter_inside_one_that_is_taken_whole() -> None:
+    spec = copy.deepcopy(SMALL)
+    spec["tools"]["create_ticket"] = {
+        "op": "create", "of": "Ticket",
+        "params": {
+            "data": {"role": "ignored", "schema": {"type": "object"}},
+            "subject": {"role": "field", "field": "subject", "at": ["data", "subject"], "required": True},
+        },
+    }  # fmt: skip
+    with pytest.raises(SpecError, match=r"params\.subject\.at: lies inside 'data'"):
+        compile_world(World.load(spec)).tool("create_ticket")
 
 
 def test_a_virtual_entity_without_a_key() -> None:

@@ -57,15 +57,17 @@ def choose(builder: ToolBuilder, whole: Reading, cases: Sequence[tuple[Reading, 
             p["required"] = True
         params[name] = {**p, "role": p["role"], "schema": each[0] if len(each) == 1 else {"anyOf": each}}
     places = {tuple(p.get("at") or [n]) for n, p in params.items()}
+    opened = {place[:i] for place in places for i in range(1, len(place))}  # one case opens what another takes whole
+    params = {n: p for n, p in params.items() if tuple(p.get("at") or [n]) not in opened}
     for arg in (b.arg for b in whole.roles):  # what no case understood is taken all the same
-        if arg.at not in places and arg.name not in params:
+        if arg.at not in places | opened and arg.name not in params:
             params[arg.name] = builder.ignored(arg)
             if list(arg.at) != [arg.name]:
                 params[arg.name]["at"] = list(arg.at)
     params = {n: builder.told(p, n, p.get("schema", {})) for n, p in params.items()}
     spec: dict[str, Any] = {
         "op": "choose", "by": action.name, "params": params, "source": whole.tool,
-        "cases": {r.case: _case(b.spec) for r, b in cases},
+        "cases": {r.case: _case(b.spec, params) for r, b in cases},
     }  # fmt: skip
     builder.about(spec, whole.tool)
     return Built(own, spec, set().union(*(b.touched for _, b in cases)))
@@ -111,9 +113,9 @@ def _schema(builder: ToolBuilder, own: Table, p: Param) -> dict[str, Any]:
     return {"type": "array", "items": {"type": "string"}} if p["role"] == "projection" else {"type": "string"}
 
 
-def _case(spec: dict[str, Any]) -> dict[str, Any]:
+def _case(spec: dict[str, Any], outer: dict[str, Param]) -> dict[str, Any]:
     kept = {k: v for k, v in spec.items() if k not in _SHARED}
-    params = {n: {k: v for k, v in p.items() if k != "description"} for n, p in kept["params"].items()}
+    params = {n: {k: v for k, v in p.items() if k != "description"} for n, p in kept["params"].items() if n in outer}
     return {**kept, "params": params}
 
 

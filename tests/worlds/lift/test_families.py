@@ -95,6 +95,15 @@ def test_a_multiplexer_becomes_a_choice_of_its_cases() -> None:
     assert sim.call("manage_label", {"action": "delete", "label_id": key}).ok
 
 
+def test_what_one_case_opens_no_other_takes_whole() -> None:
+    data = {"type": "object", "properties": {"name": TEXT, "note": TEXT}}
+    tool = Tool("manage_label", {**LABELS[0].input_schema["properties"], "data": data}, ("action",))
+    world, tool_spec = one(lift_server("pad", "productivity", (tool, *LABELS[1:])), "manage_label")
+    places = [tuple(p.at or [n]) for n, p in (tool_spec.params or {}).items()]
+    assert not [p for p in places for q in places if p != q and q[: len(p)] == p]
+    assert all(n in (tool_spec.params or {}) for c in (tool_spec.cases or {}).values() for n in c.params or {})
+
+
 def test_a_multiplexer_whose_choices_are_not_told_stays() -> None:
     tools = (*LABELS[1:], Tool("manage_label", {"action": TEXT, "label_id": TEXT}, ("action",)))
     dropped = {d.tool: d.reason for d in lift_server("pad", "productivity", tools).dropped}
