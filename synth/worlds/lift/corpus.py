@@ -24,6 +24,7 @@ _QUALIFIERS = lx.wordset(
 _WEB = lx.wordset("web engine custom developer internet online")  # what is searched, no rows
 _PLACES = lx.wordset("origin destination location address coordinates latitude longitude from_latitude origins points")
 SUMS = lx.wordset("summary overview stat stats statistics count counts total totals breakdown aggregate")
+_ONES = lx.wordset("quote profile info")  # of one instrument, also where the answer is a list
 _TRAILING = frozenset({"forecast", "forecasts"})  # computing verbs that end a name as its noun
 PUBLISHER = 20  # names that begin alike: above this the words say who publishes, below that what it is about
 MAX_WORDS = 2
@@ -50,7 +51,12 @@ def read(d: Draft, context: Context, reason: Reason) -> Kind:
         return count(d, context)
     if verb not in lx.SEARCH and (series.moves(d) or (d.parts.guessed and series.dated(d))):
         return series.read(d, context)
-    if d.entity[-1] in SUMS and len(d.entity) > 1 and verb not in lx.LIST | lx.SEARCH:
+    if (
+        d.entity[-1] in SUMS
+        and d.parts.noun[-1] != "summaries"
+        and len(d.entity) > 1
+        and verb not in lx.LIST | lx.SEARCH
+    ):
         d.entity = singular_phrase(d.entity[:-1])
         return "aggregate", bind(d, context, "list"), ()
     if any(is_query(a) and a.required for a in d.args) or (verb in lx.SEARCH and any(is_query(a) for a in d.args)):
@@ -59,7 +65,8 @@ def read(d: Draft, context: Context, reason: Reason) -> Kind:
         a for a in d.args if a.required and a.type in ("string", "integer", "number") and not is_context(a, True)
     ]
     many = d.plural or verb in lx.LIST | lx.SEARCH or gives_many(d.tool.output_schema)
-    if any(not a.enum for a in required) and not many:
+    one = bool(d.parts.noun) and d.parts.noun[-1] in _ONES and verb not in lx.LIST | lx.SEARCH
+    if any(not a.enum for a in required) and (one or not many):
         return _one(d, context, required)
     return "list", bind(d, context, "list"), ()
 

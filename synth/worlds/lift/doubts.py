@@ -33,7 +33,8 @@ def contradictions(d: Draft, kind: str, bound: list[Bound], context: Context) ->
         d.doubt(0.1, "long noun")
     if any(w.isdigit() or len(w) == 1 for w in d.entity):
         d.doubt(0.15, "odd noun")
-    if d.entity[-1] in lx.VERBS and d.entity[-1] not in lx.NOUNISH:
+    stands = d.entity in context.made | context.written
+    if d.entity[-1] in lx.VERBS and d.entity[-1] not in lx.NOUNISH and not stands:
         d.doubt(0.2, "the noun is a verb")
     if is_plural(d.entity[-1]):
         d.doubt(0.1, "plural noun")

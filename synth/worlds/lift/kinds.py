@@ -14,6 +14,7 @@ from synth.worlds.lift.facets import facet, owner_by_area, owner_by_prefix
 from synth.worlds.lift.read import SOURCES, THRESHOLD, Context, Draft, Kind, NotLifted, Reading, Reason, bare_words
 from synth.worlds.lift.reads import count, exists, read
 from synth.worlds.lift.screen import screen
+from synth.worlds.lift.thin import thin
 from synth.worlds.lift.writes import copy, create, delete, link, move, payload, send, update, upsert
 
 _SPOKEN_VERBS = lx.wordset("""publish post broadcast emit send""")
@@ -84,6 +85,7 @@ def _reading(d: Draft, found: Kind, context: Context) -> Reading:
     kind, bound, second = found
     if not d.cases:  # of a multiplexer each case has been doubted
         contradictions(d, kind, bound, context)
+    thin(d, kind, bound, context)
     if d.confidence < THRESHOLD:
         raise NotLifted("unsure", "; ".join(d.why))
     parent = next((b.noun for b in reversed(bound) if b.role == "parent" and b.arg.required), ())

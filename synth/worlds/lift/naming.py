@@ -133,8 +133,9 @@ def parse_names(names: Sequence[str]) -> dict[str, NameParts]:
     cut = {
         n: (w[len(prefix) :] if w[: len(prefix)] == prefix and len(w) > len(prefix) else w) for n, w in words.items()
     }
+    found = {n[0] for n in cut.values() if len(n) == 2 and n[1] in _AGENTS}  # trial_searcher: a noun, no area
     ends = verbs_end([w for w in cut.values() if w])
-    areas = _areas(list(cut.values()))
+    areas = _areas(list(cut.values())) - found
     parts = {n: _parse(n, cut[n], ends, len(words[n]) - len(cut[n]), areas) for n in names}
     brand = _brand([p.noun for p in parts.values()])
     return {n: replace(p, noun=p.noun[1:]) if len(p.noun) > 1 and p.noun[0] == brand else p for n, p in parts.items()}
@@ -173,7 +174,8 @@ def _parse(name: str, words: Words, ends: bool, dropped: int, areas: frozenset[s
     segments = _segments(name, words, dropped)
     at = _find_verb(words, ends, segments)
     if words[-1] in _AGENTS and len(words) > 1:
-        return replace(_with_parents((), _AGENTS[words[-1]], words[:-1]), last=True)
+        area = words[:1] if words[0] in areas and len(words) > 2 else ()
+        return replace(_with_parents(area, _AGENTS[words[-1]], words[len(area) : -1]), last=True)
     if at is None and words[-1] == "all" and len(words) > 1:  # payments-all
         rest = words[:-1] if len(words) == 2 or words[-2] not in lx.FACETS else words[:-2]
         return replace(_with_parents((), "list", rest), last=True)

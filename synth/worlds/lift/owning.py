@@ -111,7 +111,9 @@ def _own(d: Draft, nouns: Nouns) -> None:
         and k.noun
         and d.entity[: len(k.noun)] == k.noun
     ]
-    if own:
+    if own and not own[0].arg.required and bare and bare[0].arg.required:
+        d.own = bare[0]  # update_tag(id, tag?): the own name is what changes
+    elif own:
         d.own = own[0]
     elif bare and not (d.parts.particle in ("of", "for", "in") and d.plural) and not (d.plural and prefixed):
         d.own = bare[0]

@@ -50,7 +50,7 @@ SOURCES = lx.wordset(
     """finance-markets weather science-gov data-science web-search maps browser science-research translation sports
     finance-crypto dev-mobile math search reference news"""
 )
-THRESHOLD = 0.6
+THRESHOLD = 0.66
 
 
 class ToolLike(Protocol):

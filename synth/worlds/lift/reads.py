@@ -36,7 +36,7 @@ def read(d: Draft, context: Context) -> Kind:
         return "list", bind(d, context, "list"), ()
     if d.parts.noun[:1] in (("next",), ("previous",)) and not d.plural:
         raise NotLifted("unsure", "which row depends on the others")
-    listing = verb in lx.LIST or d.plural
+    listing = verb in lx.LIST or d.plural or ("all" in split(d.tool.name) and not any(a.required for a in d.args))
     if d.own is not None and d.own.arg.required and not (verb in lx.LIST and d.own.tail in ("name", "self")):
         if listing and not d.own.bare and d.plural and d.own.tail in ("name", "self") and verb in lx.LIST:
             raise NotLifted("unsure", "list with an own key")

@@ -285,10 +285,14 @@ def plain_noun(noun: Words, namespace: Words, server: str, nouns: Nouns) -> Word
     """Without the server's own name and without a view (`upcoming events` are events)."""
     if noun in _ADJECTIVES and namespace:
         return singular_phrase(namespace[-1:])
-    while len(noun) > 1 and (
-        (noun[0] == server.split("-")[0] and noun[0] not in lx.THINGS)
-        or (noun[0] in server.split("-") and noun[1:] in nouns.known)
-        or (noun[0] in lx.VIEWS and (noun[1:] in nouns.known or noun[0] == "new"))
+    while (
+        len(noun) > 1
+        and (
+            (noun[0] == server.split("-")[0] and noun[0] not in lx.THINGS)
+            or (noun[0] in server.split("-") and noun[1:] in nouns.known)
+            or singular(noun[0]) == noun[1]  # eventhubs_eventhub
+            or (noun[0] in lx.VIEWS and (noun[1:] in nouns.known or noun[0] == "new"))
+        )
     ):
         noun = noun[1:]
     return noun
