@@ -98,7 +98,7 @@ def test_a_multiplexer_becomes_a_choice_of_its_cases() -> None:
 def test_what_one_case_opens_no_other_takes_whole() -> None:
     data = {"type": "object", "properties": {"name": TEXT, "note": TEXT}}
     tool = Tool("manage_label", {**LABELS[0].input_schema["properties"], "data": data}, ("action",))
-    world, tool_spec = one(lift_server("pad", "productivity", (tool, *LABELS[1:])), "manage_label")
+    _, tool_spec = one(lift_server("pad", "productivity", (tool, *LABELS[1:])), "manage_label")
     places = [tuple(p.at or [n]) for n, p in (tool_spec.params or {}).items()]
     assert not [p for p in places for q in places if p != q and q[: len(p)] == p]
     assert all(n in (tool_spec.params or {}) for c in (tool_spec.cases or {}).values() for n in c.params or {})
