@@ -38,6 +38,12 @@ def canonical(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
+def json_text(value: Any) -> str:
+    """JSON as rows and shards keep it: compact, NaN refused, keys in the order in which they were made. The order of
+    parameters is part of how a tool reads, to a person and to a model."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
 def make_id(prefix: str, *parts: object) -> str:
     """`prefix_` + 16 hex digits of SHA-256 over the parts; `make_id("task", run_seed, "tasks", agent_id, ordinal)`."""
     digest = hashlib.sha256(canonical([str(p) for p in parts]).encode()).hexdigest()

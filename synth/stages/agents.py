@@ -27,7 +27,7 @@ from synth.worlds.spec import World
 from synth.worlds.values import values_for
 
 TABLE = "agents"
-VERSION = "2"
+VERSION = "3"
 ASSETS = [
     "synth/prompts/agent_brief.j2",
     "synth/prompts/agent_letter.j2",

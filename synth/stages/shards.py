@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from synth.records import SCHEMA_VERSION, DroppedRow, canonical, content_hash
+from synth.records import SCHEMA_VERSION, DroppedRow, canonical, content_hash, json_text
 from synth.stage import Context, Output, Part
 from synth.store.sft import SftFolder, write_sft
 
 TABLE = "sft"
-VERSION = "1"
+VERSION = "2"
 ASSETS: list[str] = []
 
 # values that differ between two otherwise equal conversations: uuids, long hex, ids like `inv_4f9a2c` or `ORD-88213`
@@ -181,7 +181,7 @@ def examples(inputs: Any, kept: list[Candidate]) -> Iterator[dict[str, Any]]:
             offered = [function_tool(tools[tool_id]) for tool_id in agents[row.agent_id].tool_ids]
             yield {
                 "messages": [sft_message(message) for message in row.messages],
-                "tools": canonical(offered),
+                "tools": json_text(offered),
                 "trajectory_id": row.trajectory_id,
                 "task_id": row.task_id,
                 "kind": one.kind,
@@ -214,7 +214,7 @@ def sft_message(message: Mapping[str, Any]) -> dict[str, Any]:
 
 def _sft_call(call: Mapping[str, Any]) -> dict[str, Any]:
     arguments = call["function"]["arguments"]
-    text = arguments if isinstance(arguments, str) else canonical(arguments)
+    text = arguments if isinstance(arguments, str) else json_text(arguments)
     return {"id": call["id"], "type": "function", "function": {"name": call["function"]["name"], "arguments": text}}
 
 

@@ -18,7 +18,7 @@ from synth.taskspec import Start, WorldStart
 from synth.worlds.spec import World
 
 TABLE = "tasks"
-VERSION = "3"
+VERSION = "4"
 ASSETS = [
     "synth/goals/data/grammar.yaml",
     "synth/goals/data/verbs.yaml",

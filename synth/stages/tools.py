@@ -18,7 +18,7 @@ from synth.worlds.spec import World
 from tools_catalog import ToolFacts
 
 TABLE = "tools"
-VERSION = "4"
+VERSION = "5"
 SERVERS_PER_PART = 32
 
 

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import pyarrow as pa
 from pydantic import BaseModel
 
-from synth.records import Json, Row, canonical
+from synth.records import Json, Row, json_text
 
 _JSON_MARK = type(get_args(Json)[1])
 
@@ -39,7 +39,7 @@ def _same(value: Any) -> Any:
 
 
 def _encode_json(value: Any) -> str | None:
-    return None if value is None else canonical(value)
+    return None if value is None else json_text(value)
 
 
 def _decode_json(text: str | None) -> Any:
