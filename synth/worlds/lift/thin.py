@@ -14,7 +14,8 @@ _THINGS = lx.wordset("calendar viewer tool")  # rows too, where a verb stands be
 # what a row is made of at the moment of asking: sums, not rows
 _SUMMED = lx.wordset("traffic analytics stat stats statistic count total summary performance breakdown metric")
 _BEHIND = lx.wordset(
-    "now related today yesterday tomorrow monthly yearly daily month week played nearby enhanced detailed"
+    "now related today yesterday tomorrow monthly yearly daily month week played nearby anywhere enhanced detailed"
+    " linked attached unattached tagged scheduled enabled"
 )
 _ELSEWHERE = lx.wordset("deploy import")  # work that makes something else than its object
 _UNKEYED = lx.wordset("install upgrade migrate extract")  # work on a thing that no key names
@@ -35,12 +36,14 @@ def _noun(d: Draft, kind: str, context: Context) -> str:
         return "the noun says how rows are found"
     if head == "tool" and d.own is None and split(d.tool.name)[-1] == "tool":
         return "tool is no noun here"
-    if head in _BEHIND and not stands:
+    if head in _BEHIND and not stands and kind != "series":
         return "the noun stands further in front"
     if d.entity[0] == "top" and len(d.entity) > 1 and kind in ("list", "get"):
         return "a ranking may be summed up"
     if d.entity == (context.server.split("-")[0],) and head not in lx.THINGS and d.entity not in context.made:
         return "the noun is the product"
+    if kind == "aggregate" and "noun from key" in d.why:
+        return "a count of what a row holds"
     sums = kind in ("get", "list", "singleton") and d.parts.verb not in lx.LIST | lx.SEARCH
     if sums and head in _SUMMED and not stands:
         return "a sum, not a row"
@@ -61,6 +64,8 @@ def _rows(d: Draft, kind: str, context: Context) -> str:
     paged = any(paging_role(a) in ("limit", "offset", "page", "cursor") for a in d.args)
     if verb in lx.GET and paged and not d.plural and context.nouns.known.get(d.entity, 0) < 2:
         return "a singular get with paging of a noun that no other tool knows"
+    if verb in lx.GET and d.parts.noun[-1:] == ("contents",) and required:
+        return "contents of one row"
     if d.entity[-1] == "result" and verb not in lx.LIST | lx.SEARCH and any(a.required for a in d.args):
         return "results of one run may be one row"
     if verb == "query" and not d.plural and kind == "list":
@@ -111,6 +116,8 @@ def _key(d: Draft, kind: str, bound: list[Bound]) -> str:
 
 
 def _work(d: Draft, kind: str, context: Context) -> str:
+    if kind == "move" and d.parts.verb == "publish" and d.entity[-1] in lx.SPOKEN:
+        return "what is said has no row yet"
     if kind == "create" and d.batch is None and (context.category == "math" or split(d.tool.name)[-1] == "many"):
         return "computes, or makes several"
     if kind != "job":
