@@ -1,5 +1,5 @@
 """Readings whose evidence is too thin: classes of names and keys that say less than the tool does. Each was found by
-reading lifts beside what the tool really does; in each more than a third was wrong."""
+reading lifts beside what the tools really do, and was wrong too often to keep: share given up for precision."""
 
 from __future__ import annotations
 
