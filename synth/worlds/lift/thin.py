@@ -42,6 +42,10 @@ def _noun(d: Draft, kind: str, context: Context) -> str:
         return "a ranking may be summed up"
     if d.entity == (context.server.split("-")[0],) and head not in lx.THINGS and d.entity not in context.made:
         return "the noun is the product"
+    if d.parts.guessed and head.endswith("scraper"):
+        return "the noun is the instrument"
+    if kind in ("upsert", "flag") and "noun from key" in d.why:
+        return "what is written is not what the key names"
     if kind == "aggregate" and "noun from key" in d.why:
         return "a count of what a row holds"
     sums = kind in ("get", "list", "singleton") and d.parts.verb not in lx.LIST | lx.SEARCH
@@ -68,6 +72,8 @@ def _rows(d: Draft, kind: str, context: Context) -> str:
         return "contents of one row"
     if d.entity[-1] == "result" and verb not in lx.LIST | lx.SEARCH and any(a.required for a in d.args):
         return "results of one run may be one row"
+    if kind == "list" and verb in lx.SEARCH and any(a.flat in lx.QUERY for a in required):
+        return "a search by a structured query"
     if verb == "query" and not d.plural and kind == "list":
         return "what a query without text finds"
     if verb == "discover" and required and d.tool.annotations.get("readOnlyHint") is not True:
@@ -101,6 +107,8 @@ def _key(d: Draft, kind: str, bound: list[Bound]) -> str:
         return "an optional bare key"
     if kind == "update" and d.own.arg.words[-1] in _WRITTEN:
         return "the key is what is written"
+    if kind == "get" and d.own.arg.flat == "slug" and not d.own.arg.required and any(k.arg.required for k in d.others):
+        return "an optional bare key"
     if kind == "get" and d.batch is None and is_plural(d.own.arg.words[-1]):
         return "one key for several rows"
     if "plural get with a key" in d.why and d.parts.particle != "by":
@@ -118,6 +126,8 @@ def _key(d: Draft, kind: str, bound: list[Bound]) -> str:
 def _work(d: Draft, kind: str, context: Context) -> str:
     if kind == "move" and d.parts.verb == "publish" and d.entity[-1] in lx.SPOKEN:
         return "what is said has no row yet"
+    if kind == "create" and d.parts.verb == "push" and d.entity[-1] in lx.SPOKEN:
+        return "pushing may be sending"
     if kind == "create" and d.batch is None and (context.category == "math" or split(d.tool.name)[-1] == "many"):
         return "computes, or makes several"
     if kind != "job":
