@@ -10,9 +10,12 @@ import pytest
 from synth import open_run
 from synth.pipeline import load_pipeline
 from synth.replaying import replay_sample
+from synth.reports.diversity import categories, domains, duplicates, marks_of_run
+from synth.reports.tools import read_tools
 from synth.run import Options, RunResult, run_pipeline
 
 RECIPE = Path(__file__).parents[2] / "pipelines" / "tooluse.yaml"
+LIFTED = 0.7  # share of the real tools that run, lifted and admitted
 pytestmark = pytest.mark.slow
 
 
@@ -31,9 +34,19 @@ def test_the_recipe_reaches_its_size(full: RunResult) -> None:
 
     assert count("select count(*) from verdicts where passed") >= 2_000
     assert count("select count(*) from sft") == 2_400
-    assert count("select count(distinct (server, parents[1])) from tools where origin = 'lifted'") >= 0.4 * 11_419
-    assert count("select count(*) from tools where origin = 'synthetic'") >= 5_000
+    assert count("select count(distinct (server, parents[1])) from tools where origin = 'lifted'") >= LIFTED * 11_419
+    assert count("select count(*) from tools where origin = 'synthetic'") >= 20_000
     assert count("select count(*) from failed where class = 'infra'") == 0
+
+
+def test_synthetic_tools_differ_and_are_spread(full: RunResult) -> None:
+    tools = read_tools(full.run_dir)
+    found = duplicates(tools, marks_of_run(full.run_dir))
+    assert found["near_duplicate_share"] <= 0.01
+    assert found["shapes"] >= 2_500 and found["largest_shape_share"] <= 0.005
+    assert domains(tools)["domains"] >= 400
+    named = [c for c in categories(tools) if c["k2"]]
+    assert len(named) == 16 and min(c["synthetic"] for c in named) >= 300
 
 
 def test_a_thousand_random_trajectories_replay(full: RunResult) -> None:
