@@ -204,27 +204,27 @@ def test_trading_moves_money_without_losing_any() -> None:
 def test_files() -> None:
     s = Story("files")
     assert s("pwd") == {"folder": "/"}
-    assert [e["path"] for e in s("ls")["entries"]] == ["/letters", "/photos", "/readme.md", "/work"]
+    assert [e["path"] for e in s("ls")["entries"]] == ["/letters", "/photos", "/readme.md", "/desk"]
     assert s.fails("cd", folder="/readme.md") == "not_a_folder"
     s("cd", folder="/letters")
     assert [e["path"] for e in s("ls")["entries"]] == ["/letters/anna.txt", "/letters/drafts"]
     first = s("read_file", path="/letters/drafts/old/first.txt")["text"]
-    assert s("mv", path="/letters/drafts", target="/work/notes") == {"path": "/work/notes", "moved": 4}
-    assert s("read_file", path="/work/notes/old/first.txt")["text"] == first
+    assert s("mv", path="/letters/drafts", target="/desk/notes") == {"path": "/desk/notes", "moved": 4}
+    assert s("read_file", path="/desk/notes/old/first.txt")["text"] == first
     assert s.fails("read_file", path="/letters/drafts/ben.txt") == "not_found"
-    assert s("cp", path="/work/notes", target="/photos/notes")["copied"] == 4
-    assert s.fails("cp", path="/work", target="/work/notes/work") == "into_itself"
-    assert s.fails("mv", path="/work/notes", target="/nowhere/notes") == "no_folder"
+    assert s("cp", path="/desk/notes", target="/photos/notes")["copied"] == 4
+    assert s.fails("cp", path="/desk", target="/desk/notes/desk") == "into_itself"
+    assert s.fails("mv", path="/desk/notes", target="/nowhere/notes") == "no_folder"
     assert s.fails("cp", path="/readme.md", target="/photos/notes") == "exists"
     assert s.fails("rmdir", path="/photos/notes") == "not_empty"
     assert s("rmdir", path="/photos/notes", recursive=True)["entries"] == 4
-    s("mkdir", path="/work/empty/deeper")
-    assert s("prune", path="/")["pruned"] == ["/work/empty", "/work/empty/deeper"]
-    s("write_file", path="/work/todo.txt", text="milk\nbread\nmilk")
-    assert s.fails("write_file", path="/work/todo.txt", text="") == "exists"
-    assert s("grep", pattern="milk")["matches"] == [{"path": "/work/todo.txt", "lines": ["milk", "milk"]}]
-    s("replace_text", path="/work/todo.txt", find="milk", text="tea")
-    assert s("read_file", path="/work/todo.txt")["text"] == "tea\nbread\ntea"
+    s("mkdir", path="/desk/empty/deeper")
+    assert s("prune", path="/")["pruned"] == ["/desk/empty", "/desk/empty/deeper"]
+    s("write_file", path="/desk/todo.txt", text="milk\nbread\nmilk")
+    assert s.fails("write_file", path="/desk/todo.txt", text="") == "exists"
+    assert s("grep", pattern="milk")["matches"] == [{"path": "/desk/todo.txt", "lines": ["milk", "milk"]}]
+    s("replace_text", path="/desk/todo.txt", find="milk", text="tea")
+    assert s("read_file", path="/desk/todo.txt")["text"] == "tea\nbread\ntea"
 
 
 def test_messaging() -> None:
