@@ -1,0 +1,20 @@
+"""What each kind of task is made of, a module per family. BUILDERS has one builder per kind."""
+
+from synth.goals.kinds.basic import chain, multi_turn, parallel, single
+from synth.goals.kinds.clarify import clarify
+from synth.goals.kinds.draft import Builder, Draft
+from synth.goals.kinds.no_tool import no_tool
+from synth.goals.kinds.recover import recover
+from synth.records import Kind
+
+BUILDERS: dict[Kind, Builder] = {
+    "single": single,
+    "parallel": parallel,
+    "chain": chain,
+    "multi_turn": multi_turn,
+    "clarify": clarify,
+    "no_tool": no_tool,
+    "recover": recover,
+}
+
+__all__ = ["BUILDERS", "Builder", "Draft"]

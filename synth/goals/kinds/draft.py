@@ -1,0 +1,91 @@
+"""A task in the making, and the parts every kind is put together from: one more write, one more question.
+
+Every builder works on a fresh story and raises DeadEnd where a try fails.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from synth.goals.desk import Act, Desk
+from synth.goals.draw import Aim, draw_question, draw_write
+from synth.goals.questions import ask_count, ask_field
+from synth.goals.story import DeadEnd, Story
+from synth.taskspec import FaultSpec
+
+TRIES = 12  # draws for one write or question
+
+
+@dataclass
+class Draft:
+    """A story with what its kind adds. `hidden`: fact ids told only when asked, with the question for them."""
+
+    story: Story
+    hidden: list[tuple[list[str], str]] = field(default_factory=list)  # (fact keys, question)
+    faults: list[FaultSpec] = field(default_factory=list)
+    refuse: bool = False
+
+
+def add_write(story: Story, acts: list[Act] | None = None, hotness: float = 0.6) -> Aim:
+    """One more write that touches nothing touched before."""
+    acts = story.desk.writes if acts is None else acts
+    reason = "no write that works"
+    for _ in range(TRIES):
+        aim = draw_write(story.desk, story.state, story.rng, acts, story.hot, hotness)
+        if aim is not None and not aim.cells() & story.cells and not settled(aim, story):
+            mark = story.mark()
+            try:
+                story.write(aim)
+                return aim
+            except DeadEnd as end:
+                story.back_to(mark)
+                reason = str(end)
+    raise DeadEnd(reason)
+
+
+def settled(aim: Aim, story: Story) -> bool:
+    """Whether the write was asked for before, or deletes a row that was worked on: the earlier work would be lost."""
+    if any(a.act == aim.act and a.values == aim.values for a in story.aims):
+        return True
+    worked = {(c.entity, c.key) for a in story.aims for c in a.changes}
+    return any(c.after is None and (c.entity, c.key) in worked for c in aim.changes)
+
+
+def add_question(story: Story) -> None:
+    """One more question, for a field or for a number."""
+    counts = [
+        a
+        for a in story.desk.reads
+        if a.op == "aggregate" and a.of is not None and a.spec.gives is None and a.spec.group is None
+    ]
+    if counts and story.rng.random() < 0.25:
+        mark = story.mark()
+        try:
+            ask_count(story, story.rng.choice(counts))
+            return
+        except DeadEnd:
+            story.back_to(mark)  # ask for a field instead
+    reason = "nothing worth asking for"
+    for _ in range(TRIES):
+        q = draw_question(story.desk, story.state, story.rng, story.hot, story.asked)
+        if q is not None:
+            mark = story.mark()
+            try:
+                ask_field(story, q)
+                return
+            except DeadEnd as end:
+                story.back_to(mark)
+                reason = str(end)
+    raise DeadEnd(reason)
+
+
+def add_aim(story: Story, questions: float) -> None:
+    if not story.desk.writes or story.rng.random() < questions:
+        add_question(story)
+    else:
+        add_write(story)
+
+
+Builder = Callable[[Desk, random.Random], Draft]
