@@ -16,7 +16,11 @@ A rubric is `{"criteria": [{id, part, text, check, params, required}]}`; `check`
     economy {calls}                  at most so many calls
     no_unneeded_write {}             no more successful writes than the plan has
     recovered {tool}                 the tool failed, and a later call succeeded
-    well_formed {}                   ids, results and records agree
+    well_formed {}                   roles, ids, results, records agree; declared tools only, valid arguments
+    stated_facts {}                  numbers, dates, ids, quotations and names in the answers were said or shown before
+    claims_match {}                  no deed is reported that no successful call carried out
+    closes {}                        no turn ends with a promise, nothing that was done is denied
+    asks_once {}                     the user is not asked for what they had said
 
 A failure is not a score and a missing check is not a pass: an unknown check, wrong parameters or missing evidence give
 `passed` None, and so does a rubric without a required success criterion.
@@ -31,7 +35,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from rubrics import conduct, outcome
+from rubrics import asking, conduct, deeds, outcome, statements, structure
 from rubrics.evidence import Evidence, Missing
 
 Check = Callable[..., outcome.Finding]
@@ -51,7 +55,11 @@ CHECKS: dict[str, Check] = {
     "economy": conduct.economy,
     "no_unneeded_write": conduct.no_unneeded_write,
     "recovered": conduct.recovered,
-    "well_formed": conduct.well_formed,
+    "well_formed": structure.well_formed,
+    "stated_facts": statements.stated_facts,
+    "claims_match": deeds.claims_match,
+    "closes": deeds.closes,
+    "asks_once": asking.asks_once,
 }
 
 

@@ -43,12 +43,24 @@ _TAKEN_BACK = re.compile(
     r"^(?:actually|correction|wait|scratch that|i meant|no, it)\b|\bi (?:misspoke|was wrong|made a mistake)\b"
     r"|\bthat (?:is|was) wrong\b"
 )
-_SENTENCE = re.compile(r"(?<=[.!?])\s+|\n")
+_PROMISE = re.compile(
+    r"^(?:(?:sure|certainly|of course|okay|ok|all right|alright|got it|great|thanks|thank you|understood|right)"
+    r"[\s,.!:-]*)*"
+    r"(?:let me (?!know\b)|(?:i'll|i will|i am going to|i'm going to|i shall)"
+    r" (?!be\b|help\b|need\b|gladly help\b|not\b|leave\b)"
+    r"|one moment|just a moment|hold on|please wait|give me a moment|working on|checking now|on it\b|making that"
+    r"|going ahead|i(?:'m| am) (?:now )?(?:looking|checking|working|starting|doing|processing|updating|on it))"
+)
+_SMALL_TALK = re.compile(
+    r"^(?:sure|certainly|of course|okay|ok|all right|alright|got it|great|thanks|thank you|understood|hello|hi|hey"
+    r"|good (?:morning|afternoon|evening)|no problem|absolutely|happy to help)\W*(?:\w+\W*){0,3}$"
+)
+SENTENCE = re.compile(r"(?<=[.!?])\s+|\n")
 
 
 def refuses(text: Text) -> str | None:
     """The sentence which says that something cannot be done, in its normal form; None where there is none."""
-    for sentence in _SENTENCE.split(text.raw):
+    for sentence in SENTENCE.split(text.raw):
         norm = squash(sentence)
         if _REFUSAL.search(_COURTESY.sub(" ", norm)):
             return norm
@@ -57,18 +69,32 @@ def refuses(text: Text) -> str | None:
 
 def claims_done(text: Text) -> str | None:
     """The sentence which says that something was done, in its normal form; None where there is none."""
-    for sentence in _SENTENCE.split(text.raw):
+    for sentence in SENTENCE.split(text.raw):
         norm = squash(sentence)
         if _CLAIM.search(norm) and not _NEGATED.search(norm):
             return norm
     return None
 
 
+def promises(text: Text) -> str | None:
+    """The sentence that only announces work to come, in a message that reports none; None where there is none."""
+    found = None
+    for sentence in SENTENCE.split(text.raw):
+        norm = squash(sentence)
+        if not norm:
+            continue
+        if _PROMISE.search(norm):
+            found = found or norm
+        elif not _SMALL_TALK.search(norm):
+            return None
+    return found
+
+
 def stated(value: Any, text: Text) -> bool:
     """Whether the text claims `value`, as the one answer: not denied, not hedged, not as one of several choices, and
     not taken back after."""
     found = False
-    for sentence in _SENTENCE.split(text.raw):
+    for sentence in SENTENCE.split(text.raw):
         one = Text(sentence)
         if mentions(value, one, claimed=True):
             found = not _one_of_several(value, one)
@@ -81,7 +107,7 @@ def stated(value: Any, text: Text) -> bool:
 def beside(value: float, text: Text) -> set[float]:
     """The other numbers, in digits, of the sentences that state the number `value`; dates and shares aside."""
     out: set[float] = set()
-    for sentence in _SENTENCE.split(text.raw):
+    for sentence in SENTENCE.split(text.raw):
         one = Text(sentence)
         if mentions(value, one, claimed=True) and not one.dates:
             digits = re.sub(r"(?<![\w-])[A-Za-z]+(?![\w-])|[\d.,]+ ?%", " ", sentence)
@@ -90,7 +116,7 @@ def beside(value: float, text: Text) -> set[float]:
 
 
 def _spans_sentences(value: Any) -> bool:
-    return isinstance(value, list | dict) or (isinstance(value, str) and len(_SENTENCE.split(value)) > 1)
+    return isinstance(value, list | dict) or (isinstance(value, str) and len(SENTENCE.split(value)) > 1)
 
 
 def _one_of_several(value: Any, sentence: Text) -> bool:

@@ -8,7 +8,7 @@ from collections import Counter
 from typing import Any
 
 from rubrics.evidence import Evidence, Missing, quote
-from rubrics.normal import Text, flat_text, leaves, mentions, same, squash
+from rubrics.normal import Text, leaves, mentions, same, squash
 from rubrics.outcome import Finding
 
 # Choices of the caller that say nothing about the world.
@@ -187,7 +187,8 @@ def _seen_before(ev: Evidence, call: dict[str, Any], value: Any) -> bool:
     for earlier in ev.calls:
         if earlier["id"] == call["id"]:
             return False
-        if earlier["ok"] and mentions(value, Text(flat_text(earlier["result"]))):
+        shown = ev.shown_at.get(earlier["id"])
+        if earlier["ok"] and shown is not None and mentions(value, ev.results[shown]):
             return True
     return False
 
@@ -229,28 +230,3 @@ def recovered(ev: Evidence, tool: str) -> Finding:
             f"{ev.calls[failed]['id']} failed ({ev.calls[failed]['error']}) and nothing succeeded after it",
         )
     return True, 1.0, f"{ev.calls[failed]['id']} failed ({ev.calls[failed]['error']}), {again['id']} succeeded"
-
-
-def well_formed(ev: Evidence) -> Finding:
-    """Call ids are `functions.NAME:IDX`, counted over the conversation from 0; every call has its record and its
-    result, in order, with the same name and arguments."""
-    spoken = [c for m in ev.messages for c in m.get("tool_calls") or ()]
-    answers = [m for m in ev.messages if m.get("role") == "tool"]
-    if not len(spoken) == len(answers) == len(ev.calls):
-        return False, 0.0, f"{len(spoken)} calls in messages, {len(answers)} results, {len(ev.calls)} records"
-    for i, (said, answer, record) in enumerate(zip(spoken, answers, ev.calls, strict=True)):
-        name = said["function"]["name"]
-        if said["id"] != f"functions.{name}:{i}" or answer["tool_call_id"] != said["id"]:
-            return False, 0.0, f"call {i} has the id {said['id']!r}, its result {answer['tool_call_id']!r}"
-        if record["id"] != said["id"] or record["name"] != name:
-            return False, 0.0, f"call {i} is recorded as {record['id']!r}"
-        if isinstance(record["arguments"], dict) and _loads(said["function"]["arguments"]) != record["arguments"]:
-            return False, 0.0, f"{said['id']}: the recorded arguments differ from the message"
-    return True, 1.0, f"{len(spoken)} calls, each with its result and record"
-
-
-def _loads(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text

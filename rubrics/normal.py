@@ -38,7 +38,8 @@ _HEDGE = re.compile(
 )
 _DENIED = re.compile(r"(?:\bnot|n't|\bno longer|\bnever|\brather than|\binstead of)\s+(?:\w+\s+){0,2}$")
 
-_SQUASH = re.compile(r"(?:[\s_]|(?<=\w)-|-(?!\d))+")  # a minus before a digit is a sign and stays
+_HYPHEN = re.compile(r"(?<=\w)-|-(?!\d)")  # a minus before a digit is a sign and stays
+_QUOTES = str.maketrans("’‘“”", "''\"\"")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?")
 _ISO_WHOLE = re.compile(rf"^{_ISO.pattern}$")
@@ -50,8 +51,11 @@ _NUMBER = re.compile(r"(?<![\w.\-])(-?)[$€£¥]?\s?(\d{1,3}(?:,\d{3})+|\d+)(\.
 
 def squash(text: str) -> str:
     """Lower case, plain quotes, runs of white space, `_` and hyphens as one blank."""
-    plain = text.replace("’", "'").replace("‘", "'").replace("“", '"').replace("”", '"')
-    return _SQUASH.sub(" ", plain.casefold()).strip()
+    if not text.isascii():
+        text = text.translate(_QUOTES)
+    if "-" in text:
+        text = _HYPHEN.sub(" ", text)
+    return " ".join(text.casefold().replace("_", " ").split())
 
 
 class Text:

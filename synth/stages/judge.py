@@ -12,7 +12,7 @@ from synth.sim.setup import Catalog, catalog_for, compiled
 from synth.stage import Context, Output, Part
 
 TABLE = "verdicts"
-VERSION = "4"
+VERSION = "5"
 ASSETS = [
     "rubrics/data/standing.json",
 ]  # part of the fingerprint
@@ -71,8 +71,16 @@ def evidence(trajectory: TrajectoryRow, task: TaskRow, catalog: Catalog) -> dict
         "user": task.user,
         "goal": task.goal,
         "plan": task.plan,
+        "tools": shown_tools(task, catalog),
         "params": params_of(task, catalog, {c.name for c in trajectory.calls}),
     }
+
+
+def shown_tools(task: TaskRow, catalog: Catalog) -> dict[str, Any]:
+    """The schemas of the offered tools: {offered name: input schema}."""
+    agent = catalog.agents.get(task.agent_id)
+    offered: dict[str, str] = agent.traits["offered"] if agent is not None else {}
+    return {name: catalog.tools[tool_id].input_schema for name, tool_id in offered.items()}
 
 
 def params_of(task: TaskRow, catalog: Catalog, names: set[str]) -> dict[str, Any]:

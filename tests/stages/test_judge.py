@@ -8,6 +8,7 @@ from typing import Any
 import desk
 import pytest
 
+import rubrics
 from synth.pipeline import JudgeSettings, RolloutsSettings
 from synth.records import TaskRow, TrajectoryRow, VerdictRow
 from synth.sim.breaking import WAYS, broken
@@ -46,7 +47,7 @@ def test_the_expert_passes_with_evidence_for_each_criterion(name: str) -> None:
         row = verdict(task, trajectory)
         assert row.passed is True, row.reasons
         assert all(c.evidence for c in row.criteria)
-        assert len(row.criteria) == len(task.rubric["criteria"]) + 2
+        assert len(row.criteria) == len(task.rubric["criteria"]) + len(rubrics.standing())
 
 
 @pytest.mark.parametrize("policy", ["idle", "random"])
