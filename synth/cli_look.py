@@ -29,6 +29,9 @@ def status(run_dir: Path, as_json: bool) -> None:
         ends += [f"{n:,} FAILED {class_}" for class_, n in line["failed"].items()]
         counts = f"{line['parts']:>6,}{line['opened']:>9,}{line['rows']:>9,}"
         print(f"{stage:<10}{line['state']:<10}{counts}  {', '.join(ends)}")
+    for role, spent in (told["usage"] or {}).items():
+        tokens = f"{spent['prompt_tokens']:,.0f} tokens in, {spent['completion_tokens']:,.0f} out"
+        print(f"{role:<14}{spent['requests']:>10,.0f} requests, {tokens}, {spent['cost_usd']:,.4f} USD")
 
 
 def sql(run_dir: Path, query: str | None, as_json: bool) -> None:

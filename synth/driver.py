@@ -19,7 +19,7 @@ from synth.reporting import Reporter
 from synth.rounds import kind_of
 from synth.stage import Context, Part
 from synth.store.inputs import CommittedInputs, snapshot
-from synth.store.parts import STAGE_TABLE
+from synth.store.parts import STAGE_TABLE, sum_usage
 from synth.store.run_store import RunStore, StageState
 from synth.work import Done, Executor, Job
 
@@ -52,6 +52,7 @@ class Driver:
         self.draining = False
         self.made = 0
         self.seconds: dict[str, float] = {}
+        self.usage: dict[str, dict[str, float]] = {}  # by role, of everything that was paid for, kept or not
         self.visible: set[int] = set()  # parts of a slow stage's own table that its running wave may read
         self.shards_fingerprint = ""
         self.publish_shards: Callable[[Done], None] | None = (
@@ -172,12 +173,14 @@ class Driver:
             self.store.publish(stage, done.entry)
         self.made += 1
         self.seconds[stage] = self.seconds.get(stage, 0.0) + done.seconds
+        self.usage = sum_usage(self.usage, done.entry.usage)
         if stage in STREAM:
             self.sweep([index])
         state = self.state(stage)
         self.report.event(
             "part", stage=stage, part=index, parts=len(state.parts), rows=done.entry.rows, opened=done.entry.opened,
             dropped=done.entry.dropped, failed=done.entry.failed, seconds=round(done.seconds, 3),
+            usage=done.entry.usage,
             rows_total=state.count("rows"),
         )  # fmt: skip
 

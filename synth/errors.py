@@ -18,7 +18,10 @@ Three audiences: the *model* sees declared tool errors (data, `worlds.simulate.R
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from synth.records import Usage
 
 FailureClass = Literal["infra", "model", "task", "judge", "budget"]
 
@@ -63,7 +66,9 @@ class TaskFailure(SynthError):
 
 
 class ModelError(SynthError):
-    """A model backend did not give a usable reply."""
+    """A model backend did not give a usable reply. `usage`: what was spent on it all the same."""
+
+    usage: Usage | None = None
 
 
 class ModelUnavailable(ModelError):

@@ -79,6 +79,28 @@ class Executors(Settings):
     mcp: McpExecutor | None = None
 
 
+class Asking(Settings):
+    """A stage whose slots ask models in roles: each field named in `ROLES` gives the model of the role."""
+
+    ROLES: ClassVar[tuple[str, ...]] = ()
+    # filled in by `Pipeline.stage` from `models`, never written in the file
+    backends: dict[str, ModelSettings] = {}
+
+    @field_validator("backends")
+    @classmethod
+    def _named_not_written(cls, value: dict[str, Any]) -> dict[str, Any]:
+        if value:
+            raise ValueError("is not written here; name a model in `models` and give its name to a role")
+        return value
+
+    def covered(self) -> dict[str, Any]:
+        return super().covered() | {"backends": {role: b.covered() for role, b in self.backends.items()}}
+
+    def named(self) -> dict[str, str]:
+        """{role: name of its model in the pipeline file}, roles without a model left out."""
+        return {role: getattr(self, role) for role in self.ROLES if getattr(self, role) is not None}
+
+
 class ProposeSettings(Settings):
     """What a model is asked for. `worlds`: how many new worlds; `new_tools` and `rewrite_descriptions`: shares of the
     evolved worlds that get tools of its making, and descriptions in its words. Admission decides what stays."""
@@ -165,13 +187,23 @@ class AgentsSettings(Settings):
         return self
 
 
-class TasksSettings(Settings):
+class TasksSettings(Asking):
+    """`writer`: a model that writes the user's side of a task anew; `paraphraser`: one that rephrases the turns."""
+
     part_size: Annotated[int, Field(ge=1, le=10_000)] = 50
     oversample: Annotated[float, Field(ge=1.0, le=20.0)] = 1.25
+    writer: Name | None = None
+    paraphraser: Name | None = None
     OUTSIDE = frozenset({"oversample"})
+    ROLES = ("writer", "paraphraser")
 
 
-class RolloutsSettings(Settings):
+class RolloutsSettings(Asking):
+    """`user`: a model that plays the user; `tools`: one that answers calls of tools without semantics."""
+
+    ROLES = ("user", "tools")
+    user: Name | None = None
+    tools: Name | None = None
     policy: Annotated[str, Field(min_length=1, max_length=64)] = "expert"
     attempts: Annotated[int, Field(ge=1, le=64)] = 1
     max_turns: Annotated[int, Field(ge=1, le=1000)] = 40
@@ -190,8 +222,12 @@ class RolloutsSettings(Settings):
         return super().covered() | {"backend": self.backend.covered() if self.backend else None}
 
 
-class JudgeSettings(Settings):
-    """`economy`: stop at the first failed success criterion; `min_score`: least mean score of a passed trajectory."""
+class JudgeSettings(Asking):
+    """`economy`: stop at the first failed success criterion; `min_score`: least mean score of a passed trajectory.
+    `model`: one that answers rubric questions."""
+
+    ROLES = ("model",)
+    model: Name | None = None
 
     economy: bool = True
     min_score: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
@@ -249,17 +285,30 @@ class Pipeline(Settings):
             )
         if taken := [name for name in self.models if name in BUILT_IN_POLICIES]:
             raise ValueError(f"models.{taken[0]} has the name of a built-in policy; choose another name")
-        propose = self.stages.worlds.propose
-        if propose is not None and propose.model not in self.models:
-            raise ValueError(
-                f"stages.worlds.propose.model names {propose.model!r}, which is not in `models`; "
-                + (nearest(propose.model, list(self.models)) if self.models else "define it there")
-            )
+        for path, name in self._named():
+            if name not in self.models:
+                raise ValueError(
+                    f"{path} names {name!r}, which is not in `models`; "
+                    + (nearest(name, list(self.models)) if self.models else "define it there")
+                )
         return self
+
+    def _named(self) -> list[tuple[str, str]]:
+        """(path, model) of everything that names a model, policies apart."""
+        propose = self.stages.worlds.propose
+        found = [("stages.worlds.propose.model", propose.model)] if propose is not None else []
+        for stage in Stages.model_fields:
+            settings = getattr(self.stages, stage)
+            if isinstance(settings, Asking):
+                found += [(f"stages.{stage}.{role}", name) for role, name in settings.named().items()]
+        return found
 
     def stage(self, name: StageName) -> Settings:
         """The settings handed to a stage; a model policy carries its backend."""
         settings: Settings = getattr(self.stages, name)
+        if isinstance(settings, Asking):
+            backends = {role: self.models[model] for role, model in settings.named().items()}
+            settings = settings.model_copy(update={"backends": backends})
         if isinstance(settings, RolloutsSettings) and settings.policy in self.models:
             return settings.model_copy(update={"backend": self.models[settings.policy]})
         if isinstance(settings, WorldsSettings) and settings.propose is not None:

@@ -1,5 +1,5 @@
-"""The rows of the seven tables (plus `dropped` and `failed`), frozen and typed, and how ids and random streams are
-made.
+"""The rows of the seven tables (plus `dropped`, `failed` and `usage`), frozen and typed, and how ids and random
+streams are made.
 
 Columns are the public contract: adding one is fine, renaming one needs a changelog line. A field annotated with
 `Json` is stored as canonical JSON text in Parquet because its shape varies per row (a nested Arrow struct would leak
@@ -199,6 +199,19 @@ class DroppedRow(Row):
     detail: str
 
 
+class UsageRow(Row):
+    """What one slot spent on one model in one role, failed requests included; written whatever became of the slot."""
+
+    row_id: str  # the row of the stage, or the slot that failed or was dropped
+    stage: StageName
+    role: str
+    model: str
+    requests: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost_usd: float
+
+
 class FailedRow(Row):
     stage: StageName
     row_id: str
@@ -218,5 +231,6 @@ TABLES: dict[str, type[Row]] = {
     "verdicts": VerdictRow,
     "dropped": DroppedRow,
     "failed": FailedRow,
+    "usage": UsageRow,
 }
 STAGES: tuple[StageName, ...] = ("worlds", "tools", "agents", "tasks", "rollouts", "judge", "shards")

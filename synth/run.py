@@ -22,6 +22,7 @@ from synth.rounds import Plan, kind_of
 from synth.stage import Part
 from synth.stages import load
 from synth.store.files import locked, read_json, write_json
+from synth.store.parts import sum_usage
 from synth.store.run_store import RunStore
 from synth.work import Done, Executor, InProcess
 
@@ -294,6 +295,7 @@ class _Run:
             "pipeline": self.pipeline.model_dump(mode="json"),
             "stages": {s: {"fingerprint": self.prints[s].digest, "covers": self.prints[s].covers} for s in STAGES},
             "rows": rows or before.get("rows", {}), "seconds": seconds,
+            "usage": sum_usage(before.get("usage", {}), self.driver.usage if exit_code is not None else {}),
         })  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from synth.records import DroppedRow, FailedRow, Row, StageName
+from synth.records import DroppedRow, FailedRow, Row, StageName, UsageRow
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ class Output:
         default_factory=list
     )  # may hold extra, finer drops (a tool of a world): see `extra_drops`
     failed: list[FailedRow] = field(default_factory=list)
+    usage: list[UsageRow] = field(default_factory=list)  # what models were asked for; no part of the ledger
     extra_drops: int = 0  # drops that are children of a slot that did end in a row
 
     def check(self, name: str) -> None:

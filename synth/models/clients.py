@@ -36,6 +36,11 @@ def outside(backend: Any) -> dict[str, Any]:
     return {"script": ScriptedClient.load(backend.script).script.model_dump(mode="json")}
 
 
+def outside_of(backends: dict[str, Any]) -> dict[str, Any]:
+    """The same for the models of several roles, by role."""
+    return {f"{role} {key}": value for role, backend in backends.items() for key, value in outside(backend).items()}
+
+
 def problems(backend: Any) -> list[str]:
     """What is wrong with a model before anything is asked. Keys are looked for when a run begins (`ready`)."""
     try:

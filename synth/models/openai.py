@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import stamina
 
-from synth.errors import ModelMalformed, ModelRefused, ModelUnavailable, UsageError
+from synth.errors import ModelError, ModelMalformed, ModelRefused, ModelUnavailable, UsageError
 from synth.models.limit import Adaptive
 from synth.models.protocol import Message, Reply, Sampling, read_message
 from synth.records import Usage
@@ -75,16 +75,21 @@ class OpenAIClient:
         sampling: Sampling,
         response_schema: dict[str, Any] | None = None,
     ) -> Reply:
+        """Raises as `ModelClient` says; every error carries what was spent on it."""
         body = request_body(self.model, messages, tools, sampling, response_schema)
-        spent = [0]
+        spent, data = [0], None
         try:
-            async with asyncio.timeout(self.timeout_s):
-                data, text = await self._sent(body, spent)
-        except TimeoutError:
-            raise ModelUnavailable(f"no reply within {self.timeout_s} s ({spent[0]} requests)") from None
-        except (_Passing, _Slow) as error:
-            raise ModelUnavailable(f"{error} ({spent[0]} requests)") from None
-        return self._read(data, text, spent[0])
+            try:
+                async with asyncio.timeout(self.timeout_s):
+                    data, text = await self._sent(body, spent)
+            except TimeoutError:
+                raise ModelUnavailable(f"no reply within {self.timeout_s} s ({spent[0]} requests)") from None
+            except (_Passing, _Slow) as error:
+                raise ModelUnavailable(f"{error} ({spent[0]} requests)") from None
+            return self._read(data, text, spent[0])
+        except ModelError as error:
+            error.usage = self._usage(data, spent[0])
+            raise
 
     async def close(self) -> None:
         await self._http.aclose()
@@ -142,12 +147,15 @@ class OpenAIClient:
         reason = str(choice.get("finish_reason") or "stop")
         if reason == "content_filter":
             raise ModelRefused("the endpoint's content filter stopped the reply")
-        message = read_message(choice.get("message"), text[:4000])
-        usage = data.get("usage") if isinstance(data.get("usage"), dict) else {}
-        tokens_in, tokens_out = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
+        return Reply(read_message(choice.get("message"), text[:4000]), reason, self._usage(data, requests))
+
+    def _usage(self, data: Any, requests: int) -> Usage:
+        """What a reply says it took; nothing where it says nothing."""
+        found = data.get("usage") if isinstance(data, dict) else None
+        told = found if isinstance(found, dict) else {}
+        tokens_in, tokens_out = _count(told.get("prompt_tokens")), _count(told.get("completion_tokens"))
         cost = (tokens_in * self._prices[0] + tokens_out * self._prices[1]) / 1_000_000
-        return Reply(message, reason, Usage(requests=requests, prompt_tokens=tokens_in, completion_tokens=tokens_out,
-                                            cost_usd=cost))  # fmt: skip
+        return Usage(requests=requests, prompt_tokens=tokens_in, completion_tokens=tokens_out, cost_usd=cost)
 
 
 def request_body(

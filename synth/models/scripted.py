@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from synth.errors import ModelMalformed, ModelRefused, ModelUnavailable, UsageError
+from synth.errors import ModelError, ModelMalformed, ModelRefused, ModelUnavailable, UsageError
 from synth.models.protocol import Message, Reply, Sampling
 from synth.records import Usage
 
@@ -86,17 +86,15 @@ class ScriptedClient:
     ) -> Reply:
         self.requests += 1
         reply = self._choose(messages)
-        if reply.error == "unavailable":
-            raise ModelUnavailable("the script says so")
-        if reply.error == "refused":
-            raise ModelRefused("the script says so")
-        if reply.error == "malformed":
-            raise ModelMalformed("the script says so", reply.content)
+        read = sum(len(str(m.get("content") or "")) for m in messages) // 4
+        if reply.error is not None:
+            error = _error(reply)
+            error.usage = Usage(requests=1, prompt_tokens=read, completion_tokens=0, cost_usd=0.0)
+            raise error
         message: Message = {"role": "assistant", "content": reply.content}
         if reply.tool_calls:
             message["tool_calls"] = [_as_call(i, c) for i, c in enumerate(reply.tool_calls)]
-        usage = Usage(requests=1, prompt_tokens=sum(len(str(m.get("content") or "")) for m in messages) // 4,
-                      completion_tokens=len(json.dumps(message)) // 4, cost_usd=0.0)  # fmt: skip
+        usage = Usage(requests=1, prompt_tokens=read, completion_tokens=len(json.dumps(message)) // 4, cost_usd=0.0)
         return Reply(message, "tool_calls" if reply.tool_calls else "stop", usage)
 
     async def close(self) -> None:
@@ -111,6 +109,12 @@ class ScriptedClient:
             raise ModelMalformed("no rule of the script matches", last)
         spoken = sum(m.get("role") == "assistant" for m in messages)
         return self.script.replies[min(spoken, len(self.script.replies) - 1)]
+
+
+def _error(reply: ScriptedReply) -> ModelError:
+    if reply.error == "malformed":
+        return ModelMalformed("the script says so", reply.content)
+    return ModelRefused("the script says so") if reply.error == "refused" else ModelUnavailable("the script says so")
 
 
 def _as_call(index: int, call: ScriptedCall) -> dict[str, Any]:

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from synth.errors import ModelError, ModelUnavailable, UsageError, classify
-from synth.models.clients import client_of, said_by
-from synth.models.protocol import ModelClient, Sampling
+from synth.models.clients import said_by
+from synth.models.protocol import Sampling
+from synth.models.roles import Answer, Role, added
+from synth.models.session import Models, usage_rows, with_models
 from synth.proposing import tools, words, worlds
-from synth.proposing.asking import Answer, added
 from synth.records import DroppedRow, FailedRow, Row, Split, Usage, WorldRow, make_id, rng_for
 from synth.stage import Context, Output, Part
 from synth.worlds.evolve import pick_parents
@@ -31,6 +32,7 @@ class Ended:
     dropped: DroppedRow | None = None
     failed: FailedRow | None = None
     extra: list[DroppedRow] = field(default_factory=list)
+    roles: list[Role] = field(default_factory=list)  # each asked one thing
 
 
 # --- proposed worlds ---
@@ -49,7 +51,7 @@ def propose_worlds(
             _close(out, Ended(dropped=_drop(row_id, "", found, "no world or domain to propose from")))
         else:
             jobs.append((row_id, found))
-    for ended in _asked(ctx, lambda client: [_proposed(ctx, client, *job) for job in jobs]):
+    for ended in _asked(ctx, lambda models: [_proposed(ctx, models, *job) for job in jobs]):
         _close(out, ended)
     return out
 
@@ -69,22 +71,23 @@ def slot_of(
     return worlds.Slot(ordinal, seed, rows[0], domain)
 
 
-async def _proposed(ctx: Context, client: ModelClient, row_id: str, slot: worlds.Slot) -> Ended:
+async def _proposed(ctx: Context, models: Models, row_id: str, slot: worlds.Slot) -> Ended:
     parent = slot.parent
+    role = _role(ctx, models, row_id, worlds.MAX_TOKENS)
     try:
-        answer = await worlds.propose_world(client, _sampling(row_id, worlds.MAX_TOKENS), slot)
+        answer = await worlds.propose_world(role, slot)
     except Exception as error:  # noqa: BLE001 - the boundary of a slot: classified and kept as a failed row
-        return Ended(failed=_failure(row_id, parent.world_id, error))
+        return Ended(failed=_failure(row_id, parent.world_id, error), roles=[role])
     made = answer.value
     if made is None:
-        return Ended(dropped=_drop(row_id, parent.world_id, answer.reason, answer.detail))
+        return Ended(dropped=_drop(row_id, parent.world_id, answer.reason, answer.detail), roles=[role])
     world = made.world
     row = WorldRow(
         world_id=row_id, category=world.category, domain=world.domain, origin="synthetic", split=parent.split,
         server=world.server, parents=[parent.world_id], roots=world.roots, operators=world.operators, spec=world.dump(),
         marks=marks_of(world), model=_model(ctx, answer, tools=list(world.tools)),
     )  # fmt: skip
-    return Ended(row, extra=[_part_drop(row_id, n, *why) for n, why in made.lost.items()])
+    return Ended(row, extra=[_part_drop(row_id, n, *why) for n, why in made.lost.items()], roles=[role])
 
 
 # --- evolved worlds, revised ---
@@ -100,8 +103,8 @@ def revise(ctx: Context, out: Output) -> Output:
     chosen = {row.world_id: wanted for row in rows if (wanted := _wanted(ctx.seed, row.world_id, asked))}
     if not chosen:
         return out
-    ended = iter(_asked(ctx, lambda client: [
-        _revised(ctx, client, row, chosen[row.world_id]) for row in rows if row.world_id in chosen
+    ended = iter(_asked(ctx, lambda models: [
+        _revised(ctx, models, row, chosen[row.world_id]) for row in rows if row.world_id in chosen
     ]))  # fmt: skip
     for row in rows:
         _close(kept, next(ended) if row.world_id in chosen else Ended(row))
@@ -114,22 +117,24 @@ def _wanted(seed: int, world_id: str, asked: Any) -> list[str]:
     return [name for name, share in shares if rng_for(name, seed, world_id).random() < share]
 
 
-async def _revised(ctx: Context, client: ModelClient, row: WorldRow, wanted: list[str]) -> Ended:
+async def _revised(ctx: Context, models: Models, row: WorldRow, wanted: list[str]) -> Ended:
     ended, world = Ended(), World.load(row.spec, row.world_id)
     new: list[str] = []
     worded: list[str] = []
     answers: list[Answer[Any]] = []
     for name in wanted:
+        role = _role(ctx, models, row.world_id, tools.MAX_TOKENS if name == tools.OPERATOR else words.MAX_TOKENS)
+        ended.roles.append(role)
         try:
             if name == tools.OPERATOR:
-                grown = await tools.propose_tools(client, _sampling(row.world_id, tools.MAX_TOKENS), world, row.split)
+                grown = await tools.propose_tools(role, world, row.split)
                 answers.append(grown)
                 if grown.value is not None:
                     world, new = _by(grown.value.world, name), grown.value.names
                     ended.extra += [_part_drop(row.world_id, n, *why) for n, why in grown.value.lost.items()]
                     continue
             else:
-                told = await words.rewrite_descriptions(client, _sampling(row.world_id, words.MAX_TOKENS), world)
+                told = await words.rewrite_descriptions(role, world)
                 answers.append(told)
                 if told.value is not None:
                     ended.extra += [_part_drop(row.world_id, n, *why) for n, why in told.value.lost.items()]
@@ -138,12 +143,12 @@ async def _revised(ctx: Context, client: ModelClient, row: WorldRow, wanted: lis
                     continue
             ended.extra.append(_part_drop(row.world_id, name, answers[-1].reason, answers[-1].detail))
         except ModelUnavailable as error:
-            return Ended(failed=_failure(row.world_id, row.parents[0] if row.parents else "", error))
+            return Ended(failed=_failure(row.world_id, row.parents[0] if row.parents else "", error), roles=ended.roles)
         except ModelError as error:
             reason = f"model_{type(error).__name__.removeprefix('Model').lower()}"
             ended.extra.append(_part_drop(row.world_id, name, reason, classify(error)[1]))
         except Exception as error:  # noqa: BLE001 - the boundary of a slot: classified and kept as a failed row
-            return Ended(failed=_failure(row.world_id, row.parents[0] if row.parents else "", error))
+            return Ended(failed=_failure(row.world_id, row.parents[0] if row.parents else "", error), roles=ended.roles)
     if new or worded or len(world.operators) > len(row.operators):
         spent = sum_of(answers)
         ended.row = row.model_copy(update={
@@ -162,21 +167,20 @@ def _by(world: World, operator: str) -> World:
 # --- shared ---
 
 
-def _asked(ctx: Context, jobs: Callable[[ModelClient], list[Coroutine[Any, Any, Ended]]]) -> list[Ended]:
-    """All jobs against one client, side by side; how many requests are in flight is the client's business."""
+def _asked(ctx: Context, jobs: Callable[[Models], list[Coroutine[Any, Any, Ended]]]) -> list[Ended]:
+    """All jobs side by side; how many requests are in flight is the client's business."""
 
-    async def all_of() -> list[Ended]:
-        client = client_of(ctx.settings.propose.backend)
-        try:
-            return list(await asyncio.gather(*jobs(client)))
-        finally:
-            await client.close()
+    async def all_of(models: Models) -> list[Ended]:
+        models.client(ctx.settings.propose.backend)  # a wrong one stops the run, not each slot
+        return list(await asyncio.gather(*jobs(models)))
 
-    return asyncio.run(all_of())
+    return with_models(all_of)
 
 
-def _sampling(row_id: str, max_tokens: int) -> Sampling:
-    return Sampling(max_tokens=max_tokens, seed=int(row_id.rsplit("_", 1)[1], 16) % 2**31)
+def _role(ctx: Context, models: Models, row_id: str, max_tokens: int) -> Role:
+    sampling = Sampling(max_tokens=max_tokens, seed=int(row_id.rsplit("_", 1)[1], 16) % 2**31)
+    asked = ctx.settings.propose
+    return models.role("proposer", asked.backend, asked.model, sampling)
 
 
 def _close(out: Output, ended: Ended) -> None:
@@ -186,6 +190,13 @@ def _close(out: Output, ended: Ended) -> None:
     out.dropped += [d for d in (ended.dropped,) if d is not None] + ended.extra
     out.extra_drops += len(ended.extra)
     out.failed += [f for f in (ended.failed,) if f is not None]
+    ids = [
+        end.world_id if isinstance(end, WorldRow) else end.row_id
+        for end in (ended.row, ended.dropped, ended.failed)
+        if end is not None
+    ]
+    for role in ended.roles:
+        out.usage += usage_rows("worlds", ids[0], [role])
 
 
 def _drop(row_id: str, parent_id: str, reason: str, detail: str) -> DroppedRow:

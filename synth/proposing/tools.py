@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from synth.errors import SpecError
-from synth.models.protocol import ModelClient, Sampling
+from synth.models.prompts import fill
+from synth.models.roles import Answer, Judged, Role
 from synth.proposing import facts, texts
-from synth.proposing.asking import Answer, Judged, ask
 from synth.proposing.loading import bad_texts, described, surface
-from synth.proposing.prompts import fill
 from synth.proposing.schemas import MAX_NEW_TOOLS, proposed_tools
 from synth.proposing.worlds import rejected
 from synth.worlds.evolve.hashes import marks_of
@@ -32,10 +31,10 @@ class NewTools:
     lost: dict[str, tuple[str, str]]
 
 
-async def propose_tools(client: ModelClient, sampling: Sampling, world: World, split: str) -> Answer[NewTools]:
+async def propose_tools(role: Role, world: World, split: str) -> Answer[NewTools]:
     prompt = fill("propose_tools.j2", title=world.title, domain=world.domain, entities=facts.entities_of(world),
                   tools=facts.tools_of(world), most=MAX_NEW_TOOLS)  # fmt: skip
-    return await ask(client, sampling, prompt, proposed_tools(list(world.tools)), lambda raw: judge(world, split, raw))
+    return await role.ask(prompt, proposed_tools(list(world.tools)), lambda raw: judge(world, split, raw))
 
 
 def judge(world: World, split: str, raw: dict[str, Any]) -> Judged[NewTools]:

@@ -8,11 +8,10 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from synth.models.protocol import ModelClient, Sampling
+from synth.models.prompts import fill
+from synth.models.roles import Answer, Judged, Role
 from synth.proposing import facts, texts
-from synth.proposing.asking import Answer, Judged, ask
 from synth.proposing.loading import with_params
-from synth.proposing.prompts import fill
 from synth.proposing.schemas import descriptions
 from synth.worlds.simulate import CompiledTool, CompiledWorld, compile_world
 from synth.worlds.spec import World
@@ -45,7 +44,7 @@ class Rewritten:
     lost: dict[str, tuple[str, str]] = field(default_factory=dict)
 
 
-async def rewrite_descriptions(client: ModelClient, sampling: Sampling, world: World) -> Answer[Rewritten]:
+async def rewrite_descriptions(role: Role, world: World) -> Answer[Rewritten]:
     compiled = compile_world(world)
     told = [
         {"name": n, "description": t.description or "", "effect": "changes records" if t.writes else "reads only",
@@ -54,7 +53,7 @@ async def rewrite_descriptions(client: ModelClient, sampling: Sampling, world: W
     ]  # fmt: skip
     prompt = fill("rewrite_descriptions.j2", title=world.title, domain=world.domain, tools=told,
                   tool_length=texts.TOOL, argument_length=texts.ARGUMENT)  # fmt: skip
-    return await ask(client, sampling, prompt, descriptions(), lambda raw: judge(world, raw))
+    return await role.ask(prompt, descriptions(), lambda raw: judge(world, raw))
 
 
 def judge(world: World, raw: dict[str, Any]) -> Judged[Rewritten]:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from synth.errors import SpecError
-from synth.models.protocol import ModelClient, Sampling
+from synth.models.prompts import fill
+from synth.models.roles import Answer, Judged, Role
 from synth.proposing import facts
-from synth.proposing.asking import Answer, Judged, ask
 from synth.proposing.loading import bad_texts, check_shared_texts, described, surface, without
-from synth.proposing.prompts import fill
 from synth.proposing.schemas import MAX_ENTITIES, MAX_ROWS, MAX_TOOLS, proposed_world
 from synth.records import WorldRow, make_id, rng_for, world_tool_id
 from synth.worlds.admit import admit_world
@@ -48,10 +47,10 @@ class Proposed:
     lost: dict[str, tuple[str, str]]
 
 
-async def propose_world(client: ModelClient, sampling: Sampling, slot: Slot) -> Answer[Proposed]:
+async def propose_world(role: Role, slot: Slot) -> Answer[Proposed]:
     parent = World.load(slot.parent.spec, slot.parent.world_id)
     schema = proposed_world(list(parent.tools))
-    return await ask(client, sampling, prompt_of(slot, parent), schema, lambda raw: judge(slot, parent, raw))
+    return await role.ask(prompt_of(slot, parent), schema, lambda raw: judge(slot, parent, raw))
 
 
 def prompt_of(slot: Slot, parent: World) -> str:

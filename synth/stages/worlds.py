@@ -14,8 +14,8 @@ from itertools import chain
 from typing import Any
 
 from synth.models import clients
-from synth.proposing import propose_worlds, revise
-from synth.proposing.prompts import digests as prompt_digests
+from synth.models.prompts import digests as prompt_digests
+from synth.proposing import PROMPTS, propose_worlds, revise
 from synth.records import DroppedRow, Row, Split, WorldRow, make_id
 from synth.stage import Context, Output, Part
 from synth.worlds import written
@@ -31,7 +31,7 @@ from tools_catalog.observed import load_observed
 from tools_catalog.taxonomy import load_taxonomy
 
 TABLE = "worlds"
-VERSION = "6"
+VERSION = "7"
 ASSETS = [
     "tools_catalog/data/catalog.jsonl.xz",
     "tools_catalog/data/observed.json",
@@ -51,7 +51,7 @@ def depends(settings: Any) -> dict[str, Any]:
     """The user's own worlds, their own harvest where the pipeline prefers it, and what a model is asked: new ones make
     new rows."""
     files = {f"file {i}": digest for i, digest in enumerate(digests(settings).values())}
-    asked = prompt_digests() | clients.outside(settings.propose.backend) if settings.propose else {}
+    asked = prompt_digests(*PROMPTS) | clients.outside(settings.propose.backend) if settings.propose else {}
     return files | asked | (harvest_digests() if settings.prefer_cache else {})
 
 

@@ -10,7 +10,7 @@ import hashlib
 import os
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from synth.errors import CorruptRun
-from synth.records import TABLES, FailedRow, Row, StageName
+from synth.records import TABLES, FailedRow, Row, StageName, Usage
 from synth.stage import Output, Part
 from synth.store.schema import decode_columns, from_arrow, to_arrow
 
@@ -27,6 +27,9 @@ STAGE_TABLE: dict[StageName, str] = {
     "worlds": "worlds", "tools": "tools", "agents": "agents", "tasks": "tasks",
     "rollouts": "trajectories", "judge": "verdicts", "shards": "sft",
 }  # fmt: skip
+
+
+ASIDE = ("dropped", "failed", "usage")  # tables that every stage adds to, beside its own
 
 
 @dataclass(frozen=True)
@@ -59,10 +62,11 @@ class PartEntry:
     dropped: dict[str, int]  # reason -> rows
     failed: dict[str, int]  # class -> rows
     files: list[PartFile] = field(default_factory=list)
+    usage: dict[str, dict[str, float]] = field(default_factory=dict)  # role -> requests, tokens, cost
 
     def digest(self) -> str:
         """The rows of the part, whatever became of its other slots: what later stages depend on."""
-        rows = sorted((f.table, f.name, f.sha256) for f in self.files if f.table not in ("dropped", "failed"))
+        rows = sorted((f.table, f.name, f.sha256) for f in self.files if f.table not in ASIDE)
         return hashlib.sha256(repr([self.index, rows]).encode()).hexdigest()
 
     @classmethod
@@ -82,6 +86,7 @@ def write_part(run_dir: Path, part: Part, output: Output, inputs: str, attempt: 
     tables: list[tuple[str, str, Sequence[Row]]] = [
         ("dropped", f"part-{part.stage}-{part.index:05d}.parquet", output.dropped),
         ("failed", f"part-{part.stage}-{part.index:05d}.parquet", failed),
+        ("usage", f"part-{part.stage}-{part.index:05d}.parquet", output.usage),
     ]
     if main in TABLES:
         tables.insert(0, (main, f"part-{part.index:05d}.parquet", output.rows))
@@ -98,7 +103,23 @@ def write_part(run_dir: Path, part: Part, output: Output, inputs: str, attempt: 
         dropped=dict(sorted(Counter(row.reason for row in output.dropped).items())),
         failed=dict(sorted(Counter(row.class_ for row in failed).items())),
         files=[_write(run_dir, table, name, rows) for table, name, rows in tables if rows],
+        usage=per_role(row.model_dump() for row in output.usage),
     )
+
+
+def per_role(spent: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
+    """Sums of usage by role. Each entry has `role` and the fields of `records.Usage`."""
+    sums: dict[str, dict[str, float]] = {}
+    for one in spent:
+        own = sums.setdefault(str(one["role"]), dict.fromkeys(Usage.model_fields, 0))
+        for name in own:
+            own[name] = round(own[name] + one[name], 9)
+    return dict(sorted(sums.items()))
+
+
+def sum_usage(*many: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    """Usage by role, added up."""
+    return per_role({"role": role, **own} for one in many for role, own in one.items())
 
 
 def _with_attempts(row: FailedRow, attempt: int) -> FailedRow:
@@ -116,8 +137,8 @@ def _write(run_dir: Path, table: str, name: str, rows: Sequence[Row]) -> PartFil
 
 
 def _row_id(table: str, row: Row) -> str:
-    # every table names its rows in the first field, except these two
-    key = "row_id" if table in ("dropped", "failed") else next(iter(type(row).model_fields))
+    # every table names its rows in the first field, except those
+    key = "row_id" if table in ASIDE else next(iter(type(row).model_fields))
     return str(getattr(row, key))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from parents import desk, tool
 
-from synth.models.protocol import Sampling
+from synth.models.roles import Role
 from synth.models.scripted import Script, ScriptedClient
 from synth.proposing import tools, words
 from synth.worlds.admit import admit_world
@@ -92,7 +92,7 @@ def test_what_is_wrong_is_sent_back() -> None:
     wrong = json.dumps({"tools": {"load": LOAD | {"of": "Tikcet"}}})
     right = json.dumps({"tools": {"load": LOAD}})
     client = ScriptedClient(Script.model_validate({"replies": [{"content": wrong}, {"content": right}]}))
-    answer = asyncio.run(tools.propose_tools(client, Sampling(), desk(), "train"))
+    answer = asyncio.run(tools.propose_tools(Role("proposer", client, "scripted:w"), desk(), "train"))
     assert answer.value is not None and answer.value.names == ["load"] and answer.replies == 2
 
 

@@ -10,11 +10,6 @@ from typing import Any
 from jinja2 import FunctionLoader, StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
-FILES = (
-    "propose_example.j2", "propose_language.j2", "propose_world.j2", "propose_tools.j2", "propose_repair.j2",
-    "rewrite_descriptions.j2",
-)  # fmt: skip
-
 
 def _source(name: str) -> str:
     return resources.files("synth.prompts").joinpath(name).read_text(encoding="utf-8")
@@ -36,6 +31,6 @@ def fill(name: str, **values: Any) -> str:
     return _environment().get_template(name).render(values).strip()
 
 
-def digests() -> dict[str, str]:
-    """SHA-256 of every prompt: they decide what the model is asked."""
-    return {f"prompt {name}": hashlib.sha256(_source(name).encode()).hexdigest() for name in FILES}
+def digests(*names: str) -> dict[str, str]:
+    """SHA-256 of some prompts: they decide what a model is asked, so the fingerprint of a stage that asks has them."""
+    return {f"prompt {name}": hashlib.sha256(_source(name).encode()).hexdigest() for name in names}
