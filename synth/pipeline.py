@@ -175,9 +175,9 @@ class ToolsSettings(Settings):
 
 
 class AgentsSettings(Settings):
-    count: Annotated[int, Field(ge=1, le=1_000_000)] = 800
-    min_tools: Annotated[int, Field(ge=1, le=128)] = 4
-    max_tools: Annotated[int, Field(ge=1, le=128)] = 24
+    count: Annotated[int, Field(ge=1, le=1_000_000)] = 3000
+    min_tools: Annotated[int, Field(ge=2, le=128)] = 2
+    max_tools: Annotated[int, Field(ge=2, le=128)] = 64
     split: SplitShares = SplitShares()
 
     @model_validator(mode="after")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 from synth.executors.protocol import Outcome
@@ -10,16 +12,35 @@ from synth.worlds.state import Change, State, diff, thaw
 
 
 class WorldExecutor:
-    """One world's state during one episode. `start` is shared and never changed."""
+    """One world's state during one episode. `start` is shared and never changed.
+
+    Most worlds of an agent are there for their look-alike tools and never called: the world is compiled and its start
+    drawn when they are first needed. `origin` names the start state; it stands for the digest while nothing changed.
+    """
 
     name = "world"
     latency_is_real = False
 
-    def __init__(self, world_id: str, compiled: CompiledWorld, start: State) -> None:
-        self.world_id, self.compiled, self.start, self.state = world_id, compiled, start, start
+    def __init__(
+        self, world_id: str, origin: str, compiled: Callable[[], CompiledWorld], start: Callable[[], State]
+    ) -> None:
+        self.world_id, self.origin, self._compiled, self._start = world_id, origin, compiled, start
+        self._state: State | None = None  # None: never called
+
+    @cached_property
+    def compiled(self) -> CompiledWorld:
+        return self._compiled()
+
+    @cached_property
+    def start(self) -> State:
+        return self._start()
+
+    @property
+    def state(self) -> State:
+        return self.start if self._state is None else self._state
 
     async def call(self, tool: str, arguments: dict[str, Any]) -> Outcome:
-        result, self.state = self.compiled.execute(self.state, tool, arguments)
+        result, self._state = self.compiled.execute(self.state, tool, arguments)
         return Outcome(result.ok, result.value, result.error, result.content)
 
     def error(self, code: str, status: int, message: str) -> Outcome:
@@ -34,7 +55,7 @@ class WorldExecutor:
         return Outcome(False, value, code, render(value))
 
     def diff(self) -> list[dict[str, Any]]:
-        return [self._entry(change) for change in diff(self.start, self.state)]
+        return [] if self._state is None else [self._entry(c) for c in diff(self.start, self._state)]
 
     def _entry(self, change: Change) -> dict[str, Any]:
         before, after = change.before, change.after
@@ -51,7 +72,10 @@ class WorldExecutor:
         }  # fmt: skip
 
     def digest(self) -> str:
-        return f"{self.state.digest():032x}"
+        """The state's digest, or `origin` where the rows are those of the start."""
+        if self._state is None or self._state.digest() == self.start.digest():
+            return self.origin
+        return f"{self._state.digest():032x}"
 
     async def close(self) -> None:
-        self.state = self.start
+        self._state = None

@@ -61,7 +61,7 @@ def finish(desk: Desk, kind: Kind, draft: Draft, rng: random.Random) -> Built:
         raise DeadEnd("more words than a person says at once")
     speaker = Speaker(rng)
     values = values_for(desk.split)
-    name, department = str(values.gen("person", rng)), str(values.gen("department", rng))
+    name, department = desk.signed_in or str(values.gen("person", rng)), str(values.gen("department", rng))
     intro = speaker.intro(name, department)
     turns = [speaker.opening(c, intro) if n == 0 else speaker.follow(c) for n, c in enumerate(story.turns)]
     facts = [fact_of(k, speaker) for k in story.facts.values()]

@@ -69,6 +69,7 @@ class Desk:
     prompt: str = ""
     tools_in_all: int = 0  # offered tools, those of other worlds included
     foreign: tuple[str, ...] = field(default=())  # offered names that do not belong to this world
+    signed_in: str = ""  # the person whom the prompt says is signed in
 
     @cached_property
     def cw(self) -> CompiledWorld:

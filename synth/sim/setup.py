@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from synth.errors import TaskFailure
 from synth.executors.protocol import Executor
 from synth.executors.world import WorldExecutor
-from synth.records import AgentRow, TaskRow, ToolRow, WorldRow, rng_for
+from synth.records import AgentRow, TaskRow, ToolRow, WorldRow, canonical, rng_for
 from synth.sim.environment import Environment, Offered
 from synth.sim.faults import FaultPlan
 from synth.stage import Inputs
@@ -92,8 +93,7 @@ def environment(catalog: Catalog, task: TaskRow, seed: int, fault_rate: float) -
     start = Start.model_validate(task.start)
     executors: dict[str, Executor] = {}
     for world_id, begun in start.worlds.items():
-        world = compiled(_find(catalog.worlds, world_id, "world"))
-        executors[world_id] = WorldExecutor(world_id, world, begin(world_id, world, begun, task.split))
+        executors[world_id] = executor_of(_find(catalog.worlds, world_id, "world"), begun, task.split)
     offered: dict[str, Offered] = {}
     names: dict[str, Any] = agent.traits["offered"]
     for name, tool_id in names.items():
@@ -104,6 +104,13 @@ def environment(catalog: Catalog, task: TaskRow, seed: int, fault_rate: float) -
         offered[name] = Offered(name, row, executors[row.world_id] if runs and row.world_id else None)
     rate = 0.0 if task.kind == "recover" else fault_rate
     return Environment(offered, executors, FaultPlan(list(start.faults), rate, rng_for(seed, "faults")))
+
+
+def executor_of(row: WorldRow, begun: WorldStart, split: str) -> WorldExecutor:
+    """The world of a row on a start state, made ready when it is first called."""
+    origin = f"{split} {canonical(begun.model_dump(mode='json'))}"
+    return WorldExecutor(row.world_id, origin, partial(compiled, row),
+                         lambda: begin(row.world_id, compiled(row), begun, split))  # fmt: skip
 
 
 def _find(rows: Mapping[str, Any], row_id: str, what: str) -> Any:

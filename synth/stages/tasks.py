@@ -1,4 +1,4 @@
-"""Stage `tasks`: each slot draws an agent and builds a task of its kind on the agent's primary world.
+"""Stage `tasks`: each slot draws an agent and builds a task of its kind on a world the agent works in.
 
 A slot whose agent allows no such task tries a few more agents; one that still fails is a failed row of class `task`.
 """
@@ -18,7 +18,7 @@ from synth.taskspec import Start, WorldStart
 from synth.worlds.spec import World
 
 TABLE = "tasks"
-VERSION = "4"
+VERSION = "5"
 ASSETS = [
     "synth/goals/data/grammar.yaml",
     "synth/goals/data/verbs.yaml",
@@ -40,7 +40,7 @@ class Rows:
 
 _rows: list[tuple[tuple[Any, ...], Rows]] = []
 _worlds: OrderedDict[str, World] = OrderedDict()
-_desks: OrderedDict[tuple[str, int], Desk] = OrderedDict()
+_desks: OrderedDict[tuple[str, str, int], Desk] = OrderedDict()
 
 
 def rows_of(inputs: Inputs) -> Rows:
@@ -77,7 +77,7 @@ def make_task(seed: int, rows: Rows, ordinal: int, kind: Kind) -> TaskRow | Fail
     for _ in range(AGENTS_TRIED if rows.agents else 0):
         agent = rng.choice(rows.agents)
         agent_id = agent.agent_id
-        desk = desk_of(seed, rows, agent, rng.randrange(VARIANTS))
+        desk = desk_of(seed, rows, agent, rng.choice(agent.traits["worlds"]), rng.randrange(VARIANTS))
         try:
             return row_of(seed, agent, ordinal, kind, build(desk, kind, rng))
         except BuildFailed as failed:
@@ -104,12 +104,11 @@ def world_seed(seed: int, world_id: str, variant: int) -> int:
     return zlib.crc32(f"{seed} {world_id} {variant}".encode())
 
 
-def desk_of(seed: int, rows: Rows, agent: AgentRow, variant: int) -> Desk:
-    """The agent's desk on one start state of its primary world."""
-    at = (agent.agent_id, variant)
+def desk_of(seed: int, rows: Rows, agent: AgentRow, world_id: str, variant: int) -> Desk:
+    """The agent's desk on one start state of a world it works in."""
+    at = (agent.agent_id, world_id, variant)
     found = _desks.get(at)
     if found is None:
-        world_id = str(agent.traits["world_id"])
         offered: dict[str, str] = {}
         foreign: list[str] = []
         for name, tool_id in agent.traits["offered"].items():
@@ -121,6 +120,7 @@ def desk_of(seed: int, rows: Rows, agent: AgentRow, variant: int) -> Desk:
         found = _desks[at] = Desk(
             world_id, world_of(rows.worlds[world_id]), offered, world_seed(seed, world_id, variant), agent.split,
             agent.system_prompt, len(agent.tool_ids), tuple(foreign),
+            str(agent.traits.get("signed_in", "")),
         )  # fmt: skip
         if len(_desks) > _DESKS:
             _desks.popitem(last=False)

@@ -48,7 +48,7 @@ def test_columns_read_back_as_what_they_are(made: tuple[Context, Output]) -> Non
         assert set(start.worlds) == set(agent.world_ids)
         assert row.split == agent.split
         assert {s.tool for s in plan.steps} <= set(agent.traits["offered"])
-        assert {s.world_id for s in plan.steps} <= {agent.traits["world_id"]}
+        assert {s.world_id for s in plan.steps} <= set(agent.traits["worlds"])
 
 
 def test_a_slot_does_not_depend_on_its_part(made: tuple[Context, Output]) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from synth.agents.shelf import shelve
 from synth.goals.desk import Desk
 from synth.records import ToolRow, WorldRow, world_tool_id
-from synth.stages.agents import shelve
 from synth.worlds import Simulator, World, compile_world
 from synth.worlds.admit import admit_world
 from synth.worlds.state import RowData
