@@ -24,4 +24,7 @@ def report(run_dir: Path, as_json: bool, harvest: Path | None, sample: int, with
         ours, theirs = near["synthetic"]["clones"], near["real"]["clones"]
         print(f"clones of real tools: {ours:.2%} (real tools of other servers: {theirs:.2%})")
     files = ["report.html", *(figures["map"]["files"] if figures["map"] else [])]
+    if (said := figures["variety"])["conversations"]:
+        both = ", ".join(f"{side} {said[side]['distinct_2']:.3f}" for side in ("user", "assistant"))
+        print(f"distinct-2 of the words in {said['conversations']:,} conversations: {both}")
     print(f"look: {', '.join(str(run_dir / name) for name in files)}")
