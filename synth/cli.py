@@ -186,11 +186,15 @@ def replay(
 
 
 @app.command()
-def doctor(as_json: AsJson = False) -> None:
+def doctor(
+    as_json: AsJson = False,
+    model: Annotated[str, typer.Option(help="Sizes of this model: k2, k2_0905, moonlight, tiny, or a folder.")] = "",
+) -> None:
     """What this machine has: Ray, GPU, docker, sandbox, npm, endpoint; each with how to get it."""
     from synth import doctor as rooms
+    from synth.doctor_model import show_model
 
-    rooms.show(as_json)
+    show_model(model, as_json) if model else rooms.show(as_json)
 
 
 @app.command(context_settings=THROUGH)

@@ -1,0 +1,127 @@
+"""Multi-head latent attention (DeepSeek-V2, arXiv 2405.04434, 2.1), expanded and absorbed.
+
+B batch, T new tokens, S context, H heads, D hidden, Q query latent, C key/value latent, N and R the plain and the
+rotary part of a head's query and key, V a head's value, X = C + R what the cache keeps of a token.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from model_core.cache import LatentCache
+from model_core.config import ModelConfig
+from model_core.norm import LATENT_EPS, RMSNorm
+from model_core.rope import attention_scale, rotate
+
+
+@dataclass
+class Past:
+    """What one forward pass shares between its layers: where the new tokens stand and what they may see."""
+
+    positions_BT: Tensor
+    turns_BTr: Tensor
+    cache: LatentCache | None = None
+    visible_BTS: Tensor | None = None  # None: causal among the new tokens, nothing before them
+    absorbed: bool = False
+
+
+class LatentAttention(nn.Module):
+    """Keys and values are linear in a latent of C numbers per token; one rotary key is shared by all heads."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.scale = attention_scale(config)
+        D, H, C, R = config.hidden_size, config.num_attention_heads, config.kv_lora_rank, config.qk_rope_head_dim
+        N, V, Q = config.qk_nope_head_dim, config.v_head_dim, config.q_lora_rank
+        if Q is None:
+            self.q_proj = nn.Linear(D, H * (N + R), bias=False)
+        else:
+            self.q_a_proj = nn.Linear(D, Q, bias=False)
+            self.q_a_layernorm = RMSNorm(Q, LATENT_EPS)
+            self.q_b_proj = nn.Linear(Q, H * (N + R), bias=False)
+        self.kv_a_proj_with_mqa = nn.Linear(D, C + R, bias=False)
+        self.kv_a_layernorm = RMSNorm(C, LATENT_EPS)
+        self.kv_b_proj = nn.Linear(C, H * (N + V), bias=False)
+        self.o_proj = nn.Linear(H * V, D, bias=False)
+
+    def forward(self, x_BTD: Tensor, past: Past, layer: int) -> Tensor:
+        q_nope, q_rope = self._queries(x_BTD, past.turns_BTr)
+        latents_BSX = self._latents(x_BTD, past.turns_BTr)
+        if past.cache is not None:
+            latents_BSX = past.cache.write(layer, past.positions_BT, latents_BSX)
+        attend = self.absorbed if past.absorbed else self.expanded
+        return self.o_proj(attend(q_nope, q_rope, latents_BSX, past.visible_BTS).flatten(-2))
+
+    def _queries(self, x_BTD: Tensor, turns_BTr: Tensor) -> tuple[Tensor, Tensor]:
+        """The plain and the rotated part, [B, T, H, N] and [B, T, H, R]."""
+        config = self.config
+        if config.q_lora_rank is None:
+            q = self.q_proj(x_BTD)
+        else:
+            q = self.q_b_proj(self.q_a_layernorm(self.q_a_proj(x_BTD)))
+        q_BTHd = q.unflatten(-1, (config.num_attention_heads, -1))
+        q_nope, q_rope = q_BTHd.split((config.qk_nope_head_dim, config.qk_rope_head_dim), dim=-1)
+        return q_nope, rotate(q_rope, turns_BTr)
+
+    def _latents(self, x_BTD: Tensor, turns_BTr: Tensor) -> Tensor:
+        """The normalised latent beside the rotated shared key, [B, T, C + R]: all the cache keeps."""
+        C = self.config.kv_lora_rank
+        latent_BTC, k_rope = self.kv_a_proj_with_mqa(x_BTD).split((C, self.config.qk_rope_head_dim), dim=-1)
+        k_rope = rotate(k_rope.unsqueeze(-2), turns_BTr).squeeze(-2)
+        return torch.cat((self.kv_a_layernorm(latent_BTC), k_rope), dim=-1)
+
+    def expanded(self, q_nope: Tensor, q_rope: Tensor, latents_BSX: Tensor, visible_BTS: Tensor | None) -> Tensor:
+        """Keys and values of every head written out, then ordinary attention: [B, T, H, V]. For training and prefill.
+
+        Cheaper per pair of tokens (N + R + V numbers a head), dearer per context token (it is expanded each time).
+        """
+        config = self.config
+        H, N, V = config.num_attention_heads, config.qk_nope_head_dim, config.v_head_dim
+        latent_BSC, k_rope = latents_BSX.split((config.kv_lora_rank, config.qk_rope_head_dim), dim=-1)
+        k_nope, v = self.kv_b_proj(latent_BSC).unflatten(-1, (H, N + V)).split((N, V), dim=-1)
+        k = torch.cat((k_nope, k_rope.unsqueeze(-2).expand(-1, -1, H, -1)), dim=-1)
+        q = torch.cat((q_nope, q_rope), dim=-1)
+        # The fused kernels want values as wide as keys: pad with zeros, cut them off again.
+        v = F.pad(v, (0, k.shape[-1] - V)) if k.shape[-1] > V else v
+        mask = None if visible_BTS is None else visible_BTS.unsqueeze(1)
+        q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
+        out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None, scale=self.scale)
+        return out.transpose(1, 2)[..., :V]
+
+    def absorbed(self, q_nope: Tensor, q_rope: Tensor, latents_BSX: Tensor, visible_BTS: Tensor | None) -> Tensor:
+        """The same numbers without writing keys and values out: [B, T, H, V]. For decoding.
+
+        q.(W_k c) = (W_k^T q).c, so the key matrix is absorbed into the query and the value matrix into the output;
+        all heads read one latent per token, as in multi-query attention.
+        """
+        config = self.config
+        (B, T, H, N), S, C = q_nope.shape, latents_BSX.shape[1], config.kv_lora_rank
+        W_HdC = self.kv_b_proj.weight.view(H, N + config.v_head_dim, C)
+        q_BTHC = torch.bmm(q_nope.reshape(B * T, H, N).transpose(0, 1), W_HdC[:, :N]).transpose(0, 1).view(B, T, H, C)
+        q_BtX = torch.cat((q_BTHC, q_rope), dim=-1).view(B, T * H, -1)
+        logits_BTHS = torch.bmm(q_BtX, latents_BSX.transpose(1, 2)).view(B, T, H, S)
+        logits_BTHS = logits_BTHS.to(torch.promote_types(logits_BTHS.dtype, torch.float32)) * self.scale
+        visible = _causal(T, S, logits_BTHS.device) if visible_BTS is None else visible_BTS
+        weights = logits_BTHS.masked_fill(~visible.unsqueeze(2), float("-inf")).softmax(-1).to(latents_BSX.dtype)
+        mixed_BTHC = torch.bmm(weights.view(B, T * H, S), latents_BSX[..., :C])
+        mixed_HtC = mixed_BTHC.view(B * T, H, C).transpose(0, 1)
+        return torch.bmm(mixed_HtC, W_HdC[:, N:].transpose(1, 2)).transpose(0, 1).reshape(B, T, H, -1)
+
+
+def _causal(T: int, S: int, device: torch.device) -> Tensor:
+    """The last T of S places see themselves and all before: [1, T, S]."""
+    return torch.ones(T, S, dtype=torch.bool, device=device).tril(S - T).unsqueeze(0)
+
+
+def absorbing_is_cheaper(config: ModelConfig, T: int) -> bool:
+    """Whether T new tokens per row cost fewer multiplications absorbed than expanded, on a long context.
+
+    Per head and context token: absorbed 2C + R for each new token; expanded N + R + V for each, and C (N + V) once.
+    """
+    N, V, C = config.qk_nope_head_dim, config.v_head_dim, config.kv_lora_rank
+    return T * (2 * C - N - V) < C * (N + V)
