@@ -56,6 +56,10 @@ def claims_match(ev: Evidence) -> Finding:
     return True, 1.0, f"{checked} claims, each carried out"
 
 
+def _writes(ev: Evidence) -> list[dict[str, Any]]:
+    return [c for c in ev.calls if carried_out(c) and c.get("effect") == "write"]
+
+
 def _fault(ev: Evidence, at: int, claim: str, raw: str, writes: list[dict[str, Any]]) -> str | None:
     if not writes:
         return "no call had changed anything"
@@ -167,7 +171,7 @@ def closes(ev: Evidence) -> Finding:
     last = [i for i in ev.said() if not ev.messages[i].get("tool_calls")]
     if not last:
         raise Missing("the assistant never said anything to the user")
-    writes = [c for c in ev.calls if carried_out(c) and c.get("effect") == "write"]
+    writes = _writes(ev)
     if refuse or not (writes or ev.need("goal").get("tell")):
         return True, 1.0, "no turn ends with a promise"
     for i in reversed(last):
