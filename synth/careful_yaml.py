@@ -11,6 +11,7 @@ import yaml
 
 MAX_FILE_BYTES = 1 << 20
 _TEXT, _NULL, _TIMESTAMP = "tag:yaml.org,2002:str", "tag:yaml.org,2002:null", "tag:yaml.org,2002:timestamp"
+_INT = "tag:yaml.org,2002:int"
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,9 @@ def read_text(path: Path, what: str, hint: str = "") -> str:
 
 class _Loader(yaml.SafeLoader):
     """Safe YAML with two refusals on top: a key written twice, and aliases (which can grow without bound). Times stay
-    texts, and the bare key `null` is the text "null"."""
+    texts, and the bare key `null` is the text "null". `whole_keys`: keys may be whole numbers, read as texts."""
+
+    whole_keys = False
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
@@ -61,6 +64,8 @@ class _Loader(yaml.SafeLoader):
         seen = set()
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.tag == _NULL and key.value == "null":
+                key.tag = _TEXT
+            if self.whole_keys and isinstance(key, yaml.ScalarNode) and key.tag == _INT and key.value.isdecimal():
                 key.tag = _TEXT
             if not isinstance(key, yaml.ScalarNode) or key.tag != _TEXT:
                 line, kind = key.start_mark.line + 1, key.tag.rsplit(":", 1)[-1]
@@ -74,10 +79,14 @@ class _Loader(yaml.SafeLoader):
 _Loader.add_constructor(_TIMESTAMP, lambda loader, node: node.value)
 
 
-def load_yaml(text: str, what: str) -> Any:
-    """The value of a YAML text. Raises Wrong."""
+class _WholeKeysLoader(_Loader):
+    whole_keys = True
+
+
+def load_yaml(text: str, what: str, whole_keys: bool = False) -> Any:
+    """The value of a YAML text; `whole_keys`: keys like `1:` are read as the text "1". Raises Wrong."""
     try:
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 - _Loader is a SafeLoader
+        return yaml.load(text, Loader=_WholeKeysLoader if whole_keys else _Loader)  # noqa: S506 - both are SafeLoaders
     except yaml.MarkedYAMLError as error:
         where = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise Wrong(one_line(f"{where}not valid YAML: {error.problem or error.context or 'cannot be read'}")) from None

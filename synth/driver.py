@@ -7,6 +7,7 @@ on the number of workers or on the order in which parts finish.
 from __future__ import annotations
 
 import signal
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from typing import Any
 from synth.pipeline import Pipeline
 from synth.records import StageName, content_hash
 from synth.reporting import Reporter
-from synth.rounds import kind_of
+from synth.rounds import task_payload
 from synth.stage import Context, Part
 from synth.store.inputs import CommittedInputs, snapshot
 from synth.store.parts import STAGE_TABLE, sum_usage
@@ -90,7 +91,7 @@ class Driver:
             at = SLOW.index(part.stage)
             return content_hash([self.base(*SLOW[:at]), part.start, part.stop, part.payload])
         if part.stage == "shards":
-            return content_hash([self.shards_fingerprint, self.base(*SLOW, *STREAM)])
+            return content_hash([self.shards_fingerprint, self.base(*SLOW, *STREAM), part.payload])
         own = [part.start, part.stop, part.payload] if part.stage == "tasks" else []
         return content_hash([self.base(*SLOW), own, [entry.digest() if entry else None for entry in entries]])
 
@@ -124,8 +125,10 @@ class Driver:
         parts: list[Part],
         then: Callable[[Part], list[Part]] = lambda _: [],
         digest: Callable[[Part], str] | None = None,
+        until: float | None = None,
     ) -> None:
         """Make and commit the parts, and after each what `then` says; parts that count already are passed over.
+        After `until` (time.monotonic) no part of tasks is begun, what is begun is finished.
         Raises Interrupted after a Ctrl-C, once everything in flight is committed."""
         digest_of = digest or self.digest
         waiting, flying, told = deque(parts), 0, False
@@ -138,6 +141,8 @@ class Driver:
                 made_from = digest_of(part)
                 if self.counts(part, made_from):
                     waiting.extendleft(then(part))
+                    continue
+                if until is not None and part.stage == "tasks" and time.monotonic() >= until:
                     continue
                 self.executor.submit(self._job(part, made_from))
                 flying += 1
@@ -202,7 +207,7 @@ class Driver:
         before = STREAM[STREAM.index(stage) - 1] if stage != "tasks" else None
         if before is not None and index not in self.state(before).parts:
             return False
-        payload = {"kinds": [kind_of(index)] * (entry.stop - entry.start)} if stage == "tasks" else {}
+        payload = task_payload(index, entry.stop - entry.start) if stage == "tasks" else {}
         return self.counts(Part(stage, index, entry.start, entry.stop, payload))
 
     def reopen(self, class_: str) -> int:

@@ -8,14 +8,15 @@ outside the stage fingerprint: changing one keeps the rows.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from synth.careful_yaml import Problem, Wrong
 from synth.pipeline_problems import nearest, nearest_of, problem_of
 from synth.pipeline_yaml import PipelineError, override, parse, read_text
 from synth.records import STAGES, Kind, StageName
+from synth.traits import Trait
 
 __all__ = ["Pipeline", "PipelineError", "Problem", "check_named", "load_pipeline"]
 
@@ -233,26 +234,68 @@ class JudgeSettings(Asking):
     min_score: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
 
 
-DEFAULT_TARGET: dict[Kind, int] = {
+DEFAULT_TARGET: dict[str, int] = {
     "single": 300, "parallel": 300, "chain": 450, "multi_turn": 500, "clarify": 350, "no_tool": 200, "recover": 300,
 }  # fmt: skip
 
 
-class ShardsSettings(Settings):
-    """`target`: accepted rows wanted per kind. `row_group_mib`: MiB of Arrow data per row group."""
+class Caps(Settings):
+    """What the rounds of a run may spend; 0 is no cap. `calls`: requests to models, or messages of a built-in policy;
+    `tokens`: prompt and completion; `minutes`: wall clock from the start of the command."""
 
-    target: Annotated[dict[Kind, Annotated[int, Field(ge=0, le=10_000_000)]], Field(min_length=1)] = DEFAULT_TARGET
-    max_rounds: Annotated[int, Field(ge=1, le=1000)] = 6
+    calls: Annotated[int, Field(ge=0, le=10**12)] = 0
+    tokens: Annotated[int, Field(ge=0, le=10**15)] = 0
+    usd: Annotated[float, Field(ge=0.0, le=1e9)] = 0.0
+    minutes: Annotated[float, Field(ge=0.0, le=1e6)] = 0.0
+
+
+def _known_cell(cell: str) -> str:
+    kind, slash, difficulty = cell.partition("/")
+    if kind not in get_args(Kind):
+        raise ValueError(f"unknown kind, {nearest(kind, list(get_args(Kind)))}")
+    if slash and difficulty not in ("1", "2", "3", "4", "5"):
+        raise ValueError(f"difficulty is 1 to 5, got {difficulty[:20]!r}")
+    return cell
+
+
+Cell = Annotated[str, AfterValidator(_known_cell)]
+
+
+class ShardsSettings(Settings):
+    """`target`: accepted rows wanted; a number (of each kind of the default run), or per kind, or per kind and
+    difficulty (`{chain: {1: 50, 3: 100}}`, kept as `chain/1`, `chain/3`). `shares`: least shares of the accepted rows
+    that have a trait. `row_group_mib`: MiB of Arrow data per row group."""
+
+    target: Annotated[dict[Cell, Annotated[int, Field(ge=0, le=10_000_000)]], Field(min_length=1)] = DEFAULT_TARGET
+    shares: dict[Trait, Annotated[float, Field(ge=0.0, le=1.0)]] = {}
+    caps: Caps = Caps()
+    max_rounds: Annotated[int, Field(ge=1, le=1000)] = 24
     row_group_mib: Annotated[int, Field(ge=1, le=1024)] = 16
     dedup: bool = True
     max_infra_share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.05
     allow_infra: bool = False
-    OUTSIDE = frozenset({"max_rounds", "max_infra_share", "allow_infra"})
+    OUTSIDE = frozenset({"caps", "max_rounds", "max_infra_share", "allow_infra"})
+
+    @field_validator("target", mode="before")
+    @classmethod
+    def _as_cells(cls, value: object) -> object:
+        if isinstance(value, int) and not isinstance(value, bool):
+            if value < 1:
+                raise ValueError(f"asks for no row at all (got {value}); ask for at least one of each kind")
+            return dict.fromkeys(DEFAULT_TARGET, value)
+        if not isinstance(value, dict):
+            return value
+        cells: dict[Any, Any] = {}
+        for kind, rows in value.items():
+            cells |= {f"{kind}/{d}": n for d, n in rows.items()} if isinstance(rows, dict) else {kind: rows}
+        return cells
 
     @model_validator(mode="after")
     def _something(self) -> ShardsSettings:
         if sum(self.target.values()) == 0:
             raise ValueError("target asks for no row at all; ask for at least one of some kind")
+        if both := [kind for kind in self.target if any(cell.startswith(f"{kind}/") for cell in self.target)]:
+            raise ValueError(f"target asks for {both[0]} with and without a difficulty; write one of the two")
         return self
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import re
 import types
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
 from synth.careful_yaml import Problem, one_line
-from synth.records import Kind
 
 
 def problem_of(root: type[BaseModel], error: Any) -> Problem:
@@ -25,7 +25,8 @@ def problem_of(root: type[BaseModel], error: Any) -> Problem:
     if kind == "value_error":
         return Problem(path, one_line(str(context.get("error", error["msg"]))))
     if kind == "literal_error" and error["loc"][-1] == "[key]":
-        return Problem(path, f"unknown kind, {nearest(str(error['loc'][-2]), list(get_args(Kind)))}")
+        known = re.findall(r"'([^']*)'", str(context.get("expected", "")))
+        return Problem(path, f"unknown key, {nearest(str(error['loc'][-2]), known)}")
     if kind in ("union_tag_not_found", "union_tag_invalid"):
         wrong = context.get("tag")
         said = f"has kind {wrong!r}, which is not known" if wrong else "has no `kind`"

@@ -28,7 +28,7 @@ def read_text(path: Path) -> str:
 
 def parse(text: str) -> dict[str, Any]:
     """The top-level mapping. Raises Wrong."""
-    root = load_yaml(text, WHAT)
+    root = load_yaml(text, WHAT, whole_keys=True)
     if root is None:
         raise Wrong("is empty; a pipeline needs at least `name`")
     if not isinstance(root, dict):
@@ -49,4 +49,4 @@ def override(root: dict[str, Any], text: str) -> None:
         if not isinstance(at[step], dict):
             raise Wrong(f"--set {key} goes through a value, not a mapping", ".".join(keys[: depth + 1]))
         at = at[step]
-    at[keys[-1]] = load_yaml(value, WHAT)
+    at[keys[-1]] = load_yaml(value, WHAT, whole_keys=True)

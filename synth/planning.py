@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from synth.fingerprints import fingerprints
+from synth.measured import read_rates
 from synth.pipeline import OpenAIModel, Pipeline, RolloutsSettings, WorldsSettings
 from synth.records import STAGES, StageName
 from synth.rounds import Plan
@@ -18,8 +18,6 @@ from synth.store.files import is_locked, read_json
 from synth.store.inputs import CommittedInputs
 from synth.store.parts import STAGE_TABLE
 from synth.store.run_store import StageState, read_stages
-
-MEASURED = Path(__file__).parent / "measured.json"
 
 
 def plan(pipeline: Pipeline, run_dir: Path, modules: Mapping[StageName, Any]) -> dict[str, Any]:
@@ -71,7 +69,7 @@ def plan(pipeline: Pipeline, run_dir: Path, modules: Mapping[StageName, Any]) ->
 
 
 def _rates(run_dir: Path, states: Mapping[StageName, StageState]) -> tuple[dict[str, Any], str]:
-    rates: dict[str, Any] = json.loads(MEASURED.read_text(encoding="utf-8"))
+    rates = read_rates()
     seconds = (read_json(run_dir / "run.json") or {}).get("seconds", {})
     measured = []
     for stage in STAGES:
@@ -96,8 +94,7 @@ def _slots(
     worlds = sum(part.stop - part.start for wave in waves for part in wave)
     wanted, tasks = pipeline.stages.shards, pipeline.stages.tasks
     rows_per_task = max(0.05, math.prod(rates[s]["rows_per_slot"] for s in ("tasks", "rollouts", "shards")))
-    first = Plan(tasks.part_size, tasks.oversample, wanted.target)
-    opened = sum(part.stop - part.start for part in first.further([], first.next({}, {})))
+    opened = sum(part.stop - part.start for part in Plan(tasks.part_size, tasks.oversample, wanted.target).open({}))
     slots = max(opened, math.ceil(sum(wanted.target.values()) / rows_per_task))
     played = round(slots * rates["tasks"]["rows_per_slot"]) * pipeline.stages.rollouts.attempts
     judged = round(played * rates["rollouts"]["rows_per_slot"])

@@ -145,8 +145,7 @@ class Call(Row):
     result: Json
     effect: str
     latency_ms: float
-    fault: str | None  # a kind of synth.taskspec.FaultKind
-    recover: str | None = None  # what mends the fault: retry, other_way, look, visible, none
+    fault: str | None
 
 
 class Usage(Row):

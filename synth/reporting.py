@@ -13,6 +13,24 @@ from typing import Any, Protocol, TextIO
 STAGE_WORDS = {"rollouts": "trajectories", "judge": "verdicts"}
 
 
+def round_text(event: dict[str, Any]) -> str:
+    """What a round gave and the forecast of the end, in one line."""
+    text = f"round {event['round']}: {event['accepted']:,} of {event['asked']:,} rows accepted"
+    if event["stopped"]:
+        return f"{text}; {event['stopped']}"
+    coming = event["forecast"]
+    if not coming["slots"]:
+        return text
+    parts = [f"{coming['slots']:,} slots in {coming['rounds']} more round{'s' * (coming['rounds'] > 1)}"]
+    if coming["seconds"] is not None:
+        parts.append(f"{coming['seconds']:,.0f} s")
+    if coming["tokens"]:
+        parts.append(f"{coming['calls']:,} calls and {coming['tokens']:,} tokens")
+    if coming["usd"]:
+        parts.append(f"{coming['usd']:,.2f} USD")
+    return f"{text}; to come: about {', '.join(parts)}, {coming['rows']:,} rows at the end"
+
+
 class Face(Protocol):
     """How events are shown. An event is a flat dict with `event` and `at`."""
 
@@ -62,8 +80,7 @@ class PlainLines(Silent):
         if kind == "opening":
             return f"round {event['round']}: {event['slots']:,} task slots in {event['parts']:,} parts"
         if kind == "round":
-            accepted = f"{event['accepted']:,} of {event['asked']:,} rows accepted"
-            return f"round {event['round']}: {accepted}"
+            return round_text(event)
         return str(event.get("text", ""))
 
 
@@ -93,6 +110,8 @@ class Rich(Silent):
         elif kind == "opening":
             for stage in ("tasks", "rollouts", "judge"):
                 self._bars.update(self._task(stage), total=event["parts_open"])
+        elif kind == "round":
+            self._bars.console.print(round_text(event), markup=False, highlight=False)
         elif event.get("text"):
             self._bars.console.print(event["text"], markup=False, highlight=False)
 

@@ -7,18 +7,21 @@ makes stale moves to `_old/`. The driver (synth.driver) commits; workers only ev
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from synth.budget import Spent
 from synth.driver import SLOW, STREAM, Driver, Interrupted
 from synth.errors import RefusedError, UsageError
 from synth.fingerprints import Fingerprint, fingerprints
+from synth.issuing import Issuing, prior_price
+from synth.measured import read_rates
 from synth.pipeline import Pipeline, ShardsSettings, load_pipeline
 from synth.records import SCHEMA_VERSION, STAGES, StageName, content_hash
 from synth.reporting import Face, Reporter, Silent, now
-from synth.rounds import Plan, kind_of
 from synth.stage import Part
 from synth.stages import load
 from synth.store.files import locked, read_json, write_json
@@ -85,7 +88,11 @@ class _Run:
         self.store, self.report, self.pipeline = driver.store, driver.report, driver.pipeline
         self.wanted: ShardsSettings = self.pipeline.stages.shards
         self.run_dir = self.store.run_dir
+        self.issuing = Issuing(self.pipeline, options.limit, prior_price(self.pipeline, read_rates()["model"]))
+        minutes = self.wanted.caps.minutes
+        self.until = time.monotonic() + 60 * minutes if minutes else None
         self.started = now()
+        self._played: tuple[float, int] = (0.0, 0)  # seconds and slots of the rounds of this call
         self._candidates: dict[tuple[int, str], list[Any]] = {}
         driver.shards_fingerprint = prints["shards"].digest
         driver.publish_shards = self._publish_shards
@@ -102,26 +109,17 @@ class _Run:
             self._waves(stage)
             self._refuse_if_broken(stage)
         self.driver.sweep()
-        opened: dict[str, int] = {}
-        parts: list[Part] = []
-        plan = Plan(
-            self.pipeline.stages.tasks.part_size,
-            self.pipeline.stages.tasks.oversample,
-            self.wanted.target,
-            self.options.limit,
-        )
-        for number in range(1, self.wanted.max_rounds + 1):
-            opened = plan.next(opened, self._accepted(parts))
-            new = plan.further(parts, opened)
-            if not new:
-                break
-            parts += new
-            self._say_opening(number, new, parts)
-            self.driver.work(new, then=self._next_part)
-            self._say_round(number, parts)
-        self._settle_extras({part.index for part in parts})
+        issuing = self.issuing
+        while new := issuing.open():
+            self._say_opening(new)
+            while new and not issuing.stopped:
+                now, new = issuing.affordable(new)
+                self._play(now)
+            issuing.learn(self._candidates_of(issuing.parts), self._choose(issuing.parts))
+            self._say_round()
+        self._settle_extras({part.index for part in issuing.parts})
         self._refuse_if_broken(*STREAM)
-        self.driver.work([Part("shards", 0, 0, 1)])
+        self.driver.work([self._shards_part(part.index for part in issuing.parts)])
         return self._ended("done")
 
     def go(self) -> RunResult:
@@ -164,15 +162,22 @@ class _Run:
     def _nothing_to_do(self) -> bool:
         """Whether the shards were made from exactly what is there, by a run that tried as hard as this one may."""
         state = self.driver.state("shards")
-        part = Part("shards", 0, 0, 1)
+        part = self._shards_part(state.extra.get("planned", []))
         if state.fingerprint != self.prints["shards"].digest or not self.driver.counts(part):
             return False
         if not all(self.driver.state(stage).complete for stage in (*SLOW, *STREAM)):
             return False
-        return not state.extra.get("short") or state.extra.get("effort") == self._effort()
+        if not state.extra.get("short"):
+            return True
+        return state.extra.get("effort") == self._effort() and self.until is None
 
     def _effort(self) -> list[Any]:
-        return [self.options.limit, self.wanted.max_rounds, self.pipeline.stages.tasks.oversample]
+        caps = self.wanted.caps.model_dump(mode="json")
+        return [self.options.limit, self.wanted.max_rounds, self.pipeline.stages.tasks.oversample, caps]
+
+    @staticmethod
+    def _shards_part(planned: Iterable[int]) -> Part:
+        return Part("shards", 0, 0, 1, {"parts": sorted(planned)})
 
     # -- stages made whole --------------------------------------------------------------------------------------------
 
@@ -207,8 +212,21 @@ class _Run:
         at = STREAM.index(part.stage)
         return [Part(STREAM[at + 1], part.index, part.start, part.stop)] if at + 1 < len(STREAM) else []
 
-    def _accepted(self, parts: list[Part]) -> dict[str, int]:
-        """Rows per kind that the parts would give now, found as the shards stage will find them."""
+    def _play(self, parts: list[Part]) -> None:
+        """Tasks, rollouts and verdicts of some parts; what a cap on minutes left unmade is not part of the run."""
+        began, made = time.monotonic(), self.driver.made
+        self.driver.work(parts, then=self._next_part, until=self.until)
+        judged = self.driver.state("judge").parts
+        played = [part for part in parts if part.index in judged]
+        if len(played) < len(parts):
+            self.issuing.stopped = f"the cap of {self.wanted.caps.minutes:g} minutes is reached"
+        if self.driver.made - made >= len(STREAM) * len(played):  # parts kept from before say nothing of the time
+            slots = sum(part.stop - part.start for part in played)
+            self._played = (self._played[0] + time.monotonic() - began, self._played[1] + slots)
+        self.issuing.add(played, self._spent(played))
+
+    def _candidates_of(self, parts: list[Part]) -> list[Any]:
+        """The judged trajectories of the parts, found as the shards stage will find them."""
         shards = self.driver.modules["shards"]
         inputs = self.driver.context("shards").inputs
         found = []
@@ -217,21 +235,44 @@ class _Run:
             if entry is not None:
                 key = (part.index, entry.inputs + entry.digest())
                 if key not in self._candidates:
-                    self._candidates[key] = shards.candidates(inputs, part.index)
+                    self._candidates[key] = shards.candidates(inputs, part.index, bool(self.wanted.shares))
                 found += self._candidates[key]
-        return dict(shards.choose(found, self.wanted.target, self.wanted.dedup).accepted())
+        return found
 
-    def _say_opening(self, number: int, new: list[Part], parts: list[Part]) -> None:
+    def _spent(self, parts: list[Part]) -> Spent:
+        """What the parts cost: all roles of models by the ledger of usage, the assistant by its trajectories where it
+        keeps no such ledger."""
+        total = Spent()
+        for part in parts:
+            entries = [self.driver.state(stage).parts[part.index] for stage in STREAM]
+            roles = sum_usage(*(entry.usage for entry in entries))
+            total += Spent.of_roles(roles)
+            if "assistant" not in roles:
+                for one in self._candidates_of([part]):
+                    total += Spent(one.calls, one.tokens, one.usd)
+        return total
+
+    def _choose(self, parts: list[Part]) -> Any:
+        shards, wanted = self.driver.modules["shards"], self.wanted
+        return shards.choose(self._candidates_of(parts), wanted.target, wanted.dedup, wanted.shares)
+
+    def _say_opening(self, new: list[Part]) -> None:
         slots = sum(part.stop - part.start for part in new)
-        self.report.event("opening", round=number, parts=len(new), slots=slots, parts_open=len(parts))
+        self.report.event("opening", round=self.issuing.round, parts=len(new), slots=slots,
+                          parts_open=len(self.issuing.parts) + len(new))  # fmt: skip
 
-    def _say_round(self, number: int, parts: list[Part]) -> None:
-        accepted = self._accepted(parts)
+    def _say_round(self) -> None:
+        """What the round gave and what is to come; kept in run.json for `synth status`."""
+        issuing, accepted = self.issuing, self._choose(self.issuing.parts).accepted()
+        seconds, slots = self._played
+        forecast = issuing.forecast(seconds / slots if slots else None)
         self.report.event(
-            "round", round=number, parts=len(parts), slots=sum(part.stop - part.start for part in parts),
+            "round", round=issuing.round, parts=len(issuing.parts), slots=sum(p.stop - p.start for p in issuing.parts),
             accepted=sum(accepted.values()), asked=sum(self.wanted.target.values()),
-            by_kind=dict(sorted(accepted.items())),
+            by_kind=dict(sorted(accepted.items())), cells=issuing.cells(), forecast=forecast, stopped=issuing.stopped,
+            spent={"calls": issuing.spent.calls, "tokens": issuing.spent.tokens, "usd": round(issuing.spent.usd, 6)},
         )  # fmt: skip
+        self._write_run_json("running", rows=dict(accepted))
 
     def _settle_extras(self, planned: set[int]) -> None:
         """Parts that an earlier, larger target opened: judged where they were played, put aside where they were not."""
@@ -263,21 +304,25 @@ class _Run:
     def _publish_shards(self, done: Done) -> None:
         assert done.entry is not None
         built = dict(done.built)
-        short = done.entry.closed_with_rows < sum(self.wanted.target.values())
         name = built.pop("built")
-        extra = {**built, "short": short, "effort": self._effort()}
+        planned = done.job.part.payload["parts"]
+        extra = {**built, "short": bool(self.issuing.short()), "effort": self._effort(), "planned": planned}
         self.store.publish_shards(done.entry, self.prints["shards"].digest, name, extra)
 
     def _ended(self, text: str) -> RunResult:
-        tasks = self.driver.state("tasks").parts
-        parts = [Part("tasks", i, tasks[i].start, tasks[i].stop, {"kinds": [kind_of(i)]}) for i in sorted(tasks)]
-        rows = self._accepted(parts)
-        asked = self.wanted.target
-        short = {kind: want - rows.get(kind, 0) for kind, want in asked.items() if rows.get(kind, 0) < want}
-        total = sum(rows.values())
+        """The result, from what is committed."""
+        issuing = self.issuing
+        if not issuing.parts:  # nothing was to do
+            tasks = self.driver.state("tasks").parts
+            planned = self.driver.state("shards").extra["planned"]
+            issuing.add([Part("tasks", i, tasks[i].start, tasks[i].stop) for i in planned if i in tasks], Spent())
+            issuing.learn(self._candidates_of(issuing.parts), self._choose(issuing.parts))
+        rows = dict(self._choose(issuing.parts).accepted())
+        short, total = issuing.short(), sum(rows.values())
         if short:
-            missing = ", ".join(f"{count} {kind}" for kind, count in short.items())
-            text = f"{text}: {total:,} of {sum(asked.values()):,} rows; missing {missing}"
+            lacking = ", ".join(f"{name} {have:,} of {want:,}" for name, (have, want) in short.items())
+            why = f" ({issuing.why_short()})" if issuing.round else ""
+            text = f"{text}: {total:,} of {sum(self.wanted.target.values()):,} rows; short: {lacking}{why}"
             return RunResult(self.run_dir, 3, "short", text, self.driver.made, rows)
         return RunResult(
             self.run_dir, 0, "done", f"{text}: {total:,} rows in {self.run_dir / 'sft'}", self.driver.made, rows
@@ -296,6 +341,7 @@ class _Run:
             "stages": {s: {"fingerprint": self.prints[s].digest, "covers": self.prints[s].covers} for s in STAGES},
             "rows": rows or before.get("rows", {}), "seconds": seconds,
             "usage": sum_usage(before.get("usage", {}), self.driver.usage if exit_code is not None else {}),
+            "cells": self.issuing.cells() if self.issuing.seen else before.get("cells", {}),
         })  # fmt: skip
 
 

@@ -1,12 +1,15 @@
 """Shards: passed trajectories -> SFT examples. Which rows are kept is decided here and nowhere else.
 
-`candidates` and `choose` also tell the run loop, after each round, how many rows are accepted so far. For each kind the
-lowest passing ordinals are kept up to its target, so candidates opened beyond what was needed never change a shard.
+`candidates` and `choose` also tell the run loop, after each round, how many rows are accepted so far. For each cell
+(rounds.py) the lowest passing ordinals are kept up to its target, so candidates opened beyond what was needed never
+change a shard; then rows are swapped within cells until each trait asked for has its share. `part.payload["parts"]`
+names the parts that the run's plan opened: what an earlier, larger target left behind is surplus.
 Every trajectory ends as an example or as a drop with a reason: held_out, undecided, not_passed, duplicate, surplus.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,11 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from synth.records import SCHEMA_VERSION, DroppedRow, canonical, content_hash, json_text
+from synth.rounds import cell_of
 from synth.stage import Context, Output, Part
 from synth.store.sft import SftFolder, write_sft
+from synth.traits import traits_of
 
 TABLE = "sft"
-VERSION = "2"
+VERSION = "3"
 ASSETS: list[str] = []
 
 # values that differ between two otherwise equal conversations: uuids, long hex, ids like `inv_4f9a2c` or `ORD-88213`
@@ -35,6 +40,7 @@ class Candidate:
     """One judged trajectory, without its text. `refused`: why it can never be a row, empty when it can."""
 
     kind: str
+    cell: str  # of the part (rounds.py)
     ordinal: int
     attempt: int
     split: str
@@ -44,6 +50,10 @@ class Candidate:
     score: float | None
     refused: str
     content: str  # hash of the normalised conversation; empty when refused
+    traits: frozenset[str] = frozenset()  # looked for only where a share is asked
+    calls: int = 0  # requests to models; messages of a built-in policy
+    tokens: int = 0
+    usd: float = 0.0
 
 
 @dataclass
@@ -57,20 +67,31 @@ class Selection:
         """Rows per kind."""
         return Counter(candidate.kind for candidate in self.kept)
 
+    def by_cell(self) -> Counter[str]:
+        """Rows per cell."""
+        return Counter(candidate.cell for candidate in self.kept)
 
-def candidates(inputs: Any, index: int) -> list[Candidate]:
-    """The judged trajectories of one part."""
-    tasks = {r["task_id"]: r for r in inputs.columns("tasks", ["task_id", "ordinal", "kind", "split"], [index])}
+    def with_trait(self, trait: str) -> int:
+        """Kept rows that have a trait."""
+        return sum(trait in candidate.traits for candidate in self.kept)
+
+
+def candidates(inputs: Any, index: int, traits: bool = False) -> list[Candidate]:
+    """The judged trajectories of one part; with their traits where asked."""
+    tasks = {r["task_id"]: r for r in inputs.columns("tasks", ["task_id", "ordinal", "kind", "split", "goal"], [index])}
     verdicts = {
         r["trajectory_id"]: r for r in inputs.columns("verdicts", ["trajectory_id", "passed", "score"], [index])
     }
+    fields = ["trajectory_id", "task_id", "attempt", "messages", "usage", "turns", *(["calls"] if traits else [])]
     found = []
-    for row in inputs.columns("trajectories", ["trajectory_id", "task_id", "attempt", "messages"], [index]):
-        task, verdict = tasks[row["task_id"]], verdicts.get(row["trajectory_id"])
+    for row in inputs.columns("trajectories", fields, [index]):
+        task, verdict, usage = tasks[row["task_id"]], verdicts.get(row["trajectory_id"]), row["usage"]
         refused = _refused(task["split"], verdict)
+        refuses = isinstance(task["goal"], dict) and bool(task["goal"].get("refuse"))
         found.append(
             Candidate(
                 task["kind"],
+                cell_of(index),
                 task["ordinal"],
                 row["attempt"],
                 task["split"],
@@ -80,6 +101,10 @@ def candidates(inputs: Any, index: int) -> list[Candidate]:
                 verdict["score"] if verdict else None,
                 refused,
                 "" if refused else conversation_hash(row["messages"]),
+                traits_of(row["messages"], row["calls"], refuses) if traits else frozenset(),
+                usage.requests or row["turns"],
+                usage.prompt_tokens + usage.completion_tokens,
+                usage.cost_usd,
             )
         )
     return found
@@ -95,15 +120,18 @@ def _refused(split: str, verdict: Mapping[str, Any] | None) -> str:
     return "held_out" if split == "eval" else ""
 
 
-def choose(found: Iterable[Candidate], target: Mapping[str, int], dedup: bool) -> Selection:
-    """Walk by ordinal: one attempt per task, no conversation twice, no more than the target of each kind."""
+def choose(
+    found: Iterable[Candidate], target: Mapping[str, int], dedup: bool, shares: Mapping[str, float] | None = None
+) -> Selection:
+    """Walk by ordinal: one attempt per task, no conversation twice, no more than the target of each cell; then swap
+    for the shares."""
     chosen = Selection()
     count: Counter[str] = Counter()
     seen: set[str] = set()
     done: set[str] = set()
-    for one in sorted(found, key=lambda c: (c.ordinal, c.attempt, c.trajectory_id)):
+    for one in sorted(found, key=_order):
         reason = one.refused
-        if not reason and (count[one.kind] >= target.get(one.kind, 0) or one.task_id in done):
+        if not reason and (count[one.cell] >= target.get(one.cell, 0) or one.task_id in done):
             reason = "surplus"
         if not reason and dedup and one.content in seen:
             reason = "duplicate"
@@ -112,9 +140,45 @@ def choose(found: Iterable[Candidate], target: Mapping[str, int], dedup: bool) -
             continue
         seen.add(one.content)
         done.add(one.task_id)
-        count[one.kind] += 1
+        count[one.cell] += 1
         chosen.kept.append(one)
+    for trait in sorted(shares or {}):
+        _swap(chosen, trait, shares or {}, dedup)
     return chosen
+
+
+def _order(one: Candidate) -> tuple[int, int, str]:
+    return (one.ordinal, one.attempt, one.trajectory_id)
+
+
+def _swap(chosen: Selection, trait: str, shares: Mapping[str, float], dedup: bool) -> None:
+    """Surplus rows that have the trait, lowest ordinal first, for the last kept rows of the same cell that have none of
+    the traits asked for, until the share is reached."""
+    missing = math.ceil(shares[trait] * len(chosen.kept)) - chosen.with_trait(trait)
+    kept = {one.trajectory_id: one for one in chosen.kept}
+    seen, done = {one.content for one in chosen.kept}, {one.task_id for one in chosen.kept}
+    plain: dict[str, list[Candidate]] = {}
+    for one in chosen.kept:
+        if not one.traits & shares.keys():
+            plain.setdefault(one.cell, []).append(one)
+    swapped: dict[str, Candidate] = {}  # what takes a place: by id
+    for one, reason in chosen.dropped:
+        if missing <= 0:
+            break
+        fits = reason == "surplus" and trait in one.traits and plain.get(one.cell) and one.task_id not in done
+        if not fits or (dedup and one.content in seen):
+            continue
+        out = plain[one.cell].pop()
+        del kept[out.trajectory_id]
+        swapped[out.trajectory_id] = out
+        kept[one.trajectory_id] = swapped[one.trajectory_id] = one
+        seen.add(one.content)
+        done.add(one.task_id)
+        missing -= 1
+    chosen.kept = sorted(kept.values(), key=_order)
+    still = [(one, reason) for one, reason in chosen.dropped if one.trajectory_id not in kept]
+    gone = [(one, "surplus") for one in swapped.values() if one.trajectory_id not in kept]
+    chosen.dropped = sorted(still + gone, key=lambda pair: _order(pair[0]))
 
 
 def conversation_hash(messages: list[dict[str, Any]]) -> str:
@@ -151,8 +215,14 @@ class ShardsOutput(Output):
 def run(ctx: Context, part: Part) -> Output:
     """Choose the rows; the examples themselves are streamed when the folder is written."""
     inputs: Any = ctx.inputs
-    found = [one for index in inputs.parts("trajectories") for one in candidates(inputs, index)]
-    chosen = choose(found, ctx.settings.target, ctx.settings.dedup)
+    planned = set(part.payload["parts"])
+    found = [
+        one for index in inputs.parts("trajectories") for one in candidates(inputs, index, bool(ctx.settings.shares))
+    ]
+    chosen = choose(
+        (one for one in found if one.index in planned), ctx.settings.target, ctx.settings.dedup, ctx.settings.shares
+    )
+    chosen.dropped += [(one, one.refused or "surplus") for one in found if one.index not in planned]
     dropped = [
         DroppedRow(stage="shards", row_id=one.trajectory_id, parent_id=one.task_id, reason=reason,
                    detail=f"{one.kind} ordinal {one.ordinal} attempt {one.attempt}")

@@ -24,6 +24,7 @@ ASSETS = [
     "synth/goals/data/verbs.yaml",
 ]  # part of the fingerprint
 AGENTS_TRIED = 4
+AGENTS_TRIED_AIMING = 24  # where the task must have one difficulty
 VARIANTS = 2  # start states per world
 _WORLDS = 256
 _DESKS = 512
@@ -55,12 +56,13 @@ def rows_of(inputs: Inputs) -> Rows:
 
 
 def run(ctx: Context, part: Part) -> Output:
-    """Build the tasks of a part; `part.payload["kinds"]` holds one kind per slot."""
+    """Build the tasks of a part; `part.payload["kinds"]` holds one kind per slot, `difficulty` is 1 to 5 where the
+    part is of one difficulty."""
     out = Output(opened=part.stop - part.start)
     rows = rows_of(ctx.inputs)
     for ordinal in range(part.start, part.stop):
         kind: Kind = part.payload["kinds"][ordinal - part.start]
-        made = make_task(ctx.seed, rows, ordinal, kind)
+        made = make_task(ctx.seed, rows, ordinal, kind, part.payload.get("difficulty", 0))
         if isinstance(made, TaskRow):
             out.rows.append(made)
             out.closed_with_rows += 1
@@ -69,17 +71,21 @@ def run(ctx: Context, part: Part) -> Output:
     return out
 
 
-def make_task(seed: int, rows: Rows, ordinal: int, kind: Kind) -> TaskRow | FailedRow:
-    """The task of a slot, or why there is none."""
+def make_task(seed: int, rows: Rows, ordinal: int, kind: Kind, difficulty: int = 0) -> TaskRow | FailedRow:
+    """The task of a slot, or why there is none. `difficulty` 0 is any."""
     rng = rng_for(seed, "tasks", ordinal)
     reasons: list[str] = []
     agent_id = ""
-    for _ in range(AGENTS_TRIED if rows.agents else 0):
+    tries = AGENTS_TRIED_AIMING if difficulty else AGENTS_TRIED
+    for _ in range(tries if rows.agents else 0):
         agent = rng.choice(rows.agents)
         agent_id = agent.agent_id
         desk = desk_of(seed, rows, agent, rng.choice(agent.traits["worlds"]), rng.randrange(VARIANTS))
         try:
-            return row_of(seed, agent, ordinal, kind, build(desk, kind, rng))
+            built = build(desk, kind, rng)
+            if difficulty in (0, built.difficulty):
+                return row_of(seed, agent, ordinal, kind, built)
+            reasons.append(f"{desk.world.world}: of difficulty {built.difficulty}, not {difficulty}")
         except BuildFailed as failed:
             reasons.append(f"{desk.world.world}: {failed}")
     detail = " | ".join(reasons) or "there are no agents"

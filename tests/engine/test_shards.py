@@ -16,7 +16,8 @@ from synth.store.views import open_run
 
 
 def _candidate(kind: str, ordinal: int, **more: object) -> Candidate:
-    base = {"attempt": 0, "split": "train", "index": 0, "trajectory_id": f"t{ordinal}", "task_id": f"k{ordinal}",
+    base = {"cell": kind, "attempt": 0, "split": "train", "index": 0,
+            "trajectory_id": f"t{ordinal}", "task_id": f"k{ordinal}",
             "score": 1.0,
             "refused": "", "content": f"c{ordinal}"}  # fmt: skip
     return Candidate(kind=kind, ordinal=ordinal, **(base | more))  # type: ignore[arg-type]
@@ -139,3 +140,25 @@ def test_one_attempt_per_task_is_kept() -> None:
     chosen = choose(found, {"single": 5}, dedup=True)
     assert [one.attempt for one in chosen.kept] == [0]
     assert [reason for _, reason in chosen.dropped] == ["surplus", "surplus"]
+
+
+def test_a_share_is_reached_by_swaps_within_cells() -> None:
+    faulted = {"traits": frozenset({"faulted"})}
+    found = [_candidate("single", n) for n in range(6)] + [_candidate("single", n, **faulted) for n in range(6, 9)]
+    found += [_candidate("chain", n, **faulted) for n in range(20, 30)]
+    target = {"single": 4, "chain": 2}
+    plain = choose(found, target, dedup=True)
+    assert [one.ordinal for one in plain.kept] == [0, 1, 2, 3, 20, 21]
+    chosen = choose(found, target, dedup=True, shares={"faulted": 0.6})  # of six rows: four, two are there
+    assert [one.ordinal for one in chosen.kept] == [0, 1, 6, 7, 20, 21]
+    assert chosen.with_trait("faulted") == 4
+    assert len(chosen.kept) + len(chosen.dropped) == len(found)
+    assert {(one.ordinal, reason) for one, reason in chosen.dropped} >= {(2, "surplus"), (3, "surplus")}
+
+
+def test_a_swap_takes_no_duplicate_and_no_second_attempt() -> None:
+    faulted = {"traits": frozenset({"faulted"})}
+    found = [_candidate("single", 0), _candidate("single", 1), _candidate("single", 2, content="c0", **faulted)]
+    found += [_candidate("single", 3, task_id="k1", **faulted), _candidate("single", 4, **faulted)]
+    chosen = choose(found, {"single": 2}, dedup=True, shares={"faulted": 1.0})
+    assert [one.ordinal for one in chosen.kept] == [0, 4]
