@@ -98,7 +98,12 @@ def _to_dict(model: type[BaseModel]) -> Codec:
 
 
 def _to_model(model: type[BaseModel]) -> Codec:
-    return lambda value: model.model_construct(**{c.field: c.decode(value[c.name]) for c in columns(model)})
+    made = columns(model)
+
+    def decode(value: dict[str, Any]) -> BaseModel:  # a field added since the part was written takes its default
+        return model.model_construct(**{c.field: c.decode(value[c.name]) for c in made if c.name in value})
+
+    return decode
 
 
 @cache
@@ -114,8 +119,9 @@ def to_arrow(model: type[Row], rows: Sequence[Row]) -> pa.Table:
 
 
 def from_arrow(model: type[Row], table: pa.Table) -> list[Any]:
-    """An Arrow table as rows, without validation: what was committed has been validated when it was made."""
-    made = columns(model)
+    """An Arrow table as rows, without validation: what was committed has been validated when it was made. A column
+    that an earlier version did not write takes its default; one without a default is a KeyError."""
+    made = [c for c in columns(model) if c.name in table.column_names or model.model_fields[c.field].is_required()]
     decoded = [[c.decode(value) for value in table.column(c.name).to_pylist()] for c in made]
     return [
         model.model_construct(**dict(zip((c.field for c in made), values, strict=True)))

@@ -12,11 +12,12 @@ import pytest
 from conftest import ALL, Runner, files
 
 from synth.errors import CorruptRun, UsageError
-from synth.records import AgentRow, DroppedRow
+from synth.records import AgentRow, Call, DroppedRow, WorldRow
 from synth.stage import Output, Part
 from synth.store.inputs import CommittedInputs
 from synth.store.parts import PartEntry, write_part
 from synth.store.run_store import RunStore, read_stage, read_stages
+from synth.store.schema import from_arrow, to_arrow
 from synth.store.views import open_run, write_database
 from synth.work import Job, do_part
 
@@ -304,5 +305,31 @@ def test_parquet_has_the_contracts_types(run: Runner) -> None:
     calls = schema.field("calls").type.value_type
     assert [calls.field(i).name for i in range(calls.num_fields)] == [
         "turn", "id", "name", "arguments", "executor", "ok", "error", "result", "effect", "latency_ms", "fault",
+        "recover",
     ]  # fmt: skip
     assert pq.read_schema(next((run_dir / "failed").glob("part-*"))).names[3] == "class"
+
+
+def test_a_column_that_an_earlier_version_did_not_write_takes_its_default() -> None:
+    world = WorldRow(
+        world_id="w", category="c", domain="d", origin="written", split="train", server=None, parents=[], roots=[],
+        operators=[], spec={}, marks={"tool": ["a", "b", "c"]},
+    )  # fmt: skip
+    table = to_arrow(WorldRow, [world])
+    assert from_arrow(WorldRow, table.drop_columns(["marks"])) == [world.model_copy(update={"marks": None})]
+    with pytest.raises(KeyError):
+        from_arrow(WorldRow, table.drop_columns(["spec"]))
+
+
+def test_a_nested_field_that_an_earlier_version_did_not_write_takes_its_default() -> None:
+    class Holder(AgentRow):
+        calls: list[Call]
+
+    call = Call(turn=0, id="functions.f:0", name="f", arguments={}, executor="world", ok=False, error="timeout",
+                result=None, effect="read", latency_ms=0.0, fault="timeout", recover="retry")  # fmt: skip
+    row = Holder(agent_id="a", split="train", world_ids=[], tool_ids=[], system_prompt="", traits={}, calls=[call])
+    table = to_arrow(Holder, [row])
+    older = [{k: v for k, v in c.items() if k != "recover"} for c in table.column("calls")[0].as_py()]
+    at = table.column_names.index("calls")
+    found = from_arrow(Holder, table.set_column(at, "calls", pa.array([older])))
+    assert found[0].calls == [call.model_copy(update={"recover": None})]
