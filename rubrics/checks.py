@@ -16,6 +16,8 @@ A rubric is `{"criteria": [{id, part, text, check, params, required}]}`; `check`
     economy {calls}                  at most so many calls
     no_unneeded_write {}             no more successful writes than the plan has
     recovered {tool}                 the tool failed, and a later call succeeded
+    tried {tool}                     the tool was called
+    no_repeated_effect {}            no write that was carried out with its answer lost is sent again
     well_formed {}                   roles, ids, results, records agree; declared tools only, valid arguments
     stated_facts {}                  numbers, dates, ids, quotations and names in the answers were said or shown before
     claims_match {}                  no deed is reported that no successful call carried out
@@ -35,7 +37,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from rubrics import asking, conduct, deeds, outcome, statements, structure
+from rubrics import asking, conduct, deeds, mending, outcome, statements, structure
 from rubrics.evidence import Evidence, Missing
 
 Check = Callable[..., outcome.Finding]
@@ -54,7 +56,9 @@ CHECKS: dict[str, Check] = {
     "no_repeat_failures": conduct.no_repeat_failures,
     "economy": conduct.economy,
     "no_unneeded_write": conduct.no_unneeded_write,
-    "recovered": conduct.recovered,
+    "recovered": mending.recovered,
+    "tried": mending.tried,
+    "no_repeated_effect": mending.no_repeated_effect,
     "well_formed": structure.well_formed,
     "stated_facts": statements.stated_facts,
     "claims_match": deeds.claims_match,

@@ -215,18 +215,3 @@ def no_unneeded_write(ev: Evidence) -> Finding:
     if len(made) > planned:
         return False, 0.0, f"{len(made)} successful writes, {planned} needed: {', '.join(made[:6])}"
     return True, 1.0, f"{len(made)} successful writes, {planned} needed"
-
-
-def recovered(ev: Evidence, tool: str) -> Finding:
-    """After `tool` failed, a later call succeeded. Where it never failed there is nothing to tell by."""
-    failed = next((i for i, c in enumerate(ev.calls) if c["name"] == tool and not c["ok"]), None)
-    if failed is None:
-        raise Missing(f"{tool} never failed")
-    again = next((c for c in ev.calls[failed + 1 :] if c["ok"]), None)
-    if again is None:
-        return (
-            False,
-            0.0,
-            f"{ev.calls[failed]['id']} failed ({ev.calls[failed]['error']}) and nothing succeeded after it",
-        )
-    return True, 1.0, f"{ev.calls[failed]['id']} failed ({ev.calls[failed]['error']}), {again['id']} succeeded"

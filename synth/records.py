@@ -145,7 +145,8 @@ class Call(Row):
     result: Json
     effect: str
     latency_ms: float
-    fault: str | None
+    fault: str | None  # a kind of synth.taskspec.FaultKind
+    recover: str | None = None  # what mends the fault: retry, other_way, look, visible, none
 
 
 class Usage(Row):

@@ -7,13 +7,13 @@ import json
 import random
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 from synth.records import Call, TaskRow, TrajectoryRow, canonical
 from synth.sim.environment import Environment
-from synth.sim.faults import Fault, fault
+from synth.sim.faults import FAULTS, Fault, Shape, fault
 from synth.sim.setup import Catalog, environment
-from synth.taskspec import Start
+from synth.taskspec import FaultKind, Recover
 
 SHOWN = 160  # characters of a value in a difference
 
@@ -30,15 +30,17 @@ class ReplayReport:
 class RecordedFaults:
     """Strikes the calls that were struck when they were recorded, and no other."""
 
-    def __init__(self, start: Start) -> None:
-        self._start = start
-        self.present: str | None = None  # the fault of the call under way
+    def __init__(self) -> None:
+        self.present: FaultKind | None = None  # the fault of the call under way
+        self.recover: Recover | None = None
 
-    def next(self, tool: str) -> Fault | None:
-        if self.present not in ("unavailable", "rate_limit", "timeout"):
-            return None
-        planned = [s for s in self._start.faults if s.tool == tool and s.kind == self.present]
-        return fault(self.present, planned[0].recover if planned else "retry")  # type: ignore[arg-type]
+    def strike(self, kind: str | None, recover: str | None) -> None:
+        """What befalls the next call. A kind that nobody knows strikes nothing: the replay then differs."""
+        self.present = cast(FaultKind, kind) if kind in FAULTS else None
+        self.recover = cast(Recover, recover) if recover in get_args(Recover) else None
+
+    def next(self, tool: str, shape: Shape) -> Fault | None:
+        return None if self.present is None else fault(self.present, self.recover)
 
 
 def replay_trajectory(run_dir: Path, trajectory_id: str) -> ReplayReport:
@@ -68,7 +70,7 @@ def replay_sample(run_dir: Path, count: int, seed: int = 0) -> dict[str, ReplayR
 def replay_rows(trajectory: TrajectoryRow, task: TaskRow, catalog: Catalog) -> ReplayReport:
     """The same over rows at hand."""
     env = environment(catalog, task, trajectory.seed, 0.0)
-    faults = RecordedFaults(Start.model_validate(task.start))
+    faults = RecordedFaults()
     env.faults = faults
     return asyncio.run(_replay(trajectory, env, faults))
 
@@ -80,7 +82,7 @@ async def _replay(trajectory: TrajectoryRow, env: Environment, faults: RecordedF
     if list(said) != [c.id for c in trajectory.calls]:
         out.append("the calls in the messages are not the recorded calls")
     for call in trajectory.calls:
-        faults.present = call.fault
+        faults.strike(call.fault, call.recover)
         again, content = await env.call(call.turn, call.id, call.name, said.get(call.id, _text(call)))
         out += _differences(call, again)
         if shown.get(call.id) != content:

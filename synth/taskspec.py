@@ -87,14 +87,23 @@ class WorldStart(Part):
     plant: list[Plant] = []
 
 
+FaultKind = Literal[
+    "unavailable", "rate_limit", "timeout", "lost_request", "lost_answer", "partial", "empty", "stale", "renamed"
+]
+# What mends a fault: the same call again; another way to the same end; a read that shows what really happened; reading
+# on, for all is there under other names; nothing.
+Recover = Literal["retry", "other_way", "look", "visible", "none"]
+
+
 class FaultSpec(Part):
-    """Wraps the `nth` (0-based) and the following `times - 1` calls of `tool`. No fault applies the effect."""
+    """Wraps the `nth` (0-based) and the following `times - 1` calls of `tool`. Only `lost_answer` lets the effect
+    happen. `recover` None: what usually mends the kind (`synth.sim.faults`)."""
 
     tool: str  # offered name
-    kind: Literal["unavailable", "rate_limit", "timeout"]
+    kind: FaultKind
     nth: int = 0
     times: int = 1
-    recover: Literal["retry", "other_way"] = "retry"
+    recover: Recover | None = None
 
 
 class Start(Part):
@@ -130,6 +139,18 @@ class Step(Part):
     effect: Literal["read", "write"]
 
 
+class Look(Part):
+    """A read that shows whether a write whose answer was lost was carried out: it was, where all of `shown` stand in
+    the result and none of `gone`, or where the read fails and `fails` says that it then does."""
+
+    step: int  # the write in doubt
+    tool: str
+    arguments: dict[str, Any]
+    shown: list[Any] = []
+    gone: list[Any] = []
+    fails: bool = False
+
+
 class Ask(Part):
     """A question the expert must put before it can go on."""
 
@@ -142,6 +163,7 @@ class Ask(Part):
 class Plan(Part):
     steps: list[Step]
     asks: list[Ask] = []
+    looks: list[Look] = []
     minimal: Literal["yes", "unknown"] = "unknown"
 
 

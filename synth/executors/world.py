@@ -26,6 +26,7 @@ class WorldExecutor:
     ) -> None:
         self.world_id, self.origin, self._compiled, self._start = world_id, origin, compiled, start
         self._state: State | None = None  # None: never called
+        self._old: State | None = None  # as it was before the last call that changed something
 
     @cached_property
     def compiled(self) -> CompiledWorld:
@@ -40,7 +41,15 @@ class WorldExecutor:
         return self.start if self._state is None else self._state
 
     async def call(self, tool: str, arguments: dict[str, Any]) -> Outcome:
-        result, self._state = self.compiled.execute(self.state, tool, arguments)
+        was = self.state
+        result, self._state = self.compiled.execute(was, tool, arguments)
+        if result.changes:
+            self._old = was
+        return Outcome(result.ok, result.value, result.error, result.content)
+
+    def before(self, tool: str, arguments: dict[str, Any]) -> Outcome:
+        """What a read would have shown before the last change. The present state stays as it is."""
+        result, _ = self.compiled.execute(self.start if self._old is None else self._old, tool, arguments)
         return Outcome(result.ok, result.value, result.error, result.content)
 
     def error(self, code: str, status: int, message: str) -> Outcome:

@@ -92,10 +92,13 @@ def finish(desk: Desk, kind: Kind, draft: Draft, rng: random.Random) -> Built:
         and leaked_ids(steps, desk, turns)
     ):
         problem = "an id stands in the user's words"
+    if draft.outage:
+        text = f"The service behind this is down and nothing else can do it: {spoken(story.turns)}. Try, and say so."
+        goal = Goal(changes=[], tell=[], refuse=True, text=text)
     least = minimal(desk, steps, facts) if problem is None else "unknown"
     if problem is not None or least == "no":
         raise DeadEnd(problem or "a shorter plan exists")
-    plan = Plan(steps=steps, asks=asks, minimal=least)
+    plan = Plan(steps=steps, asks=asks, looks=draft.looks, minimal=least)
     start = Start(worlds={desk.world_id: WorldStart(seed=desk.seed)}, faults=draft.faults)
     return Built(
         user, goal, start, plan, make_rubric(kind, goal, plan, draft.faults), difficulty(desk, draft, plan, goal)

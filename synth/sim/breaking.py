@@ -21,7 +21,6 @@ from synth.replaying import RecordedFaults
 from synth.sim.environment import Environment
 from synth.sim.grounding import parts, put
 from synth.sim.setup import Catalog, environment
-from synth.taskspec import Start
 from synth.worlds.draw import draw_arguments
 
 
@@ -32,6 +31,7 @@ class Act:
     name: str
     arguments: str
     fault: str | None
+    recover: str | None
     ok: bool  # as recorded, before breaking
     effect: str
 
@@ -77,7 +77,7 @@ def lines_of(trajectory: TrajectoryRow) -> list[Line]:
         if message["role"] == "tool":
             continue
         acts = [
-            Act(c["function"]["name"], c["function"]["arguments"], r.fault, r.ok, r.effect)
+            Act(c["function"]["name"], c["function"]["arguments"], r.fault, r.recover, r.ok, r.effect)
             for c in message.get("tool_calls") or ()
             for r in (records[c["id"]],)
         ]
@@ -87,7 +87,7 @@ def lines_of(trajectory: TrajectoryRow) -> list[Line]:
 
 async def _perform(trajectory: TrajectoryRow, task: TaskRow, catalog: Catalog, lines: list[Line]) -> TrajectoryRow:
     env = environment(catalog, task, trajectory.seed, 0.0)
-    faults = RecordedFaults(Start.model_validate(task.start))
+    faults = RecordedFaults()
     env.faults = faults
     messages: list[dict[str, Any]] = []
     turn = 0
@@ -98,7 +98,7 @@ async def _perform(trajectory: TrajectoryRow, task: TaskRow, catalog: Catalog, l
             call_id = f"functions.{act.name}:{len(env.records)}"
             function = {"name": act.name, "arguments": act.arguments}
             message.setdefault("tool_calls", []).append({"id": call_id, "type": "function", "function": function})
-            faults.present = act.fault
+            faults.strike(act.fault, act.recover)
             _, content = await env.call(turn, call_id, act.name, act.arguments)
             messages.append({"role": "tool", "tool_call_id": call_id, "name": act.name, "content": content})
         turn += line.role == "assistant"
@@ -229,7 +229,7 @@ def extra_write(case: Case) -> list[Line] | None:
             continue
         result, _ = executor.compiled.execute(executor.start, offered.row.name, arguments)
         if result.ok and result.changes:
-            act = Act(tool, json.dumps(arguments), None, True, "write")
+            act = Act(tool, json.dumps(arguments), None, None, True, "write")
             return [*case.lines[:-1], Line("assistant", "", (act,)), case.lines[-1]]
     return None
 

@@ -9,15 +9,16 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from synth.executors.protocol import Executor, Outcome
+from synth.executors.world import WorldExecutor
 from synth.records import Call, ToolRow, canonical
-from synth.sim.faults import Fault
+from synth.sim.faults import SHAPED, Fault, Shape, shaped
 from synth.worlds.simulate import render
 
 
 class Faults(Protocol):
     """Says for each call that could run whether it is struck instead."""
 
-    def next(self, tool: str) -> Fault | None: ...
+    def next(self, tool: str, shape: Shape) -> Fault | None: ...
 
 
 @dataclass(frozen=True)
@@ -58,24 +59,29 @@ class Environment:
             turn=turn, id=call_id, name=name, arguments=parsed if isinstance(parsed, dict) else arguments,
             executor=executor.name if executor is not None else "none", ok=outcome.ok, error=outcome.error,
             result=outcome.value, effect=tool.row.effect if tool is not None else "read",
-            latency_ms=round((time.perf_counter() - began) * 1000, 3) if real else 0.0, fault=struck,
+            latency_ms=round((time.perf_counter() - began) * 1000, 3) if real else 0.0,
+            fault=struck.kind if struck else None, recover=struck.recover if struck else None,
         )  # fmt: skip
         self.records.append(record)
         return record, outcome.content
 
     async def _run(
         self, tool: Offered | None, executor: Executor | None, name: str, arguments: Any
-    ) -> tuple[Outcome, str | None]:
+    ) -> tuple[Outcome, Fault | None]:
         if tool is None:
             return self._plain("unknown_tool", f"There is no tool named {name[:120]}"), None
         if executor is None:
             return self._plain("not_connected", f"{name} is not connected"), None
         if not isinstance(arguments, dict):
             return executor.error("malformed_arguments", 400, "The arguments are not a JSON object"), None
-        fault = self.faults.next(name)
-        if fault is not None:
-            return executor.error(fault.code, fault.status, fault.message), fault.kind
-        return await executor.call(tool.row.name, arguments), None
+        fault = self.faults.next(name, shape_of(tool))
+        if fault is None:
+            return await executor.call(tool.row.name, arguments), None
+        if fault.kind in SHAPED:
+            return await _shaped(executor, tool.row.name, arguments, fault), fault
+        if fault.kind == "lost_answer":
+            await executor.call(tool.row.name, arguments)
+        return executor.error(fault.code, fault.status, fault.message), fault
 
     @staticmethod
     def _plain(code: str, message: str) -> Outcome:
@@ -93,6 +99,25 @@ class Environment:
     async def close(self) -> None:
         for executor in self.executors.values():
             await executor.close()
+
+
+def shape_of(tool: Offered) -> Shape:
+    """What could go wrong with a call of the tool."""
+    if tool.row.effect == "write":
+        return "write"
+    op = tool.row.semantics.get("op") if isinstance(tool.row.semantics, dict) else None
+    return "list" if op in ("list", "search") else "read"
+
+
+async def _shaped(executor: Executor, tool: str, arguments: dict[str, Any], fault: Fault) -> Outcome:
+    """A read that ran, and what is shown of it; an error is shown as it is."""
+    old = executor.before(tool, arguments) if fault.kind == "stale" and isinstance(executor, WorldExecutor) else None
+    outcome = await executor.call(tool, arguments)
+    outcome = old or outcome
+    if not outcome.ok:
+        return outcome
+    value = shaped(fault.kind, outcome.value)
+    return Outcome(True, value, None, render(value))
 
 
 def _parse(arguments: str) -> Any:

@@ -11,16 +11,29 @@ from typing import Any
 from rubrics.normal import Text, flat_text, leaves, mentions
 from synth.errors import TaskFailure
 from synth.executors.world import WorldExecutor
-from synth.records import Call, Usage
+from synth.records import Call, Usage, canonical
 from synth.sim import grounding, speech
 from synth.sim.environment import Environment
 from synth.sim.episode import NO_USAGE, Conversation
+from synth.sim.faults import notice_of
 from synth.sim.roles import free_choice
-from synth.taskspec import Ask, Goal, Plan, Step, Tell, UserProfile
+from synth.taskspec import Ask, Goal, Look, Plan, Step, Tell, UserProfile
 
 TRIES = 4  # of one call that fails for a passing reason
 _PASSING = re.compile(r"try again|retry|sent again|too many requests", re.IGNORECASE)
 _TALKS = 0.4  # share of messages with calls that also say something
+
+
+def carried_out(look: Look, call: Call) -> bool:
+    """What a read says of a write in doubt."""
+    if not call.ok:
+        return look.fails
+    values = {canonical(v) for _, v in leaves(call.result)}
+    return (
+        not look.fails
+        and all(canonical(v) in values for v in look.shown)
+        and not any(canonical(v) in values for v in look.gone)
+    )
 
 
 class Expert:
@@ -34,6 +47,8 @@ class Expert:
         self._given_up: set[int] = set()
         self._tries: dict[int, int] = {}
         self._pending: list[tuple[Step, dict[str, Any]]] = []
+        self._doubts: list[tuple[Step, dict[str, Any]]] = []  # writes that nobody answered
+        self._looking = False  # whether the pending calls only look what became of the writes in doubt
         self._asked: set[int] = set()
         self._told: set[str] = set()
         self._news: list[speech.Deed] = []  # writes not reported yet
@@ -52,6 +67,8 @@ class Expert:
         heard = grounding.Heard(
             Text(conversation.messages[0]["content"]), Text("\n".join(user)), self._profile, self._results
         )  # fmt: skip
+        if self._doubts:
+            return self._looks()
         ready = self._ready(turn, heard)
         if ready:
             return self._calls([(step, grounding.arguments(step, heard, self._may_choose(step))) for step in ready])
@@ -137,9 +154,17 @@ class Expert:
     def _read_results(self, calls: list[Call]) -> None:
         fresh = calls[self._read :]
         self._read = len(calls)
+        if self._looking:
+            self._see(fresh)
+            return
         for (step, arguments), call in zip(self._pending, fresh, strict=True):
             self._tries[step.id] = self._tries.get(step.id, 0) + 1
-            if call.ok:
+            notice = notice_of(call.result) if call.ok else None
+            if call.error == "no_answer" and step.effect == "write":
+                self._doubts.append((step, arguments))
+            elif notice is not None and self._tries[step.id] < TRIES:
+                self._remark = speech.pick("again", self._rng)
+            elif call.ok:
                 self._results[step.id] = call.result
                 if step.effect == "write":
                     self._news.append(self._deed(step, arguments, call.result))
@@ -149,6 +174,32 @@ class Expert:
                 self._given_up.add(step.id)
                 self._remark = self._remark or speech.pick("around", self._rng)
         self._pending = []
+
+    def _looks(self) -> dict[str, Any]:
+        """Before a write whose answer was lost is sent again, a read has to show that it was not carried out."""
+        self._looking = True
+        looks = [self._look(step) for step, _ in self._doubts]
+        return {
+            "content": speech.pick("doubt", self._rng),
+            "tool_calls": [
+                {"function": {"name": k.tool, "arguments": json.dumps(k.arguments, ensure_ascii=False)}} for k in looks
+            ],
+        }
+
+    def _look(self, step: Step) -> Look:
+        found = next((k for k in self._plan.looks if k.step == step.id), None)
+        if found is None:
+            raise TaskFailure("task", "sim.expert", f"nothing shows whether step {step.id} was carried out")
+        return found
+
+    def _see(self, calls: list[Call]) -> None:
+        """Close the writes in doubt that were carried out; the others are open again."""
+        self._looking = False
+        for (step, arguments), call in zip(self._doubts, calls, strict=True):
+            if carried_out(self._look(step), call):
+                self._results[step.id] = None
+                self._news.append(self._deed(step, arguments, None))
+        self._doubts = []
 
     def _deed(self, step: Step, arguments: dict[str, Any], result: Any) -> speech.Deed:
         tool = self._env.offered[step.tool]
@@ -176,7 +227,8 @@ class Expert:
             last = turn + 1 == len(self._profile.turns)
             refuse = self._goal.refuse and last
             chat = not self._plan.steps and not self._goal.changes
-            out.append(speech.pick("refuse" if refuse else "chat" if chat else "nothing", self._rng))
+            gone = "outage" if self._given_up else "refuse"
+            out.append(speech.pick(gone if refuse else "chat" if chat else "nothing", self._rng))
         self._news = []
         if self._rng.random() < 0.2:
             out.append(speech.pick("offer", self._rng))

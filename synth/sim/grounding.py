@@ -9,6 +9,7 @@ from typing import Any
 
 from rubrics.normal import Text, flat_text, leaves, mentions, same, squash
 from synth.errors import TaskFailure
+from synth.sim.faults import restyled
 from synth.taskspec import Fact, Source, Step, UserProfile
 
 MayChoose = Callable[[str, Any], bool]
@@ -65,7 +66,7 @@ def _value(step: Step, pointer: str, planned: Any, source: Source, heard: Heard,
     if source.step is None or source.step not in heard.results:
         raise _no_ground(step, pointer, f"comes from step {source.step}, which gave no result")
     try:
-        found = at(heard.results[source.step], source.path)
+        found = at(heard.results[source.step], source.path, named=restyled)
     except (KeyError, IndexError, TypeError):
         raise _no_ground(step, pointer, f"is not at {source.path} of the result of step {source.step}") from None
     return planned if str(found) == str(planned) else found
@@ -103,9 +104,12 @@ def parts(pointer: str) -> list[str]:
     return [p.replace("~1", "/").replace("~0", "~") for p in pointer.split("/")[1:]]
 
 
-def at(value: Any, path: list[Any]) -> Any:
-    """The value at a path; list positions may be given as text. Raises KeyError, IndexError or TypeError."""
+def at(value: Any, path: list[Any], named: Callable[[str], str] | None = None) -> Any:
+    """The value at a path; list positions may be given as text. `named`: what else a field may be called. Raises
+    KeyError, IndexError or TypeError."""
     for step in path:
+        if named is not None and isinstance(value, dict) and step not in value and isinstance(step, str):
+            step = named(step)
         value = value[int(step)] if isinstance(value, list) else value[step]
     return value
 

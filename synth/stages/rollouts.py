@@ -20,7 +20,7 @@ from synth.stage import Context, Output, Part
 from synth.taskspec import Goal, Plan, UserProfile
 
 TABLE = "trajectories"
-VERSION = "3"
+VERSION = "4"
 ASSETS = [
     "synth/sim/data/expert.json",
     "synth/sim/data/user.json",

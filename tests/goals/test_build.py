@@ -61,18 +61,24 @@ STAMPED = frozenset({("Loan", "changed"), ("Ticket", "created"), ("Note", "creat
 
 def struck(b: Built) -> set[int]:
     """Steps that a fault takes away for good."""
-    return {[s.id for s in b.plan.steps if s.tool == f.tool][f.nth] for f in b.start.faults if f.recover == "other_way"}
+    lasting = [f for f in b.start.faults if f.recover in ("other_way", "none")]
+    return {[s.id for s in b.plan.steps if s.tool == f.tool][f.nth] for f in lasting}
+
+
+def outage(b: Built) -> bool:
+    return any(f.recover == "none" for f in b.start.faults)
 
 
 def test_doing_nothing_fails_and_so_does_leaving_out_a_write(built: list[tuple[str, Desk, Built]]) -> None:
     for kind, d, b in built:
         assert b.goal.changes or b.goal.tell or b.goal.refuse
-        assert b.goal.refuse == (kind == "no_tool") == (not b.plan.steps)
+        assert b.goal.refuse == (kind == "no_tool" or outage(b))
+        assert (kind == "no_tool") == (not b.plan.steps)
         if b.goal.changes:
             assert not reached(d, d.start, b.goal.changes, STAMPED)
         for s in b.plan.steps:
             without = replay(d, b.plan.steps, skip=s.id)
-            if s.effect == "write" and changes_something(d, b.plan.steps, s):
+            if s.effect == "write" and not b.goal.refuse and changes_something(d, b.plan.steps, s):
                 assert without is None or not reached(d, without[0], b.goal.changes, STAMPED), (s.tool, b.goal.text)
 
 
@@ -234,6 +240,30 @@ def test_requests_are_short_and_never_ask_for_what_is_so(built: list[tuple[str, 
         reads = [(s.turn, s.tool, json.dumps(s.arguments, sort_keys=True)) for s in b.plan.steps if s.effect == "read"]
         assert b.goal.changes or len(set(reads)) == len(reads)
         assert len({t.say for t in b.goal.tell}) == len(b.goal.tell)
+
+
+def test_a_write_in_doubt_comes_with_the_read_that_shows_what_became_of_it() -> None:
+    doubts = [(d, b) for _, d, b in tasks(("recover",), 60) if b.plan.looks]
+    assert {b.start.faults[0].kind for _, b in doubts} == {"lost_request", "lost_answer"}
+    for d, b in doubts:
+        (look,), (fault,) = b.plan.looks, b.start.faults
+        assert (b.plan.steps[look.step].tool, b.plan.steps[look.step].effect) == (fault.tool, "write")
+        for done, steps in ((False, b.plan.steps[: look.step]), (True, b.plan.steps[: look.step + 1])):
+            ran = replay(d, steps)
+            assert ran is not None
+            result, _ = d.cw.execute(ran[0], d.offered[look.tool], look.arguments)
+            shown = {canonical(v) for _, v in leaves(result.value)} if result.ok else set()
+            there = look.fails if not result.ok else not look.fails and {canonical(v) for v in look.shown} <= shown
+            assert (there and not {canonical(v) for v in look.gone} & shown) == done
+
+
+def test_a_write_that_is_out_of_service_is_tried_and_then_said() -> None:
+    outages = [b for _, _, b in tasks(("recover",), 60) if outage(b)]
+    assert outages
+    for b in outages:
+        assert b.goal.refuse and not b.goal.changes
+        assert b.plan.steps[-1].tool == b.start.faults[0].tool
+        assert any(c.check == "tried" and c.required for c in b.rubric.criteria)
 
 
 def test_a_tool_out_of_service_is_gone_round() -> None:

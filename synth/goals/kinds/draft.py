@@ -13,7 +13,7 @@ from synth.goals.desk import Act, Desk
 from synth.goals.draw import Aim, draw_question, draw_write
 from synth.goals.questions import ask_count, ask_field
 from synth.goals.story import DeadEnd, Story
-from synth.taskspec import FaultSpec
+from synth.taskspec import FaultSpec, Look
 
 TRIES = 12  # draws for one write or question
 
@@ -25,7 +25,13 @@ class Draft:
     story: Story
     hidden: list[tuple[list[str], str]] = field(default_factory=list)  # (fact keys, question)
     faults: list[FaultSpec] = field(default_factory=list)
+    looks: list[Look] = field(default_factory=list)
     refuse: bool = False
+
+    @property
+    def outage(self) -> bool:
+        """Whether nothing mends a planned fault: all there is to do is to try, and to say so."""
+        return any(f.recover == "none" for f in self.faults)
 
 
 def add_write(story: Story, acts: list[Act] | None = None, hotness: float = 0.6) -> Aim:
