@@ -1,16 +1,25 @@
 """The K2 core: architecture, checkpoints, latent cache. It imports nothing of the pipeline.
 
-`pip install '.[model]'` brings torch and the rest; without them the names below cannot be imported.
+`pip install '.[model]'` brings torch and the rest. Names are handed on when first asked for, so that this package can
+be imported, and a configuration read, without them.
 """
 
-from model_core.cache import LatentCache
-from model_core.checkpoint import empty, load, save
-from model_core.config import ModelConfig, Yarn, gate_scale
-from model_core.errors import ModelError
-from model_core.model import Model, next_token_loss
-from model_core.sizes import Sizes, sizes
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from model_core.cache import LatentCache
+    from model_core.checkpoint import empty, load, save
+    from model_core.config import ModelConfig, Yarn, gate_scale
+    from model_core.costs import Sizes, sizes
+    from model_core.errors import ModelError
+    from model_core.model import Model, next_token_loss
+    from model_core.step import GreedyStep
 
 __all__ = [
+    "GreedyStep",
     "LatentCache",
     "Model",
     "ModelConfig",
@@ -24,3 +33,25 @@ __all__ = [
     "save",
     "sizes",
 ]
+
+_FROM = {
+    "GreedyStep": "step",
+    "LatentCache": "cache",
+    "Model": "model",
+    "ModelConfig": "config",
+    "ModelError": "errors",
+    "Sizes": "costs",
+    "Yarn": "config",
+    "empty": "checkpoint",
+    "gate_scale": "config",
+    "load": "checkpoint",
+    "next_token_loss": "model",
+    "save": "checkpoint",
+    "sizes": "costs",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _FROM:
+        raise AttributeError(f"module 'model_core' has no attribute {name!r}")
+    return getattr(import_module(f"model_core.{_FROM[name]}"), name)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from model_core.cache import LatentCache
+from model_core.cache import write
 from model_core.config import ModelConfig
 from model_core.norm import LATENT_EPS, RMSNorm
 from model_core.rope import attention_scale, rotate
@@ -24,7 +24,7 @@ class Past:
 
     positions_BT: Tensor
     turns_BTr: Tensor
-    cache: LatentCache | None = None
+    reach: int = 0  # places of the cache that are looked at
     visible_BTS: Tensor | None = None  # None: causal among the new tokens, nothing before them
     absorbed: bool = False
 
@@ -49,11 +49,13 @@ class LatentAttention(nn.Module):
         self.kv_b_proj = nn.Linear(C, H * (N + V), bias=False)
         self.o_proj = nn.Linear(H * V, D, bias=False)
 
-    def forward(self, x_BTD: Tensor, past: Past, layer: int) -> Tensor:
+    def forward(self, x_BTD: Tensor, past: Past, held_BSX: Tensor | None = None) -> Tensor:
+        """[B, T, D]; `held_BSX` is this layer's cache, which takes up the new tokens."""
         q_nope, q_rope = self._queries(x_BTD, past.turns_BTr)
         latents_BSX = self._latents(x_BTD, past.turns_BTr)
-        if past.cache is not None:
-            latents_BSX = past.cache.write(layer, past.positions_BT, latents_BSX)
+        if held_BSX is not None:
+            write(held_BSX, past.positions_BT, latents_BSX)
+            latents_BSX = held_BSX[:, : past.reach]
         attend = self.absorbed if past.absorbed else self.expanded
         return self.o_proj(attend(q_nope, q_rope, latents_BSX, past.visible_BTS).flatten(-2))
 

@@ -31,6 +31,7 @@ class LatentCache:
         X = config.kv_lora_rank + config.qk_rope_head_dim
         self.capacity = capacity
         self.reach = 0
+        self.pinned = False
         self.lengths_B = torch.zeros(batch, dtype=torch.long, device=device)
         # Zeros, not empty: places beyond a row's length are masked out, but 0 * nan is nan.
         self.latents_LBSX = torch.zeros(config.num_hidden_layers, batch, capacity, X, dtype=dtype, device=device)
@@ -42,21 +43,25 @@ class LatentCache:
     def make_room(self, T: int) -> bool:
         """Let attention reach T more tokens; True where the cache was empty. Raises `ModelError` when it is full."""
         was_empty = self.reach == 0
+        if self.pinned:
+            return was_empty
         if self.reach + T > self.capacity:
             raise ModelError(f"the cache holds {self.capacity} tokens a row; {self.reach} + {T} do not fit")
         self.reach += T
         return was_empty
 
-    def write(self, layer: int, positions_BT: Tensor, latents_BTX: Tensor) -> Tensor:
-        """Put the latents of new tokens in place and hand back what the layer may look at, [B, reach, X]."""
-        held_BSX = self.latents_LBSX[layer]
-        rows = torch.arange(held_BSX.shape[0], device=held_BSX.device)[:, None]
-        held_BSX[rows, positions_BT] = latents_BTX
-        return held_BSX[:, : self.reach]
-
     def advance(self, counts_B: Tensor | int) -> None:
         """The rows keep this many of the tokens just written; what lies beyond is overwritten by the next."""
         self.lengths_B += counts_B
+
+    def pin(self, reach: int) -> None:
+        """Attention looks at `reach` places from now on, so that every step has the same shapes (CUDA graphs).
+
+        The caller sees to it that no row grows past them. Raises `ModelError` beyond the capacity.
+        """
+        if not 0 < reach <= self.capacity:
+            raise ModelError(f"the cache holds {self.capacity} tokens a row; it cannot be pinned at {reach}")
+        self.reach, self.pinned = reach, True
 
     def trim(self) -> None:
         """Lower `reach` to the longest row (this one does ask the device)."""
@@ -65,3 +70,9 @@ class LatentCache:
     def nbytes(self) -> int:
         """Bytes of the whole cache."""
         return self.latents_LBSX.numel() * self.latents_LBSX.element_size()
+
+
+def write(held_BSX: Tensor, positions_BT: Tensor, latents_BTX: Tensor) -> None:
+    """Put the latents of new tokens at their positions of one layer's cache."""
+    rows = torch.arange(held_BSX.shape[0], device=held_BSX.device)[:, None]
+    held_BSX[rows, positions_BT] = latents_BTX

@@ -148,7 +148,7 @@ def gate_scale(n_experts: int, top_k: int, draws: int = 4096) -> float:
     Weights are the renormalised top-k sigmoids of standard normal logits (Moonlight, arXiv 2502.16982). It gives
     2.83 for 384 experts, 8 chosen (K2 has 2.827), and 2.45 for 64 and 6 (Moonlight has 2.446). Seeded, so exact.
     """
-    import numpy
+    import numpy  # here, since nothing else of a configuration needs it
 
     logits = numpy.random.default_rng(0).standard_normal((draws, n_experts))
     best = -numpy.partition(-logits, top_k - 1, axis=1)[:, :top_k]

@@ -21,15 +21,14 @@ class Block(nn.Module):
 
     def __init__(self, config: ModelConfig, layer: int) -> None:
         super().__init__()
-        self.layer = layer
         self.input_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
         self.self_attn = LatentAttention(config)
         self.post_attention_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
         dense = config.is_dense(layer)
         self.mlp = SwiGLU(config.hidden_size, config.intermediate_size) if dense else MoE(config)
 
-    def forward(self, x_BTD: Tensor, past: Past) -> Tensor:
-        x_BTD = x_BTD + self.self_attn(self.input_layernorm(x_BTD), past, self.layer)
+    def forward(self, x_BTD: Tensor, past: Past, held_BSX: Tensor | None = None) -> Tensor:
+        x_BTD = x_BTD + self.self_attn(self.input_layernorm(x_BTD), past, held_BSX)
         return x_BTD + self.mlp(self.post_attention_layernorm(x_BTD))
 
 
@@ -99,8 +98,8 @@ class Model(nn.Module):
             raise ModelError("counts_B says what a cache keeps of padded rows; there is no cache")
         x_BTD = self.embed_tokens(ids_BT)
         past = self.past(ids_BT, cache, x_BTD.dtype, absorbed)
-        for block in self.layers:
-            x_BTD = block(x_BTD, past)
+        for layer, block in enumerate(self.layers):
+            x_BTD = block(x_BTD, past, None if cache is None else cache.latents_LBSX[layer])
         if cache is not None:
             cache.advance(ids_BT.shape[1] if counts_B is None else counts_B)
         return self.norm(x_BTD)
@@ -120,7 +119,7 @@ class Model(nn.Module):
         visible = None
         if cache is not None and not fresh:
             visible = torch.arange(cache.reach, device=ids_BT.device) <= positions_BT[..., None]
-        return Past(positions_BT, turns_BTr, cache, visible, absorbed)
+        return Past(positions_BT, turns_BTr, 0 if cache is None else cache.reach, visible, absorbed)
 
     def _frequencies(self, device: torch.device) -> Tensor:
         if self._inv_freq is None or self._inv_freq.device != device:

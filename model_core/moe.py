@@ -77,8 +77,9 @@ class Experts(nn.Module):
         return (self.grouped if self._can_group() else self.looped)(x_TD, chosen_TK, weights_TK)
 
     def _can_group(self) -> bool:
-        """The grouped kernel has no float64 and wants rows of whole 16 bytes."""
-        if self.down_EDF.dtype == torch.float64:
+        """The grouped kernel wants rows of whole 16 bytes; no float64 on a CPU, and only bf16 on a GPU."""
+        weight = self.down_EDF
+        if weight.dtype == torch.float64 or (weight.is_cuda and weight.dtype != torch.bfloat16):
             return False
         return all(w.shape[-1] * w.element_size() % 16 == 0 for w in (self.gate_up_E2FD, self.down_EDF))
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from peer import CONFIGS, some_ids
 
-from model_core import LatentCache, Model, ModelConfig, ModelError, empty
+from model_core import GreedyStep, LatentCache, Model, ModelConfig, ModelError, empty
 from model_core.attention import absorbing_is_cheaper
 from model_core.moe import Experts
 
@@ -102,3 +102,22 @@ def test_a_full_cache_is_an_error() -> None:
         model(ids, cache)
     with pytest.raises(ModelError, match="there is no cache"):
         model(ids, counts_B=torch.tensor([1, 2]))
+
+
+@torch.no_grad()
+def test_a_pinned_step_continues_as_a_full_forward_does() -> None:
+    config = CONFIGS["plain"]
+    model, ids = model_of(config), some_ids(config, B=3, T=9)
+    counts = torch.tensor([9, 4, 1])
+    cache = LatentCache(config, 3, 32, torch.float64)
+    first = model(ids, cache, counts, last_only=True).argmax(-1)
+    step = GreedyStep(model, cache, first, reach=24)
+    stepped = torch.cat([first, *(step().clone() for _ in range(6))], dim=1)
+    for row, count in enumerate(counts.tolist()):
+        text = ids[row : row + 1, :count]
+        for t in range(7):
+            successor = model(text)[0, -1].argmax()
+            assert stepped[row, t] == successor
+            text = torch.cat((text, successor.view(1, 1)), dim=1)
+    with pytest.raises(ModelError, match="cannot be pinned at 33"):
+        cache.pin(33)
