@@ -18,6 +18,11 @@ A rubric is `{"criteria": [{id, part, text, check, params, required}]}`; `check`
     recovered {tool}                 the tool failed, and a later call succeeded
     tried {tool}                     the tool was called
     no_repeated_effect {}            no write that was carried out with its answer lost is sent again
+    no_calls {}                      nothing was called
+    no_refusal {}                    nothing is said to be impossible
+    no_claims {}                     nothing is said to have been done
+    declined {}                      a part is said to be impossible or not allowed
+    addresses {turn, groups, least}  from that turn on, `least` of the matters are named, each by one of its words
     well_formed {}                   roles, ids, results, records agree; declared tools only, valid arguments
     stated_facts {}                  numbers, dates, ids, quotations and names in the answers were said or shown before
     claims_match {}                  no deed is reported that no successful call carried out
@@ -37,7 +42,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from rubrics import asking, conduct, deeds, mending, outcome, statements, structure
+from rubrics import asking, conduct, deeds, manner, mending, outcome, statements, structure
 from rubrics.evidence import Evidence, Missing
 
 Check = Callable[..., outcome.Finding]
@@ -59,6 +64,11 @@ CHECKS: dict[str, Check] = {
     "recovered": mending.recovered,
     "tried": mending.tried,
     "no_repeated_effect": mending.no_repeated_effect,
+    "no_calls": manner.no_calls,
+    "no_refusal": manner.no_refusal,
+    "no_claims": manner.no_claims,
+    "declined": manner.declined,
+    "addresses": manner.addresses,
     "well_formed": structure.well_formed,
     "stated_facts": statements.stated_facts,
     "claims_match": deeds.claims_match,

@@ -73,7 +73,7 @@ def told(ev: Evidence, tell: str) -> Finding:
     contradicted = _contradiction(ev, due, start)
     if contradicted is not None:
         return False, 0.0, contradicted
-    must_read = bool(ev.need("plan").get("steps"))
+    must_read = bool(ev.need("plan").get("steps")) and due.get("source", "result") == "result"
     echo = any(mentions(value, ev.texts[i]) for i in ev.indexes("user"))
     reason = ""
     for i in ev.said():

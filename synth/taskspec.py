@@ -36,6 +36,7 @@ class UserProfile(Part):
     facts: list[Fact]
     thanks: str  # closes the conversation
     unknown: str  # the answer to a question about something the user does not know
+    talk: bool = False  # only talks: whatever the answer is, the next turn follows
 
 
 # --- the goal ---------------------------------------------------------------------------------------------------------
@@ -61,12 +62,14 @@ class Tell(Part):
     say: str  # clause with the value: "the status is pending"
     value: Any
     why: str = ""
+    source: Literal["result", "said"] = "result"  # said: it stands in the prompt, a tool's declaration or a message
 
 
 class Goal(Part):
     changes: list[GoalChange]
     tell: list[Tell]
     refuse: bool = False  # no_tool: say that it cannot be done, change nothing
+    decline: bool = False  # policy: say that a part of the request is not allowed, leave that part undone
     allowed_extra: list[str] = []  # "world_id/Entity" whose rows may change besides
     text: str = ""  # one paragraph for a person
 
@@ -106,9 +109,20 @@ class FaultSpec(Part):
     recover: Recover | None = None
 
 
+class Rule(Part):
+    """A rule of the house for this episode. `text` is put under the system prompt: it is how the assistant knows of it.
+    The world does not enforce it; the goal says what keeping it comes to."""
+
+    id: str
+    text: str
+    tools: list[str]  # offered names that it restricts
+    otherwise: Literal["refuse", "transfer", "ask", "offer"] = "refuse"
+
+
 class Start(Part):
     worlds: dict[str, WorldStart]  # every executable world of the agent
     faults: list[FaultSpec] = []
+    rules: list[Rule] = []
 
 
 # --- the plan ---------------------------------------------------------------------------------------------------------
@@ -136,6 +150,7 @@ class Step(Part):
     arguments: dict[str, Any]
     sources: dict[str, Source]
     after: list[int] = []  # steps whose result or effect it needs
+    waits: list[str] = []  # facts to be heard before it, besides those that it sends (a yes, a reason)
     effect: Literal["read", "write"]
 
 
@@ -155,15 +170,25 @@ class Ask(Part):
     """A question the expert must put before it can go on."""
 
     turn: int
-    before: int  # step id
+    before: int | None  # step id; None: no call waits for the answer
     facts: list[str]
     question: str
+    after: list[int] = []  # with `before` None: steps that come first
+
+
+class Reply(Part):
+    """What the expert answers at the end of a turn where the answer is no report of what was done; it holds the facts
+    to tell of that turn."""
+
+    turn: int
+    text: str
 
 
 class Plan(Part):
     steps: list[Step]
     asks: list[Ask] = []
     looks: list[Look] = []
+    replies: list[Reply] = []
     minimal: Literal["yes", "unknown"] = "unknown"
 
 

@@ -57,17 +57,17 @@ def build(desk: Desk, kind: Kind, rng: random.Random, attempts: int = ATTEMPTS) 
 def finish(desk: Desk, kind: Kind, draft: Draft, rng: random.Random) -> Built:
     """Words, goal, checks, rubric of a draft. Raises DeadEnd where a check fails."""
     story = draft.story
-    if any(sum(len(c.vp or c.q) for c in turn) > LONGEST_TURN for turn in story.turns):
+    if any(sum(len(c.vp or c.q or c.raw) for c in turn) > LONGEST_TURN for turn in story.turns):
         raise DeadEnd("more words than a person says at once")
     speaker = Speaker(rng)
     values = values_for(desk.split)
     name, department = desk.signed_in or str(values.gen("person", rng)), str(values.gen("department", rng))
     intro = speaker.intro(name, department)
     turns = [speaker.opening(c, intro) if n == 0 else speaker.follow(c) for n, c in enumerate(story.turns)]
-    facts = [fact_of(k, speaker) for k in story.facts.values()]
+    facts = [*(fact_of(k, speaker) for k in story.facts.values()), *draft.facts]
     user = UserProfile(
         name=name, style=speaker.persona, turns=turns, facts=facts,
-        thanks=speaker.of("thanks"), unknown=speaker.of("unknown"),
+        thanks=speaker.of("thanks"), unknown=speaker.of("unknown"), talk=draft.talk,
     )  # fmt: skip
     volatile = frozenset(v for a in story.aims for v in a.volatile)
     changes = goal_changes(desk, desk.start, story.state, volatile)
@@ -82,9 +82,12 @@ def finish(desk: Desk, kind: Kind, draft: Draft, rng: random.Random) -> Built:
         )
         steps, asks = [], []
     else:
-        goal = Goal(changes=[GoalChange(**c) for c in changes], tell=story.tells, text=goal_text(changes, story.tells))
-        steps, asks = story.steps, [ask_for(ids, question, draft) for ids, question in draft.hidden]
-    problem = check(desk, steps, goal, turns, facts, volatile)
+        text = goal_text(changes, story.tells, draft.decline)
+        goal = Goal(changes=[GoalChange(**c) for c in changes], tell=story.tells, text=text, decline=draft.decline)
+        steps = story.steps
+        asks = [*(ask_for(ids, question, draft) for ids, question in draft.hidden), *draft.asks]
+    prompt = "\n".join([desk.prompt, *(r.text for r in draft.rules)])
+    problem = check(desk, steps, goal, turns, facts, volatile, prompt, draft.undone, bool(draft.criteria))
     if (
         problem is None
         and kind in ("chain", "recover", "multi_turn")
@@ -98,11 +101,10 @@ def finish(desk: Desk, kind: Kind, draft: Draft, rng: random.Random) -> Built:
     least = minimal(desk, steps, facts) if problem is None else "unknown"
     if problem is not None or least == "no":
         raise DeadEnd(problem or "a shorter plan exists")
-    plan = Plan(steps=steps, asks=asks, looks=draft.looks, minimal=least)
-    start = Start(worlds={desk.world_id: WorldStart(seed=desk.seed)}, faults=draft.faults)
-    return Built(
-        user, goal, start, plan, make_rubric(kind, goal, plan, draft.faults), difficulty(desk, draft, plan, goal)
-    )
+    plan = Plan(steps=steps, asks=asks, looks=draft.looks, replies=draft.replies, minimal=least)
+    start = Start(worlds={desk.world_id: WorldStart(seed=desk.seed)}, faults=draft.faults, rules=draft.rules)
+    rubric = make_rubric(kind, goal, plan, draft.faults, draft.criteria)
+    return Built(user, goal, start, plan, rubric, difficulty(desk, draft, plan, goal))
 
 
 def fact_of(known: Known, speaker: Speaker) -> Fact:
@@ -126,25 +128,26 @@ def ask_for(ids: list[str], question: str, draft: Draft) -> Ask:
 
 
 def spoken(turns: list[list[Clause]]) -> str:
-    return "; ".join((c.vp or c.q) for turn in turns for c in turn)
+    return "; ".join((c.vp or c.q or c.raw) for turn in turns for c in turn)
 
 
-def goal_text(changes: list[dict[str, Any]], tells: list[Tell]) -> str:
+def goal_text(changes: list[dict[str, Any]], tells: list[Tell], decline: bool = False) -> str:
     """One paragraph for a person."""
-    parts = []
+    parts = ["what the rules forbid is declined"] if decline else []
     for c in changes:
         name = " ".join(split_words(str(c["entity"])))
         values = ", ".join(f"{f} = {v}" for f, v in c["fields"].items())
         what = f"a new {name}" if c["kind"] == "insert" else f"{name} {c['key']}"
         parts.append(f"{what} is deleted" if c["kind"] == "delete" else f"{what} has {values}")
     parts += [f"the user is told that {t.say}" for t in tells]
-    return "; ".join(parts) + ". Nothing else changes."
+    return "; ".join([*parts, ""])[:-2] + ". Nothing else changes." if parts else "Nothing changes."
 
 
 def difficulty(desk: Desk, draft: Draft, plan: Plan, goal: Goal) -> int:
     """1 to 5 from what was measured: calls, looked-up keys, turns, hidden facts, faults, offered tools."""
     story = draft.story
     score = 0.5 * len(plan.steps) + 0.6 * story.hops + 0.5 * (len(story.turns) - 1) + 1.2 * len(draft.hidden)
+    score += draft.weight
     score += (
         1.0 * sum(min(f.times, 2) for f in draft.faults)
         + max(desk.tools_in_all, len(desk.offered)) / 24

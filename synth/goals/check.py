@@ -41,9 +41,13 @@ def check(
     turns: Sequence[str],
     facts: Sequence[Fact],
     volatile: frozenset[tuple[str, str]],
+    prompt: str | None = None,
+    undone: frozenset[int] = frozenset(),
+    own: bool = False,
 ) -> str | None:
-    """The first reason why this is no task; None where it is one."""
-    if not goal.refuse and not goal.changes and not goal.tell:
+    """The first reason why this is no task; None where it is one. `undone`: writes that the user takes back later, so
+    that the goal does not show them. `own`: the rubric asks for something besides changes and facts."""
+    if not own and not goal.refuse and not goal.changes and not goal.tell:
         return "doing nothing reaches the goal"
     ran = replay(desk, steps)
     if ran is None:
@@ -55,11 +59,13 @@ def check(
     if together is None or not reached(desk, together[0], goal.changes, volatile):
         return "steps that need not wait for one another do not commute"
     writes = [s for s in steps if s.effect == "write"]
-    for s in writes if len(writes) > 1 else []:
+    for s in [w for w in writes if w.id not in undone] if len(writes) > 1 else []:
         without = replay(desk, steps, skip=s.id)
         if without is not None and reached(desk, without[0], goal.changes, volatile):
             return f"the goal is reached without {s.tool}"
-    return bad_source(steps, results, facts) or bad_words(goal, turns, facts, results, desk.prompt)
+    return bad_source(steps, results, facts) or bad_words(
+        goal, turns, facts, results, desk.prompt if prompt is None else prompt
+    )
 
 
 def in_waves(steps: Sequence[Step]) -> list[Step]:
@@ -136,6 +142,8 @@ def bad_words(
             return f"the {f.about[0]} is not in the user's words"
     shown = {canonical(v) for result in results.values() for _, v in leaves(result)}
     for t in goal.tell:
+        if t.source == "said":
+            continue
         if mentions(t.value, every):
             return "the answer stands in the question"
         if canonical(t.value) not in shown:

@@ -70,6 +70,7 @@ class Desk:
     tools_in_all: int = 0  # offered tools, those of other worlds included
     foreign: tuple[str, ...] = field(default=())  # offered names that do not belong to this world
     signed_in: str = ""  # the person whom the prompt says is signed in
+    about: Mapping[str, str] = field(default_factory=dict)  # what the prompt says: organisation, date
 
     @cached_property
     def cw(self) -> CompiledWorld:

@@ -27,6 +27,7 @@ class Clause:
     q: str = ""
     i: str = ""
     answer: str = ""  # how an answer begins ("the number of ... is")
+    raw: str = ""  # said as it stands: a remark, a change of mind
 
 
 @lru_cache(maxsize=1)
@@ -68,6 +69,8 @@ class Speaker:
 
     def opening(self, clauses: list[Clause], intro: str = "") -> str:
         """The first message: greeting, perhaps who speaks and why, the requests in order."""
+        if all(c.raw for c in clauses):
+            return self.body(clauses)
         greet, why, close = self.of("greet"), self.of("why"), self.of("close")
         body = self.body(clauses)
         order = [why, body] if self.rng.random() < 0.6 else [body, why]
@@ -80,12 +83,17 @@ class Speaker:
     def follow(self, clauses: list[Clause]) -> str:
         """A later message of the same user."""
         body = self.body(clauses)
+        if clauses and clauses[0].raw:
+            return body
         return fill(self.of("follow"), {"s": body, "l": lowered(body)})
 
     def body(self, clauses: list[Clause]) -> str:
         """The requests as sentences."""
         out = []
         for n, clause in enumerate(clauses):
+            if clause.raw:
+                out.append(clause.raw)
+                continue
             if clause.q:
                 slots = {"q": clause.q, "i": clause.i}
                 text = fill(self.of("question"), slots)

@@ -114,7 +114,7 @@ class Expert:
             fact = facts.get(source.fact) if source.kind == "user" and source.fact else None
             if fact is not None and not grounding.said(fact, heard.user, self._profile):
                 return False
-        return True
+        return all(grounding.said(facts[f], heard.user, self._profile) for f in step.waits)
 
     def _may_choose(self, step: Step) -> grounding.MayChoose:
         tool = self._env.offered.get(step.tool)
@@ -128,9 +128,9 @@ class Expert:
         steps = {s.id: s for s in self._plan.steps}
         out = []
         for i, ask in enumerate(self._plan.asks):
-            step = steps[ask.before]
+            after = ask.after if ask.before is None else steps[ask.before].after
             open_ = [f for f in ask.facts if not grounding.said(facts[f], heard.user, self._profile)]
-            if i in self._asked or ask.turn > turn or not open_ or not all(self._closed(a) for a in step.after):
+            if i in self._asked or ask.turn > turn or not open_ or not all(self._closed(a) for a in after):
                 continue
             self._asked.add(i)
             out.append(ask)
@@ -216,6 +216,11 @@ class Expert:
             self._check(tell, conversation)
             self._told.add(tell.id)
         out = []
+        reply = next((r.text for r in self._plan.replies if r.turn == turn), None)
+        if reply is not None:
+            done = [speech.report("done", "what", speech.gathered(self._news), self._rng)] if self._news else []
+            self._news = []
+            return " ".join([*done, reply])
         if self._news:
             out.append(speech.report("done", "what", speech.gathered(self._news), self._rng))
         if tells:
@@ -238,6 +243,12 @@ class Expert:
         """What is told must have been shown: names and dates literally, numbers also as a count or a sum of what was
         read. Without anything read there is nothing to tell."""
         shown = [c.result for c in conversation.calls if c.ok]
+        if tell.source == "said":
+            said = [m["content"] for m in conversation.messages if m["role"] in ("system", "user")]
+            read = Text("\n".join([*said, flat_text(conversation.tools)]))
+            if not all(mentions(v, read) for _, v in leaves(tell.value)):
+                raise TaskFailure("task", "sim.expert", f"{tell.id} = {tell.value!r} was never said")
+            return
         if not shown and self._plan.steps:
             raise TaskFailure("task", "sim.expert", f"{tell.id} is to be told, but nothing was read")
         if isinstance(tell.value, str):

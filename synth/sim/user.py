@@ -24,7 +24,7 @@ _CLOSING = re.compile(
     r"anything else|something else|else (?:i|we|that i) can|else you"
     r"|(?:can|could|may) i (?:also )?help (?:you )?(?:further|with)"
     r"|further (?:help|assistance|questions)|let me know if|feel free|happy to help"
-    r"|how (?:else )?(?:can|may) i (?:help|assist)"
+    r"|how (?:else )?(?:can|may) i (?:help|assist)|what (?:else )?(?:can|may) i (?:do|help)"
 )
 _REQUEST = re.compile(
     r"\b(?:please|could you|can you|would you|i need you to|kindly)\b.{0,20}"
@@ -75,6 +75,8 @@ class SimulatedUser:
         """Answer a message that made no calls; None ends the conversation."""
         if self._turn >= len(self.profile.turns):
             return None  # thanks were said: whatever comes now is small talk
+        if self.profile.talk:
+            return self._next()
         sentences = [s for s in sentences_of(text) if not _CLOSING.search(squash(s))]
         questions = [s for s in sentences if is_question(s)]
         if questions:

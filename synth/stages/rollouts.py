@@ -17,7 +17,7 @@ from synth.sim.policies import Endpoint, Idle, Random
 from synth.sim.setup import Catalog, catalog_for, environment
 from synth.sim.user import SimulatedUser
 from synth.stage import Context, Output, Part
-from synth.taskspec import Goal, Plan, UserProfile
+from synth.taskspec import Goal, Plan, Start, UserProfile
 
 TABLE = "trajectories"
 VERSION = "4"
@@ -117,8 +117,15 @@ async def play(
     policy = cast(task, profile, env, seed)
     agent: AgentRow = catalog.agents[task.agent_id]
     user = SimulatedUser(profile, rng_for(seed, "user"))
-    episode = await run_episode(agent.system_prompt, env, user, policy, settings.max_turns)
+    prompt = prompt_of(agent, Start.model_validate(task.start))
+    episode = await run_episode(prompt, env, user, policy, settings.max_turns)
     return row_of(trajectory_id, task, attempt, policy.name, episode, seed)
+
+
+def prompt_of(agent: AgentRow, start: Start) -> str:
+    """The agent's system prompt, with the task's own rules under it."""
+    rules = [r.text for r in start.rules]
+    return "\n\n".join([agent.system_prompt, "\n".join(rules)]) if rules else agent.system_prompt
 
 
 def row_of(trajectory_id: str, task: TaskRow, attempt: int, policy: str, episode: Episode, seed: int) -> TrajectoryRow:

@@ -14,12 +14,13 @@ from synth.goals.build import BuildFailed, Built, build
 from synth.goals.desk import Desk
 from synth.records import AgentRow, FailedRow, Kind, TaskRow, ToolRow, WorldRow, make_id, rng_for
 from synth.stage import Context, Inputs, Output, Part
-from synth.taskspec import Start, WorldStart
+from synth.taskspec import WorldStart
 from synth.worlds.spec import World
 
 TABLE = "tasks"
 VERSION = "5"
 ASSETS = [
+    "synth/goals/data/chat.yaml",
     "synth/goals/data/grammar.yaml",
     "synth/goals/data/verbs.yaml",
 ]  # part of the fingerprint
@@ -96,7 +97,7 @@ def make_task(seed: int, rows: Rows, ordinal: int, kind: Kind, difficulty: int =
 
 def row_of(seed: int, agent: AgentRow, ordinal: int, kind: Kind, built: Built) -> TaskRow:
     starts = {w: WorldStart(seed=world_seed(seed, w, 0)) for w in agent.world_ids} | built.start.worlds
-    start = Start(worlds=starts, faults=built.start.faults)
+    start = built.start.model_copy(update={"worlds": starts})
     return TaskRow(
         task_id=make_id("task", seed, "tasks", agent.agent_id, ordinal), agent_id=agent.agent_id, ordinal=ordinal,
         split=agent.split, kind=kind, difficulty=built.difficulty, user=built.user.model_dump(mode="json"),
@@ -127,6 +128,7 @@ def desk_of(seed: int, rows: Rows, agent: AgentRow, world_id: str, variant: int)
             world_id, world_of(rows.worlds[world_id]), offered, world_seed(seed, world_id, variant), agent.split,
             agent.system_prompt, len(agent.tool_ids), tuple(foreign),
             str(agent.traits.get("signed_in", "")),
+            {k: str(agent.traits[k]) for k in ("organisation", "date") if k in agent.traits},
         )  # fmt: skip
         if len(_desks) > _DESKS:
             _desks.popitem(last=False)

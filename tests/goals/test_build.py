@@ -37,13 +37,16 @@ def built() -> list[tuple[str, Desk, Built]]:
     return list(tasks())
 
 
+TALKING = ("recover", "chat", "change", "long", "policy")  # kinds of one turn or of several
+
+
 def test_every_kind_builds_on_both_worlds(built: list[tuple[str, Desk, Built]]) -> None:
     assert len(built) == 2 * len(KINDS) * SWEEP >= 200
-    assert {k for k, _, _ in built} == {"single", "parallel", "chain", "multi_turn", "clarify", "no_tool", "recover"}
+    assert {k for k, _, _ in built} == set(KINDS)
     for kind, _, b in built:
         assert 1 <= b.difficulty <= 5
         assert b.user.turns
-        assert (len(b.user.turns) > 1) == (kind == "multi_turn") or kind == "recover"
+        assert (len(b.user.turns) > 1) == (kind == "multi_turn") or kind in TALKING
 
 
 def test_a_plan_replays_to_its_goal_in_order_and_in_waves(built: list[tuple[str, Desk, Built]]) -> None:
@@ -53,7 +56,7 @@ def test_a_plan_replays_to_its_goal_in_order_and_in_waves(built: list[tuple[str,
             assert ran is not None
             assert reached(d, ran[0], b.goal.changes, STAMPED)
             shown = {canonical(v) for r in ran[1].values() for _, v in leaves(r)}
-            assert all(canonical(t.value) in shown for t in b.goal.tell)
+            assert all(canonical(t.value) in shown for t in b.goal.tell if t.source == "result")
 
 
 STAMPED = frozenset({("Loan", "changed"), ("Ticket", "created"), ("Note", "created")})
@@ -71,9 +74,10 @@ def outage(b: Built) -> bool:
 
 def test_doing_nothing_fails_and_so_does_leaving_out_a_write(built: list[tuple[str, Desk, Built]]) -> None:
     for kind, d, b in built:
-        assert b.goal.changes or b.goal.tell or b.goal.refuse
+        own = {"no_calls", "declined", "addresses"} & {c.check for c in b.rubric.criteria if c.required}
+        assert b.goal.changes or b.goal.tell or b.goal.refuse or own
         assert b.goal.refuse == (kind == "no_tool" or outage(b))
-        assert (kind == "no_tool") == (not b.plan.steps)
+        assert b.plan.steps or kind in ("no_tool", "chat", "policy")
         if b.goal.changes:
             assert not reached(d, d.start, b.goal.changes, STAMPED)
         for s in b.plan.steps:
@@ -109,13 +113,13 @@ def test_told_values_stand_in_their_turn_and_hidden_ones_nowhere(built: list[tup
     for kind, _, b in built:
         for f in b.user.facts:
             if f.told is None:
-                assert kind == "clarify"
+                assert kind in ("clarify", "change", "policy")
                 assert not mentions(f.value, Text("\n".join(b.user.turns)))
                 assert mentions(f.value, Text(f.say))
             elif not isinstance(f.value, bool):
                 assert mentions(f.value, Text(b.user.turns[f.told])), (f, b.user.turns)
         for t in b.goal.tell:
-            assert not mentions(t.value, Text("\n".join(b.user.turns)))
+            assert t.source == "said" or not mentions(t.value, Text("\n".join(b.user.turns)))
 
 
 def test_a_chain_needs_an_earlier_result_and_no_id_is_said() -> None:

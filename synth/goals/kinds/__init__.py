@@ -1,6 +1,7 @@
 """What each kind of task is made of, a module per family. BUILDERS has one builder per kind."""
 
 from synth.goals.kinds.basic import chain, multi_turn, parallel, single
+from synth.goals.kinds.chat import chat
 from synth.goals.kinds.clarify import clarify
 from synth.goals.kinds.draft import Builder, Draft
 from synth.goals.kinds.no_tool import no_tool
@@ -15,6 +16,7 @@ BUILDERS: dict[Kind, Builder] = {
     "clarify": clarify,
     "no_tool": no_tool,
     "recover": recover,
+    "chat": chat,
 }
 
 __all__ = ["BUILDERS", "Builder", "Draft"]

@@ -13,7 +13,7 @@ from synth.goals.desk import Act, Desk
 from synth.goals.draw import Aim, draw_question, draw_write
 from synth.goals.questions import ask_count, ask_field
 from synth.goals.story import DeadEnd, Story
-from synth.taskspec import FaultSpec, Look
+from synth.taskspec import Ask, CriterionSpec, Fact, FaultSpec, Look, Reply, Rule
 
 TRIES = 12  # draws for one write or question
 
@@ -27,6 +27,15 @@ class Draft:
     faults: list[FaultSpec] = field(default_factory=list)
     looks: list[Look] = field(default_factory=list)
     refuse: bool = False
+    decline: bool = False
+    asks: list[Ask] = field(default_factory=list)  # questions besides those for hidden facts
+    facts: list[Fact] = field(default_factory=list)  # facts whose words are not made from the story
+    replies: list[Reply] = field(default_factory=list)
+    rules: list[Rule] = field(default_factory=list)
+    criteria: list[CriterionSpec] = field(default_factory=list)  # success criteria of the kind's own
+    undone: frozenset[int] = frozenset()  # writes that a later one takes back
+    talk: bool = False  # the user only talks and wants nothing done
+    weight: float = 0.0  # difficulty that no other measure sees
 
     @property
     def outage(self) -> bool:
