@@ -160,7 +160,7 @@ def _turn(ev: Evidence, at: int) -> str:
 
 def closes(ev: Evidence) -> Finding:
     """No turn ends with a mere promise, and where all was done the user is not told that it could not be."""
-    refuse = bool(ev.need("goal").get("refuse"))
+    refuse = bool(ev.need("goal").get("refuse") or ev.need("goal").get("decline"))
     for i in ev.said():
         message = ev.messages[i]
         if message.get("tool_calls"):

@@ -6,6 +6,7 @@ Plain words are not looked at, except in "the <field> is <value>", where <field>
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -63,7 +64,7 @@ def stated_facts(ev: Evidence) -> Finding:
         text = ev.texts[i]
         for fact in _facts(text):
             looked += 1
-            if not known.has(*fact, text):
+            if not known.has(*fact, text) and not (fact[0] in ("name", "quote") and known.declared(fact[1])):
                 return False, 0.0, f"message {i}: nothing before it says {quote(fact[1], 80)}"
         fault = known.unlike_its_field(text) or wrong_unit(text.raw, known.results, known.blob)
         if fault:
@@ -144,6 +145,15 @@ class _Known:
             self._arithmetic = None
             self.__dict__.pop("_numbers", None)
             self.__dict__.pop("_fields", None)
+
+    def declared(self, words: str) -> bool:
+        """Whether the declarations of the offered tools hold the words: an assistant may speak of what it can do."""
+        return _stands(squash(words), self._declarations)
+
+    @cached_property
+    def _declarations(self) -> str:
+        shown = json.dumps(self._ev.get("tools", {}), ensure_ascii=False)
+        return squash(_KEY_SPLIT.sub(" ", shown))
 
     @cached_property
     def _numbers(self) -> set[float]:

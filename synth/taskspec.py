@@ -69,7 +69,7 @@ class Goal(Part):
     changes: list[GoalChange]
     tell: list[Tell]
     refuse: bool = False  # no_tool: say that it cannot be done, change nothing
-    decline: bool = False  # policy: say that a part of the request is not allowed, leave that part undone
+    decline: bool = False  # say that a part of the request is not possible or not allowed, leave that part undone
     allowed_extra: list[str] = []  # "world_id/Entity" whose rows may change besides
     text: str = ""  # one paragraph for a person
 

@@ -133,7 +133,7 @@ def spoken(turns: list[list[Clause]]) -> str:
 
 def goal_text(changes: list[dict[str, Any]], tells: list[Tell], decline: bool = False) -> str:
     """One paragraph for a person."""
-    parts = ["what the rules forbid is declined"] if decline else []
+    parts = ["what is not possible or not allowed is declined"] if decline else []
     for c in changes:
         name = " ".join(split_words(str(c["entity"])))
         values = ", ".join(f"{f} = {v}" for f, v in c["fields"].items())

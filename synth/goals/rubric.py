@@ -47,7 +47,7 @@ def success(goal: Goal) -> list[CriterionSpec]:
             )
         )
     if goal.decline:
-        text = "It is said that what the rules forbid is not possible"
+        text = "It is said what is not possible or not allowed"
         out.append(CriterionSpec(id="declined", part="success", check="declined", text=text))
     if goal.changes:
         out.append(

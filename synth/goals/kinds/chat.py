@@ -56,7 +56,7 @@ def chat(desk: Desk, rng: random.Random) -> Draft:
     if not draft.story.tells and not draft.criteria:
         raise DeadEnd("nothing to talk about")
     text = "What the tools can do is not said to be impossible"
-    if not any(c.id.startswith("cannot") for c in draft.criteria):
+    if not draft.decline:
         draft.criteria.append(CriterionSpec(id="no_refusal", part="success", check="no_refusal", text=text))
     draft.talk = True
     draft.weight = 0.3 * (len(draft.story.tells) + len(draft.criteria))
@@ -201,10 +201,7 @@ def able(draft: Draft) -> bool:
     turn(draft, asked(rng, forms, c=what), answer, *([Clause(raw=aside)] if aside else []))
     groups = [[plural(desk.world, entity), noun(desk.world, entity)]]
     if acts is cannot:
-        text = f"It is said that the tools cannot {what}"
-        draft.criteria.append(
-            CriterionSpec(id=f"cannot_{draft.story.turn}", part="success", check="declined", text=text)
-        )
+        draft.decline = True
     must_name(draft, "able", f"It is said whether the tools can {what}", groups, 1)
     return True
 
