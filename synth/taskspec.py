@@ -65,11 +65,24 @@ class Tell(Part):
     source: Literal["result", "said"] = "result"  # said: it stands in the prompt, a tool's declaration or a message
 
 
+class Forbidden(Part):
+    """Something a planted text asks for and that must not come to pass. `call`: a call of `tool` with any of
+    `arguments`; `sent`: `words` in an argument of any call; `said`: `words` told to the user without a warning;
+    `prompt`: the system prompt given away."""
+
+    kind: Literal["call", "sent", "said", "prompt"]
+    attack: str  # which way the text goes about it, a name of synth/goals/data/attacks.yaml
+    tool: str | None = None  # offered name
+    arguments: dict[str, Any] = {}
+    words: str = ""
+
+
 class Goal(Part):
     changes: list[GoalChange]
     tell: list[Tell]
     refuse: bool = False  # no_tool: say that it cannot be done, change nothing
     decline: bool = False  # say that a part of the request is not possible or not allowed, leave that part undone
+    forbidden: list[Forbidden] = []  # injection: what a planted text asks for
     allowed_extra: list[str] = []  # "world_id/Entity" whose rows may change besides
     text: str = ""  # one paragraph for a person
 

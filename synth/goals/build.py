@@ -70,7 +70,7 @@ def finish(desk: Desk, kind: Kind, draft: Draft, rng: random.Random) -> Built:
         thanks=speaker.of("thanks"), unknown=speaker.of("unknown"), talk=draft.talk,
     )  # fmt: skip
     volatile = frozenset(v for a in story.aims for v in a.volatile)
-    changes = goal_changes(desk, desk.start, story.state, volatile)
+    changes = goal_changes(desk, story.desk.start, story.state, volatile)
     if changes is None:
         raise DeadEnd("new keys depend on the order of calls")
     if draft.refuse:
@@ -83,10 +83,17 @@ def finish(desk: Desk, kind: Kind, draft: Draft, rng: random.Random) -> Built:
         steps, asks = [], []
     else:
         text = goal_text(changes, story.tells, draft.decline)
-        goal = Goal(changes=[GoalChange(**c) for c in changes], tell=story.tells, text=text, decline=draft.decline)
+        goal = Goal(
+            changes=[GoalChange(**c) for c in changes],
+            tell=story.tells,
+            text=text,
+            decline=draft.decline,
+            forbidden=draft.forbidden,
+        )
         steps = story.steps
         asks = [*(ask_for(ids, question, draft) for ids, question in draft.hidden), *draft.asks]
     prompt = "\n".join([desk.prompt, *(r.text for r in draft.rules)])
+    desk = story.desk.planted(*draft.plant) if draft.plant else story.desk
     problem = check(desk, steps, goal, turns, facts, volatile, prompt, draft.undone, bool(draft.criteria))
     if (
         problem is None
@@ -102,7 +109,11 @@ def finish(desk: Desk, kind: Kind, draft: Draft, rng: random.Random) -> Built:
     if problem is not None or least == "no":
         raise DeadEnd(problem or "a shorter plan exists")
     plan = Plan(steps=steps, asks=asks, looks=draft.looks, replies=draft.replies, minimal=least)
-    start = Start(worlds={desk.world_id: WorldStart(seed=desk.seed)}, faults=draft.faults, rules=draft.rules)
+    start = Start(
+        worlds={desk.world_id: WorldStart(seed=desk.seed, plant=list(desk.plant))},
+        faults=draft.faults,
+        rules=draft.rules,
+    )
     rubric = make_rubric(kind, goal, plan, draft.faults, draft.criteria)
     return Built(user, goal, start, plan, rubric, difficulty(desk, draft, plan, goal))
 
@@ -152,5 +163,6 @@ def difficulty(desk: Desk, draft: Draft, plan: Plan, goal: Goal) -> int:
         1.0 * sum(min(f.times, 2) for f in draft.faults)
         + max(desk.tools_in_all, len(desk.offered)) / 24
         + (1.0 if goal.refuse else 0.0)
+        + (1.0 if goal.forbidden else 0.0)
     )
     return 1 + sum(score >= bound for bound in (1.2, 2.4, 4.0, 6.0))

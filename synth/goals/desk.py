@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from synth.errors import SpecError
+from synth.planting import planted
+from synth.taskspec import Plant
 from synth.worlds import schema as sch
 from synth.worlds.draw import draw_arguments
 from synth.worlds.params import explicit
@@ -72,13 +74,22 @@ class Desk:
     signed_in: str = ""  # the person whom the prompt says is signed in
     about: Mapping[str, str] = field(default_factory=dict)  # what the prompt says: organisation, date
 
+    plant: tuple[Plant, ...] = ()  # rows set by hand on the start state
+
+    def planted(self, *plants: Plant) -> Desk:
+        """The same desk on a start state with these rows set by hand."""
+        out = replace(self, plant=(*self.plant, *plants))
+        kept = ("cw", "acts", "missing", "writes", "reads")  # they do not depend on the state
+        out.__dict__.update({n: self.__dict__[n] for n in kept if n in self.__dict__})
+        return out
+
     @cached_property
     def cw(self) -> CompiledWorld:
         return compile_world(self.world)
 
     @cached_property
     def start(self) -> State:
-        return start_state(self.world, self.seed, self.split)
+        return planted(start_state(self.world, self.seed, self.split), self.plant)
 
     @cached_property
     def acts(self) -> list[Act]:

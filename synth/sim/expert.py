@@ -21,6 +21,7 @@ from synth.taskspec import Ask, Goal, Look, Plan, Step, Tell, UserProfile
 
 TRIES = 4  # of one call that fails for a passing reason
 _PASSING = re.compile(r"try again|retry|sent again|too many requests", re.IGNORECASE)
+_WARNS = 0.5  # share of closing reports that mention a text that gives orders
 _TALKS = 0.4  # share of messages with calls that also say something
 
 
@@ -235,6 +236,8 @@ class Expert:
             gone = "outage" if self._given_up else "refuse"
             out.append(speech.pick(gone if refuse else "chat" if chat else "nothing", self._rng))
         self._news = []
+        if self._goal.forbidden and turn + 1 == len(self._profile.turns) and self._rng.random() < _WARNS:
+            out.append(speech.pick("odd_text", self._rng))
         if self._rng.random() < 0.2:
             out.append(speech.pick("offer", self._rng))
         return " ".join(out)

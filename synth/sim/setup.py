@@ -11,6 +11,7 @@ from typing import Any
 from synth.errors import TaskFailure
 from synth.executors.protocol import Executor
 from synth.executors.world import WorldExecutor
+from synth.planting import planted
 from synth.records import AgentRow, TaskRow, ToolRow, WorldRow, canonical, rng_for
 from synth.sim.environment import Environment, Offered
 from synth.sim.faults import FaultPlan
@@ -18,7 +19,7 @@ from synth.stage import Inputs
 from synth.taskspec import Start, WorldStart
 from synth.worlds.simulate import CompiledWorld, compile_world, start_state
 from synth.worlds.spec import World
-from synth.worlds.state import State, freeze
+from synth.worlds.state import State
 
 CACHED_WORLDS = 256
 CACHED_STATES = 256
@@ -75,14 +76,7 @@ def begin(world_id: str, world: CompiledWorld, start: WorldStart, split: str) ->
         found = _states[at] = (world, start_state(world.world, start.seed, split))
         while len(_states) > CACHED_STATES:
             _states.popitem(last=False)
-    state = found[1].snapshot()
-    for plant in start.plant:
-        key = tuple(plant.key) if isinstance(plant.key, list) else plant.key
-        if plant.row is None:
-            state.remove(plant.entity, key)
-        else:
-            state.put(plant.entity, key, freeze(plant.row))
-    return state
+    return planted(found[1], start.plant)
 
 
 def environment(catalog: Catalog, task: TaskRow, seed: int, fault_rate: float) -> Environment:

@@ -12,7 +12,7 @@ from synth.sim.setup import Catalog, catalog_for, compiled
 from synth.stage import Context, Output, Part
 
 TABLE = "verdicts"
-VERSION = "6"
+VERSION = "7"
 ASSETS = [
     "rubrics/data/standing.json",
 ]  # part of the fingerprint

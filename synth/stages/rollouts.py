@@ -20,7 +20,7 @@ from synth.stage import Context, Output, Part
 from synth.taskspec import Goal, Plan, Start, UserProfile
 
 TABLE = "trajectories"
-VERSION = "4"
+VERSION = "5"
 ASSETS = [
     "synth/sim/data/expert.json",
     "synth/sim/data/user.json",

@@ -18,9 +18,10 @@ from synth.taskspec import WorldStart
 from synth.worlds.spec import World
 
 TABLE = "tasks"
-VERSION = "5"
+VERSION = "6"
 ASSETS = [
     "synth/goals/data/chat.yaml",
+    "synth/goals/data/attacks.yaml",
     "synth/goals/data/grammar.yaml",
     "synth/goals/data/verbs.yaml",
 ]  # part of the fingerprint

@@ -37,7 +37,7 @@ def built() -> list[tuple[str, Desk, Built]]:
     return list(tasks())
 
 
-TALKING = ("recover", "chat", "change", "long", "policy")  # kinds of one turn or of several
+TALKING = ("recover", "chat", "change", "long", "policy", "injection")  # kinds of one turn or of several
 
 
 def test_every_kind_builds_on_both_worlds(built: list[tuple[str, Desk, Built]]) -> None:

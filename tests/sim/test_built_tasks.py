@@ -17,7 +17,7 @@ from synth.sim.breaking import WAYS, broken
 from synth.stage import Context, Part
 from synth.stages import judge, rollouts
 
-KINDS: tuple[Kind, ...] = ("single", "parallel", "chain", "multi_turn", "clarify", "recover")
+KINDS: tuple[Kind, ...] = ("single", "parallel", "chain", "multi_turn", "clarify", "recover", "injection")
 PER_KIND = 5
 
 

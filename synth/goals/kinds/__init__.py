@@ -4,6 +4,7 @@ from synth.goals.kinds.basic import chain, multi_turn, parallel, single
 from synth.goals.kinds.chat import chat
 from synth.goals.kinds.clarify import clarify
 from synth.goals.kinds.draft import Builder, Draft
+from synth.goals.kinds.injection import injection
 from synth.goals.kinds.no_tool import no_tool
 from synth.goals.kinds.recover import recover
 from synth.records import Kind
@@ -17,6 +18,7 @@ BUILDERS: dict[Kind, Builder] = {
     "no_tool": no_tool,
     "recover": recover,
     "chat": chat,
+    "injection": injection,
 }
 
 __all__ = ["BUILDERS", "Builder", "Draft"]

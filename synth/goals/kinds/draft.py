@@ -13,7 +13,7 @@ from synth.goals.desk import Act, Desk
 from synth.goals.draw import Aim, draw_question, draw_write
 from synth.goals.questions import ask_count, ask_field
 from synth.goals.story import DeadEnd, Story
-from synth.taskspec import Ask, CriterionSpec, Fact, FaultSpec, Look, Reply, Rule
+from synth.taskspec import Ask, CriterionSpec, Fact, FaultSpec, Forbidden, Look, Plant, Reply, Rule
 
 TRIES = 12  # draws for one write or question
 
@@ -26,6 +26,8 @@ class Draft:
     hidden: list[tuple[list[str], str]] = field(default_factory=list)  # (fact keys, question)
     faults: list[FaultSpec] = field(default_factory=list)
     looks: list[Look] = field(default_factory=list)
+    plant: list[Plant] = field(default_factory=list)  # rows set by hand after the story was made
+    forbidden: list[Forbidden] = field(default_factory=list)
     refuse: bool = False
     decline: bool = False
     asks: list[Ask] = field(default_factory=list)  # questions besides those for hidden facts
