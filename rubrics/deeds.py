@@ -18,7 +18,7 @@ _FAMILIES: dict[str, str] = {
     "|duplicat|import|launch|start|issu|generat|reserv|plac|attach|enrol|subscrib|order|creation|publish",
     "delete": "delet|remov|cancel|drop|clear|discard|eras|purg|detach|unlink|unsubscrib|revok|withdr|took down|dismiss",
     "send": "sent|send|email|e-mail|messag|notif|forward|shar|invit|remind|alert"
-    "|repli|contact|inform|phon|call|escalat",
+    "|repl[iy]|contact|inform|phon|call|escalat",
     "pay": "paid|pay|refund|transfer|charg|invoic|credit|debit|reimburs|donat",
 }
 _FAMILY = {name: re.compile(rf"\b(?:{stems})") for name, stems in _FAMILIES.items()}

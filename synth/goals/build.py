@@ -59,8 +59,9 @@ def finish(desk: Desk, kind: Kind, draft: Draft, rng: random.Random) -> Built:
     story = draft.story
     if any(sum(len(c.vp or c.q or c.raw) for c in turn) > LONGEST_TURN for turn in story.turns):
         raise DeadEnd("more words than a person says at once")
-    speaker = Speaker(rng)
     values = values_for(desk.split)
+    kept = [k.told.said for k in story.facts.values()] + [k.told.name for k in story.facts.values()]
+    speaker = Speaker(rng, kept=[*kept, *(k.told.noun for k in story.facts.values())])
     name, department = desk.signed_in or str(values.gen("person", rng)), str(values.gen("department", rng))
     intro = speaker.intro(name, department)
     turns = [speaker.opening(c, intro) if n == 0 else speaker.follow(c) for n, c in enumerate(story.turns)]

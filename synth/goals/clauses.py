@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
 from synth.goals.describe import preposition
 from synth.goals.desk import Act, Desk
-from synth.goals.speech import Clause, phrase
+from synth.goals.speech import Clause, Slip
+from synth.goals.templates import phrase
 from synth.goals.verbs import action, done_by_update, label_of, trait, when
 from synth.goals.words import a, is_plural, joined, noun, plural, plural_of, split_words
 from synth.worlds.params import sides
+from tools_catalog.words import find_verb
 
 _COUNTED = ("int", "number")
+_QUOTES = ("“", '"')
+_NAMES = {"name": ("called", "named", "by the name of"), "title": ("titled", "with the title", "entitled")}
+_NAMED_FIRST = 0.8  # share of new rows whose name is said right behind the noun
+_SMALL = frozenset(
+    ["to", "from", "for", "by", "of", "in", "on", "at", "with", "and", "or", "as", "per", "via", "into", "all"]
+)
 
 
 @dataclass(frozen=True)
@@ -25,13 +34,35 @@ class Piece:
     row: bool = False
     boolean: bool | None = None
     scope: bool = False
+    money: bool = False  # an amount in major units
     full: str = ""
+    slip: Slip | None = None  # how it may be said wrongly at first
 
 
 def write_clause(
     desk: Desk, act: Act, obj: str | None, pieces: list[Piece], rng: random.Random, hidden: str | None = None
 ) -> Clause:
     """`obj` describes the row worked on; `hidden` names the field whose new value the user does not say yet."""
+    pieces = with_currency(pieces)
+    clause = _clause(desk, act, obj, pieces, rng, hidden)
+    slips = [p.slip for p in pieces if p.slip is not None and clause.vp.count(p.slip.said) == 1]
+    fitting = [s for s in slips if s.decoy.lower() not in clause.vp.lower()]
+    return replace(clause, slip=rng.choice(fitting)) if fitting else clause
+
+
+def with_currency(pieces: list[Piece]) -> list[Piece]:
+    """An amount in major units takes its currency along: "162.34 EUR"."""
+    amounts = [p for p in pieces if p.money]
+    currency = next((p for p in pieces if p.field == "currency" and re.fullmatch(r"[A-Z]{3}", p.text)), None)
+    if len(amounts) != 1 or currency is None:
+        return pieces
+    one = replace(amounts[0], text=f"{amounts[0].text} {currency.text}")
+    return [one if p is amounts[0] else p for p in pieces if p is not currency]
+
+
+def _clause(
+    desk: Desk, act: Act, obj: str | None, pieces: list[Piece], rng: random.Random, hidden: str | None
+) -> Clause:
     what = noun(desk.world, act.of) if act.of else ""
     own = action(act.op, act.tool, act.of, act.spec.to)
     if obj:
@@ -68,19 +99,37 @@ def write_clause(
     if act.op == "setting" and hidden is not None:
         return update_clause(f"the {what}", pieces, rng, hidden)
     if act.op == "setting":
-        sets, states = joined([f"{p.field} {_to(p)}" for p in pieces]), joined([_is(p) for p in pieces])
+        sets, states = joined([_set(p) for p in pieces]), joined([_is(p) for p in pieces])
         return Clause(phrase(rng, "clauses", "setting", what=what, sets=sets, **{"is": states}))
     if act.op in ("create", "send", "upsert") and act.of:
         if own is not None and rng.random() < (0.4 if act.op == "create" else 1.0):
-            return Clause(f"{own} {a(what)}{placed(pieces)}")
+            return Clause(f"{own} {a(what)}{placed(pieces, rng)}")
         kind = "send" if act.op == "send" and own is not None else "create"
-        return Clause(phrase(rng, "clauses", kind, a_noun=a(what), **{"with": placed(pieces)}))
-    verb = " ".join(split_words(act.tool)) + "".join(f" {v}" for v in act.fixed.values())
-    if obj:
-        head, _, named = verb.partition(" ")
-        own_noun = named and obj.removeprefix("the ").lower().startswith(f"{named} ")  # "cancel rental" + "rental R-1"
-        verb = f"{head} {obj}" if own_noun else f"{verb} for {obj}"
+        return Clause(phrase(rng, "clauses", kind, a_noun=a(what), noun=what, **{"with": placed(pieces, rng)}))
+    verb = tool_words(act.tool, [str(v) for v in act.fixed.values()], obj, what)
     return Clause(phrase(rng, "clauses", "other", verb=verb, **{"with": with_words(pieces)}))
+
+
+def tool_words(tool: str, fixed: list[str], obj: str | None, what: str) -> str:
+    """What a tool without a standard operation does, in the words of its name: `recalculate_route_costs` for the
+    route R-1 -> "recalculate the costs of the route R-1"."""
+    words = split_words(tool)
+    at = find_verb(words)
+    if at is None:
+        verb, rest = "run", list(words)
+    else:
+        verb = words[at]
+        rest = list(words[at + 1 :]) or [w for w in words[:at] if w in what.lower().split(" ") or obj is None][-2:]
+    rest += fixed
+    if obj is None:
+        return f"{verb} the {' '.join(rest)}" if rest and rest[0] not in _SMALL else " ".join([verb, *rest])
+    own = set(what.lower().split(" "))
+    rest = [w for w in rest if w not in own and w.removesuffix("s") not in own]
+    if not rest:
+        return f"{verb} {obj}"
+    if set(rest) & _SMALL:
+        return f"{' '.join([verb, *rest])} for {obj}"
+    return f"{verb} the {' '.join(rest)} of {obj}"
 
 
 def transfer_clause(desk: Desk, act: Act, pieces: list[Piece]) -> Clause:
@@ -113,7 +162,9 @@ def update_clause(obj: str, pieces: list[Piece], rng: random.Random, hidden: str
     extra = with_words([p for p in pieces if p.scope])
     if hidden is not None:
         head = phrase(rng, "clauses", "update_hidden", field=hidden, obj=obj)
-        return Clause(head + (f" and set {joined([f'{p.field} {_to(p)}' for p in shown])}" if shown else "") + extra)
+        return Clause(head + (f" and set {joined([_set(p) for p in shown])}" if shown else "") + extra)
+    if not shown:
+        return Clause(f"update {obj}" + extra)
     if len(shown) == 1:
         only = shown[0]
         said = trait(only.field) if only.boolean is not None else None
@@ -133,13 +184,13 @@ def update_clause(obj: str, pieces: list[Piece], rng: random.Random, hidden: str
             return Clause(f"{first} the {thing} {only.text} {'to' if first == 'add' else 'from'} {obj}" + extra)
         kind = "rename" if only.field in ("name", "title") else "update_one"
         return Clause(phrase(rng, "clauses", kind, field=only.field, obj=obj, value=only.text) + extra)
-    sets = joined([f"{p.field} {_to(p)}" for p in shown])
+    sets = joined([_set(p) for p in shown])
     states = joined([_is(p) for p in shown])
     return Clause(phrase(rng, "clauses", "update_many", obj=obj, sets=sets, **{"is": states}) + extra)
 
 
-def _to(p: Piece) -> str:
-    return ("on" if p.boolean else "off") if p.boolean is not None else f"to {p.text}"
+def _set(p: Piece) -> str:
+    return f"{p.field} {'on' if p.boolean else 'off'}" if p.boolean is not None else f"the {p.field} to {p.text}"
 
 
 def _is(p: Piece) -> str:
@@ -151,13 +202,17 @@ def _is(p: Piece) -> str:
 
 
 def with_words(pieces: list[Piece]) -> str:
-    """` with the subject "X", priority high and the contact Ana Lee as requester`."""
+    """` with the subject "X", priority high and the contact Ana Lee as requester, marked as urgent`."""
     traits = [p for p in pieces if p.boolean is not None and trait(p.field)]
     rest = [p for p in pieces if p not in traits]
     said = f" with {joined([piece_words(p) for p in rest])}" if rest else ""
     if not traits:
         return said
-    return said + ", " + joined([f"{'' if p.boolean else 'not '}{trait(p.field)}" for p in traits])
+    return f"{said}{',' if said else ''} {joined([_marked(p) for p in traits])}"
+
+
+def _marked(p: Piece) -> str:
+    return f"{'' if p.boolean else 'not '}marked as {trait(p.field)}"
 
 
 def piece_words(p: Piece) -> str:
@@ -165,7 +220,7 @@ def piece_words(p: Piece) -> str:
         return f"{p.field} turned {'on' if p.boolean else 'off'}"
     if p.row:
         return p.text if names_itself(p) else f"{p.text} as {p.field}"
-    return f"{p.field} {p.text}"
+    return f"the {p.field} {p.text}" if p.text[:1] in _QUOTES else f"{p.field} {p.text}"
 
 
 def names_itself(p: Piece) -> bool:
@@ -173,14 +228,17 @@ def names_itself(p: Piece) -> bool:
     return bool(set(p.field.lower().split(" ")) & set(p.text.split('"')[0].lower().split(" ")))
 
 
-def placed(pieces: list[Piece]) -> str:
-    """The same for a new row: the row it belongs to comes first, with a preposition."""
-    for p in pieces:
+def placed(pieces: list[Piece], rng: random.Random) -> str:
+    """The same for a new row: its name comes first, then the row it belongs to, with a preposition."""
+    head, rest = "", pieces
+    name = next((p for p in pieces if p.field in _NAMES and not p.row and p.boolean is None), None)
+    if name is not None and rng.random() < _NAMED_FIRST:
+        head, rest = f" {rng.choice(_NAMES[name.field])} {name.text}", [q for q in rest if q is not name]
+    for p in rest:
         if p.row and names_itself(p):
-            rest = [q for q in pieces if q is not p]
             where = preposition(p.field)
-            return f" {'for' if where == 'of' else where} {p.text}" + with_words(rest)
-    return with_words(pieces)
+            return f"{head} {'for' if where == 'of' else where} {p.text}" + with_words([q for q in rest if q is not p])
+    return head + with_words(rest)
 
 
 def field_question(name: str, type_: str, field: str, obj: str, rng: random.Random) -> Clause:

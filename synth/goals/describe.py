@@ -9,6 +9,7 @@ from typing import Any
 from rubrics.normal import same
 from synth.goals.desk import NATURAL_TYPES, Desk
 from synth.goals.ground import Description, Told
+from synth.goals.money import in_major_units, in_minor_units
 from synth.goals.verbs import label_of
 from synth.goals.words import a, acronyms, joined, noun, plural, say, split_words
 from synth.worlds.spec import FieldSpec
@@ -74,7 +75,8 @@ def told_field(desk: Desk, entity: str, name: str, value: Any) -> Told:
     """The fact that a row's field has a value, as something that names the row."""
     spec = desk.field(entity, name)
     what, words = noun(desk.world, entity), label_of(name, entity, spec.type if spec is not None else "")
-    said = say(value, spec)
+    money = isinstance(value, int) and in_minor_units(desk, entity, name)
+    said = in_major_units(value) if money else say(value, spec)
     return Told(value, words, what, f"The {words} is {said}.", said, identity=True)
 
 

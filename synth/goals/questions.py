@@ -10,6 +10,7 @@ from synth.goals.describe import sayable, told_field
 from synth.goals.desk import Act, names_row_of, pointer
 from synth.goals.draw import Question
 from synth.goals.ground import Found, Look, Origin, Seen, at_path, own_key, records
+from synth.goals.money import in_major_units, in_minor_units
 from synth.goals.speech import Clause
 from synth.goals.story import DeadEnd, Known, Story
 from synth.goals.verbs import label_of, participle
@@ -40,10 +41,12 @@ def ask_field(story: Story, q: Question) -> Clause:
     if kind in ("date", "time") and story.desk.row(story.desk.start, q.entity, q.key) is None:
         raise DeadEnd("nobody asks when a thing was made that was made just now")
     done = participle(q.field) if kind in ("date", "time") else None
+    money = isinstance(value, int) and in_minor_units(story.desk, q.entity, q.field)
+    said = in_major_units(value) if money else say(value)
     tell = Tell(
         id=f"t{len(story.tells)}",
         turn=story.turn,
-        say=f"the {label} of {text} {'are' if is_plural(label) else 'is'} {say(value)}"
+        say=answer_words(label, text, said, kind)
         if done is None
         else f"{text} was {done} {'on' if kind == 'date' else 'at'} {say(value)}",
         value=value,
@@ -55,6 +58,13 @@ def ask_field(story: Story, q: Question) -> Clause:
     clause = field_question(q.field, kind, label, text, story.rng)
     story.turns[-1].append(clause)
     return clause
+
+
+def answer_words(label: str, text: str, said: str, kind: str) -> str:
+    """The answer as a clause: "the status of the ticket is open", "the ticket has 4 notes"."""
+    if is_plural(label) and kind in ("int", "number"):
+        return f"{text} has {said} {label}"
+    return f"the {label} of {text} {'are' if is_plural(label) else 'is'} {said}"
 
 
 def showing(story: Story, found: Found, q: Question) -> Look | None:

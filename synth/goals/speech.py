@@ -1,21 +1,25 @@
-"""User sentences from the grammar in `data/grammar.yaml`. A slot's value is never read as a template."""
+"""User sentences: a persona wraps requests and questions into messages (`data/personas.yaml`)."""
 
 from __future__ import annotations
 
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib import resources
-from typing import Any
 
-import yaml
-
+from synth.goals.manner import spoken_as
+from synth.goals.templates import expand, fill, grammar, personas
 from synth.goals.words import sentence
 
 INTRODUCED = 0.35  # share of users who say their name
-_SLOT = re.compile(r"\{([a-z_]+)\}")
+
+
+@dataclass(frozen=True)
+class Slip:
+    """A value that may be said wrongly at first: `said` stands once in the request, `decoy` would stand there too."""
+
+    said: str
+    decoy: str
 
 
 @dataclass(frozen=True)
@@ -28,85 +32,108 @@ class Clause:
     i: str = ""
     answer: str = ""  # how an answer begins ("the number of ... is")
     raw: str = ""  # said as it stands: a remark, a change of mind
-
-
-@lru_cache(maxsize=1)
-def grammar() -> dict[str, Any]:
-    """The grammar file, read once."""
-    text = resources.files("synth.goals").joinpath("data/grammar.yaml").read_text(encoding="utf-8")
-    loaded: dict[str, Any] = yaml.safe_load(text)
-    return loaded
-
-
-def fill(template: str, slots: Mapping[str, str]) -> str:
-    """Fill `{name}` holes in one pass; KeyError for a slot nobody gave."""
-    return _SLOT.sub(lambda m: slots[m.group(1)], template)
-
-
-def phrase(rng: random.Random, group: str, kind: str, **slots: str) -> str:
-    """One of the templates of `group.kind`, filled."""
-    return fill(rng.choice(grammar()[group][kind]), slots)
+    slip: Slip | None = None
 
 
 class Speaker:
-    """One user: a persona and a random stream of its own."""
+    """One user: a persona and a random stream of its own. `kept`: values that stay as they are, whatever the manner."""
 
-    def __init__(self, rng: random.Random, persona: str | None = None) -> None:
-        self.rng = rng
-        self.persona = persona or rng.choice(sorted(grammar()["personas"]))
-        self._own = grammar()["personas"][self.persona]
+    def __init__(self, rng: random.Random, persona: str | None = None, kept: Sequence[str] = ()) -> None:
+        self.rng, self.kept = rng, list(kept)
+        self.persona = persona or rng.choice(sorted(personas()["personas"]))
+        self._own = personas()["personas"][self.persona]
 
     def of(self, what: str) -> str:
-        """One of the persona's texts for `what`."""
-        return str(self.rng.choice(self._own[what]))
+        """One of the persona's texts for `what`, in its own manner."""
+        return self._out(self._raw(what))
+
+    def _raw(self, what: str) -> str:
+        return expand(self.rng.choice(self._own[what]), self.rng)
+
+    def _out(self, text: str) -> str:
+        return spoken_as(self._own.get("manner"), text, self.kept, self.rng)
 
     def intro(self, name: str, department: str) -> str:
         """A third of the users say who they are."""
         if self.rng.random() > INTRODUCED:
             return ""
         slots = {"name": name, "first": name.split(" ")[0], "department": department}
+        self.kept += slots.values()
         return fill(self.rng.choice(grammar()["intros"]), slots)
 
     def opening(self, clauses: list[Clause], intro: str = "") -> str:
         """The first message: greeting, perhaps who speaks and why, the requests in order."""
         if all(c.raw for c in clauses):
-            return self.body(clauses)
-        greet, why, close = self.of("greet"), self.of("why"), self.of("close")
+            return self._out(self.body(clauses))
+        greet, why, close = self._raw("greet"), self._raw("why"), self._raw("close")
         body = self.body(clauses)
         order = [why, body] if self.rng.random() < 0.6 else [body, why]
         parts = [p for p in [intro, *order] if p]
         if greet.endswith((",", ":")):
             named = parts[0] == intro and not intro.startswith(("This", "My", "It's", "You"))
             parts[0] = parts[0] if named else lowered(parts[0])
-        return " ".join(p for p in [greet, *parts, close] if p)
+        return self._out(_put_together([greet, *parts, close]))
 
     def follow(self, clauses: list[Clause]) -> str:
         """A later message of the same user."""
         body = self.body(clauses)
         if clauses and clauses[0].raw:
-            return body
-        return fill(self.of("follow"), {"s": body, "l": lowered(body)})
+            return self._out(body)
+        return self._out(_put_together([fill(self._raw("follow"), {"s": body, "l": lowered(body)})]))
 
     def body(self, clauses: list[Clause]) -> str:
-        """The requests as sentences."""
-        out = []
+        """The requests as sentences, or several as a list."""
+        if len(clauses) > 1 and not any(c.raw for c in clauses) and self.rng.random() < self._own.get("lists", 0.0):
+            return self._listed(clauses)
+        out, slipped = [], False
         for n, clause in enumerate(clauses):
             if clause.raw:
                 out.append(clause.raw)
                 continue
             if clause.q:
-                slots = {"q": clause.q, "i": clause.i}
-                text = fill(self.of("question"), slots)
-            else:
-                text = fill(self.of("ask" if n == 0 else "more"), {"c": clause.vp})
-            out.append(sentence(text))
+                text = fill(self._raw("question"), {"q": clause.q, "i": clause.i})
+                out.append(sentence(text))
+                continue
+            slip = None if slipped or self.rng.random() >= self._own.get("mends", 0.0) else clause.slip
+            vp = clause.vp if slip is None else _last(clause.vp, slip.said, slip.decoy)
+            out.append(sentence(fill(self._raw("ask" if n == 0 else "more"), {"c": vp})))
+            if slip is not None:
+                slipped = True
+                self.kept += [slip.said, slip.decoy]
+                mend = expand(self.rng.choice(personas()["mends"]), self.rng)
+                out.append(sentence(fill(mend, {"v": slip.said, "d": slip.decoy})))
         return " ".join(out)
+
+    def _listed(self, clauses: list[Clause]) -> str:
+        items = [c.vp or f"{self.rng.choice(('tell me', 'find out', 'look up'))} {c.i}" for c in clauses]
+        way = self.rng.choice(("dash", "dash", "letters", "inline", "first"))
+        if way == "first":
+            words = ["first", *["then"] * (len(items) - 2), self.rng.choice(("and finally", "and last", "after that"))]
+            lines = ", ".join(f"{w} {i}" for w, i in zip(words, items, strict=True)) + "."
+        elif way == "inline":
+            lines = "; ".join(items) + "."
+        else:
+            marks = "abcdefghij" if way == "letters" and len(items) < 10 else None
+            lines = "".join(f"\n{marks[n] + ')' if marks else '-'} {item}" for n, item in enumerate(items)) + "\n"
+        text = fill(expand(self.rng.choice(personas()["lists"]), self.rng), {"lines": lines})
+        return text if "\n" in text else sentence(text)
 
     def answer(self, fact: str, value: str) -> str:
         """The reply to a question that was put: a whole sentence with the value."""
-        template = self.of("answer")
+        template = expand(self.rng.choice(self._own["answer"]), self.rng)
         text = fill(template, {"f": fact, "g": lowered(fact), "v": value})
-        return text if template.startswith("{v}") else sentence(text)  # a bare value keeps its case
+        return self._out(text if template.startswith("{v}") else sentence(text))  # a bare value keeps its case
+
+
+def _put_together(parts: list[str]) -> str:
+    """Parts with blanks between them; a list keeps its lines."""
+    text = " ".join(p for p in parts if p)
+    return re.sub(r"[ ]*\n[ ]*", "\n", text).strip()
+
+
+def _last(text: str, old: str, new: str) -> str:
+    head, _, tail = text.rpartition(old)
+    return f"{head}{new}{tail}"
 
 
 def lowered(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from rubrics.normal import Text, mentions
 from synth.goals.clauses import Piece, spoken_field, write_clause
+from synth.goals.decoys import decoy
 from synth.goals.derive import Finder
 from synth.goals.desk import Act, Desk, free_choice, names_row_of, pointer
 from synth.goals.draw import Aim, stays
@@ -23,7 +24,8 @@ from synth.goals.ground import (
     free_rest,
     records,
 )
-from synth.goals.speech import Clause
+from synth.goals.money import amount_field, in_major_units, in_minor_units
+from synth.goals.speech import Clause, Slip
 from synth.goals.words import noun, say
 from synth.taskspec import Source, Step, Tell
 from synth.worlds.state import State
@@ -237,8 +239,10 @@ class Story:
 
     def payload(self, act: Act, name: str, value: Any, label: str) -> tuple[Piece, Told]:
         p = act.params[name]
-        spec = self.desk.field(p.entity or act.of or "", p.field) if (p.entity or act.of) else None
-        text = say(value, spec)
+        owner, column = p.entity or act.of, amount_field(act, name)
+        spec = self.desk.field(owner, column) if owner else None
+        money = isinstance(value, int) and in_minor_units(self.desk, owner, column)
+        text = in_major_units(value) if money else say(value, spec)
         what = noun(self.desk.world, act.of) if act.of else "request"
         if isinstance(value, bool):
             return Piece(label, text, boolean=value), Told(
@@ -248,7 +252,11 @@ class Story:
             raise DeadEnd(f"{name} is an empty object")
         if not mentions(value, Text(text)):
             raise DeadEnd(f"{name} cannot be said: {text[:60]}")
-        return Piece(label, text), Told(value, label, what, f"The {label} should be {text}.", text)
+        wrong = decoy(value, text, spec, self.rng)
+        slip = Slip(text, wrong) if wrong is not None else None
+        return Piece(label, text, money=money, slip=slip), Told(
+            value, label, what, f"The {label} should be {text}.", text
+        )
 
     def natural_object(self, act: Act, name: str, value: Any, obj: str | None) -> str:
         what, words = noun(self.desk.world, str(act.of)), spoken_field(self.desk, act, name)

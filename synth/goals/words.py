@@ -26,7 +26,7 @@ _EVENTS = {
 _FORMATS = ("pdf", "csv", "html", "json", "xml", "sql", "iso", "utc", "dicom", "fhir", "ast", "dag", "rss", "faq")
 _NETWORK = ("url", "uri", "ip", "api", "ssh", "dns", "cpu", "gpu", "ssl", "tls", "ttl", "mac", "vpc", "aws", "arn",
             "vm", "s3", "vlan", "ssid", "aho", "gps", "llm")  # fmt: skip
-_TRADE = ("sku", "vat", "iban", "isbn", "vin", "id", "bic", "sla", "kpi", "seo", "sms", "crm", "pii")
+_TRADE = ("ai", "acl", "sku", "vat", "iban", "isbn", "vin", "id", "bic", "sla", "kpi", "seo", "sms", "crm", "pii")
 _ACRONYMS = frozenset({*_FORMATS, *_NETWORK, *_TRADE})
 _HISSING = ("s", "x", "z", "ch", "sh")
 
@@ -104,7 +104,7 @@ def joined(parts: list[str], word: str = "and") -> str:
 
 def say(value: Any, spec: FieldSpec | None = None) -> str:
     """A value as it stands in a sentence, literally: numbers as digits, texts quoted where they have several words,
-    members of an enum with blanks."""
+    members of an enum with blanks. Money in minor units: see `synth.goals.money`."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if value is None:

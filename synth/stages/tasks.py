@@ -23,6 +23,7 @@ ASSETS = [
     "synth/goals/data/chat.yaml",
     "synth/goals/data/attacks.yaml",
     "synth/goals/data/grammar.yaml",
+    "synth/goals/data/personas.yaml",
     "synth/goals/data/verbs.yaml",
 ]  # part of the fingerprint
 AGENTS_TRIED = 4

@@ -149,7 +149,7 @@ def test_clarify_asks_before_the_value_is_used() -> None:
 
 
 def words(text: str) -> set[str]:
-    return {w.strip("?,.").lower() for w in text.split()}
+    return {w.strip("?,.:").lower() for w in text.split()}
 
 
 def test_recover_strikes_a_call_of_the_plan() -> None:

@@ -14,10 +14,14 @@ from hypothesis import strategies as st
 
 from rubrics.normal import Text, mentions
 from synth.goals import build
-from synth.goals.clauses import Piece, placed_object, update_clause
-from synth.goals.speech import Clause, Speaker, fill, grammar
+from synth.goals.clauses import Piece, placed_object, tool_words, update_clause, with_currency
+from synth.goals.decoys import decoy
+from synth.goals.manner import own_words, spoken_as, typos
+from synth.goals.speech import Clause, Slip, Speaker
+from synth.goals.templates import fill, grammar, personas
 from synth.goals.verbs import action, awkward, trait, when
 from synth.goals.words import a, field_words, joined, plural_of, say, sentence
+from synth.worlds.spec import FieldSpec
 
 
 def test_a_value_that_looks_like_a_slot_stays_as_it_is() -> None:
@@ -32,7 +36,7 @@ def test_every_template_can_be_filled() -> None:
              for s in re.findall(r"\{([a-z_]+)\}", t)}  # fmt: skip
     assert slots.keys() == {"a_noun", "with", "field", "obj", "value", "sets", "is", "state", "verb", "left", "right",
                             "what", "plural", "where", "noun"}  # fmt: skip
-    for persona in g["personas"]:
+    for persona in personas()["personas"]:
         for seed in range(60):
             speaker = Speaker(random.Random(seed), persona)
             clauses = [Clause(vp="close the ticket"), Clause(q="what is it", i="what it is")]
@@ -40,7 +44,7 @@ def test_every_template_can_be_filled() -> None:
             texts.append(speaker.answer("The priority should be high.", "high"))
             for text in texts:
                 assert "{" not in text
-                assert "  " not in text
+                assert "  " not in text and "[" not in text
                 assert text == text.strip()
             assert "high" in texts[2]
 
@@ -130,3 +134,75 @@ def test_tasks_do_not_all_sound_alike() -> None:
 def _pairs(text: str) -> list[tuple[str, str]]:
     words = re.findall(r"\w+|[^\w\s]", text.lower())
     return list(itertools.pairwise(words))
+
+
+KEPT = ["Ana Lee", "ORD-12", "Please", "2026-03-04", "carbon-logistics-lib"]
+PLAIN = (
+    "Please set the owner to Ana Lee, with “I Need This”. I'd like ORD-12 due 2026-03-04. "
+    "Could you add carbon-logistics-lib?"
+)
+
+
+@pytest.mark.parametrize("manner", ["lower", "dictated", "typos"])
+def test_a_manner_changes_the_words_and_no_value(manner: str) -> None:
+    for seed in range(30):
+        said = spoken_as(manner, PLAIN, KEPT, random.Random(seed))
+        assert said != PLAIN
+        assert all(v in said for v in (*KEPT, "“I Need This”"))
+    assert spoken_as(None, PLAIN, KEPT, random.Random(1)) == PLAIN
+
+
+def test_typos_fall_on_the_speakers_own_words_only() -> None:
+    text = "please rename the tariff zone, could you change the tariff zone?"
+    for seed in range(40):
+        said = typos(text, ["change"], random.Random(seed))
+        assert said.count("tariff zone") == 2  # names of things are nobody's own words
+        assert "change" in said
+    assert "please" in own_words()
+
+
+def test_a_slip_is_put_right_in_the_same_message() -> None:
+    clause = Clause(vp="set the priority of the ticket to high", slip=Slip("high", "low"))
+    texts = [Speaker(random.Random(n), "rambling").opening([clause]) for n in range(60)]
+    slipped = [t for t in texts if "low" in t.split()[:-1] or " low" in t]
+    assert 3 <= len(slipped) <= 30
+    for text in slipped:
+        assert text.index("to low") < text.index("high")
+        assert mentions("high", Text(text))
+    assert all("high" in t for t in texts)
+
+
+def test_decoys_are_other_values_of_the_same_kind() -> None:
+    rng = random.Random(2)
+    assert decoy("a", "a", FieldSpec(type="enum", of=["a", "b_c"]), rng) == "b c"
+    assert decoy("2026-03-04", "2026-03-04", FieldSpec(type="date"), rng) not in ("2026-03-04", None)
+    assert re.fullmatch(r"\d\d\d\.34", str(decoy(16234, "162.34", FieldSpec(type="money"), rng)))
+    assert decoy("a", "a", FieldSpec(type="enum", of=["a"]), rng) is None
+    assert decoy("some text", "“some text”", FieldSpec(type="text"), rng) is None
+
+
+def test_several_requests_may_come_as_a_list() -> None:
+    clauses = [Clause(vp="close the ticket A"), Clause(q="what is B", i="what B is"), Clause(vp="delete C")]
+    texts = [Speaker(random.Random(n), "methodical").opening(clauses) for n in range(40)]
+    assert sum("\n- close the ticket A\n- " in t for t in texts) > 5
+    assert all(part in t.lower() for t in texts for part in ("close the ticket a", "delete c"))
+
+
+@pytest.mark.parametrize(
+    ("tool", "obj", "what", "said"),
+    [("recalculate_route_costs", "the route R-1", "route", "recalculate the costs of the route R-1"),
+     ("school_hold_confirm", "the hold X", "hold", "confirm the hold X"),
+     ("sync_inventory", None, "request", "sync the inventory"),
+     ("charge_to_room", "the booking B", "booking", "charge to room for the booking B")],
+)  # fmt: skip
+def test_a_tool_without_a_standard_operation_is_asked_for_in_its_own_words(
+    tool: str, obj: str | None, what: str, said: str
+) -> None:
+    assert tool_words(tool, [], obj, what) == said
+
+
+def test_an_amount_takes_its_currency_along() -> None:
+    amount, currency = Piece("amount", "162.34", money=True), Piece("currency", "EUR")
+    assert [p.text for p in with_currency([amount, currency])] == ["162.34 EUR"]
+    assert [p.text for p in with_currency([Piece("amount", "16234"), currency])] == ["16234", "EUR"]
+    assert mentions(16234, Text("transfer 162.34 EUR"))

@@ -54,4 +54,4 @@ def test_a_job_is_a_new_row_and_its_request_key_is_nobodys_business(seed: int) -
     b = built({"start_export": None, "list_exports": None}, "single", seed)
     (change,) = b.goal.changes
     assert (change.entity, change.kind, list(change.fields)) == ("Export", "insert", ["kind"])
-    assert "request" not in " ".join(b.user.turns)
+    assert "request key" not in " ".join(b.user.turns)

@@ -22,7 +22,8 @@ TINY = [
     "stages.tasks.part_size=5", "stages.shards.target={single: 2}",
 ]  # fmt: skip
 KEYS = {
-    "run", "duplicates", "categories", "domains", "operations", "verbs", "variety", "measures", "histograms", "two_sample",
+    "run", "duplicates", "categories", "domains", "operations", "verbs", "variety", "measures", "histograms",
+    "two_sample",
     "own_texts", "nearest", "map", "cpu_seconds",
 }  # fmt: skip
 HOSTILE = "</script><script>alert(1)</script>\u202e"

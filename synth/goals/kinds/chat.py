@@ -18,8 +18,9 @@ from synth.goals.describe import sayable
 from synth.goals.desk import Act, Desk
 from synth.goals.kinds.draft import Draft
 from synth.goals.kinds.no_tool import producible, sounds_offered
-from synth.goals.speech import Clause, fill
+from synth.goals.speech import Clause
 from synth.goals.story import DeadEnd, Story
+from synth.goals.templates import fill
 from synth.goals.verbs import awkward
 from synth.goals.words import a, joined, noun, plural, say, sentence, split_words
 from synth.taskspec import CriterionSpec, Reply, Tell

@@ -10,8 +10,8 @@ from synth.goals.desk import Desk, names_row_of
 from synth.goals.draw import Aim, draw_write, field_type
 from synth.goals.ground import Told
 from synth.goals.kinds.draft import TRIES, Draft, add_write
-from synth.goals.speech import phrase
 from synth.goals.story import DeadEnd, Story
+from synth.goals.templates import phrase
 from synth.goals.verbs import awkward
 from synth.goals.words import noun
 
