@@ -34,11 +34,13 @@ def asks_once(ev: Evidence) -> Finding:
         if ev.messages[i].get("tool_calls") or ("?" not in ev.texts[i].raw and not _REQUEST.search(ev.texts[i].norm)):
             continue
         heard = [ev.texts[j] for j in ev.indexes("user") if j < i]
+        turn = sum(any(phrase(t) in h.norm for h in heard) for t in ev.need("user", "turns")) - 1
+        now = [f for f in facts if f["told"] is None or f["told"] <= turn]
         for raw in SENTENCE.split(ev.texts[i].raw):
             if not _is_question(raw):
                 continue
             asked += 1
-            again = _told_already(raw, facts, heard, planned, ev.texts[i])
+            again = _told_already(raw, now, heard, planned, ev.texts[i])
             if again is not None:
                 return False, 0.0, f"message {i} asks {quote(raw)}, but the user had said {again['value']!r}"
     return True, 1.0, f"{asked} questions, none for what was said"

@@ -14,9 +14,15 @@ from __future__ import annotations
 
 import json
 from functools import cached_property
+from importlib import resources
 from typing import Any
 
 from rubrics.normal import Text, flat_text
+
+# word lists that several checks look things up in
+WORDS: dict[str, list[str]] = json.loads(
+    resources.files("rubrics").joinpath("data/words.json").read_text(encoding="utf-8")
+)
 
 
 class Missing(Exception):

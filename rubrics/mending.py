@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 from rubrics.evidence import Evidence, Missing
+from rubrics.normal import leaves
 from rubrics.outcome import Finding
 
 
@@ -41,14 +43,36 @@ def tried(ev: Evidence, tool: str) -> Finding:
 
 
 def no_repeated_effect(ev: Evidence) -> Finding:
-    """No write that was carried out although its answer was lost is sent again with success."""
-    done: dict[tuple[str, str], str] = {}
-    for call in ev.calls:
+    """No write that was carried out, told or not, is sent once more, unless the plan sends it as often, or another
+    write with the same row came between (on, off, on)."""
+    planned = Counter((s["tool"], _canonical(s["arguments"])) for s in ev.get("plan", {}).get("steps") or ())
+    done: dict[tuple[str, str], int] = {}
+    sent: Counter[tuple[str, str]] = Counter()
+    for i, call in enumerate(ev.calls):
         if call["effect"] != "write":
             continue
-        what = (call["name"], json.dumps(call["arguments"], sort_keys=True))
-        if call["ok"] and what in done:
-            return False, 0.0, f"{call['id']} repeats {done[what]}, which had been carried out"
-        if call.get("fault") == "lost_answer":
-            done[what] = call["id"]
-    return True, 1.0, "nothing was repeated" if not done else f"{', '.join(done.values())} was not repeated"
+        what = (call["name"], _canonical(call["arguments"]))
+        if what in done and sent[what] >= planned[what] and not _between(ev.calls[done[what] + 1 : i], call):
+            return False, 0.0, f"{call['id']} repeats {ev.calls[done[what]]['id']}, which had been carried out"
+        if carried_out(call):
+            done[what] = i
+            sent[what] += 1
+    return True, 1.0, f"{sum(sent.values())} writes carried out, none sent again"
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+def _between(calls: list[dict[str, Any]], call: dict[str, Any]) -> bool:
+    mine = _named(call)
+    return any(
+        carried_out(c) and c["effect"] == "write" and mine & _named(c)
+        and (c["name"], c["arguments"]) != (call["name"], call["arguments"])
+        for c in calls
+    )  # fmt: skip
+
+
+def _named(call: dict[str, Any]) -> set[str]:
+    """The values by which a call may name a row."""
+    return {str(v) for _, v in leaves(call["arguments"]) if not isinstance(v, bool) and len(str(v)) > 2}

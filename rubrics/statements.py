@@ -13,19 +13,14 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
-from rubrics.evidence import Evidence, quote
+from rubrics.evidence import WORDS, Evidence, quote
 from rubrics.normal import Text, occurrences, phrase, squash
 from rubrics.outcome import Finding
 from rubrics.units import wrong_unit
 
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
 _TOKEN = re.compile(r"[^\s\"'“”‘’()\[\]{}<>,;!?*`]+")
 _QUOTED = re.compile(r"[\"“]([^\"”]{2,400})[\"”]|(?<!\w)'([^'\n]{3,200})'(?!\w)|`([^`\n]{2,200})`")
-_NAME = re.compile(r"(?<=[\w,;:)\"'] )([A-Z][^\W\d_]+)")
+_NAME = re.compile(r"(?<=[\w,;)] )([A-Z][^\W\d_]+)")
 _LIST_MARK = re.compile(r"(?m)^\s*\(?\d{1,2}[.)]\s")
 _NUMBER = re.compile(
     r"(?<![\w.\-/:#@])-?[$€£¥]?\d[\d,]*(?:\.\d+)?(?=(?:%|st|nd|rd|th|ms|[kKmMgGtT][bBgm]?|[hsdx])?(?![\w@/:]|\.\w|-\w))"
@@ -33,21 +28,10 @@ _NUMBER = re.compile(
 _COUNT_WORDS = {w: n for n, w in enumerate(
     ("three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"), 3)}  # fmt: skip
 _COUNT_WORD = re.compile(rf"\b(?:{'|'.join(_COUNT_WORDS)})\b", re.IGNORECASE)
-_COMMON = _words(
-    """
-    i i'm i've i'll i'd ok okay id ids api url pdf csv json faq am pm monday tuesday wednesday thursday friday
-    saturday sunday january february march april may june july august september october november december utc
-    gmt please thanks thank you sorry done yes no english internet
-    """
-)
+_COMMON = frozenset(WORDS["common_names"])
 _IS = re.compile(r"\s(?:is|are|was|were) (?:now |currently |still )?(?:set to |listed as |marked as )?(.+)")
-_FILLER = _words(
-    """
-    a an the to at on in of for by as and or not now no yes true false it its this that there set listed marked
-    none your you my with only same also still already empty missing unknown currently active enabled disabled
-    off available recorded done changed updated what which asked gave given requested wanted
-    """
-)
+_PASSIVE = re.compile(r"\b(?:was|were|has been|have been) (?:now |just |successfully )?\w+ed\b")
+_FILLER = frozenset(WORDS["filler"])
 _WORD = re.compile(r"[^\W_]+")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n")
 _KEY_SPLIT = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -223,6 +207,8 @@ class _Known:
             found = _IS.search(sentence)
             if found is None:
                 continue
+            if _PASSIVE.search(sentence):
+                continue  # a deed, not a value: "was created"
             head, rest = sentence[: found.start()], found.group(1)
             words = set(_WORD.findall(head))
             if not any(f <= words for f in self._fields):

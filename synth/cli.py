@@ -161,6 +161,22 @@ def report(
     cli_report.report(run_dir, as_json, harvest, sample, with_map)
 
 
+@app.command("judge-trial")
+def judge_trial(
+    run: RunFolder,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Try at most N passed trajectories.")] = 2000,
+    seed: Annotated[int, typer.Option("--seed", help="Which are drawn, and how each is changed.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Break passed trajectories in named ways, and vary them harmlessly: what does the judge catch?"""
+    from synth.store.views import open_run
+
+    run_dir = open_run(run).run_dir
+    from synth import cli_trial
+
+    cli_trial.judge_trial(run_dir, limit, seed, as_json)
+
+
 @app.command()
 def replay(
     run: RunFolder,

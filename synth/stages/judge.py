@@ -15,6 +15,7 @@ TABLE = "verdicts"
 VERSION = "7"
 ASSETS = [
     "rubrics/data/standing.json",
+    "rubrics/data/words.json",
 ]  # part of the fingerprint
 JUDGE = "code"
 

@@ -86,7 +86,8 @@ class Leap(Bent):
 
     async def act(self, conversation: Conversation) -> Message:
         steps = [s for s in self.task.plan["steps"] if s["effect"] == "write"]
-        self.bent = any(s["effect"] == "read" for s in self.task.plan["steps"])
+        reads = {s["id"] for s in self.task.plan["steps"] if s["effect"] == "read"}
+        self.bent = any(x.get("step") in reads for s in steps for x in s["sources"].values())
         if steps and not self.sent:
             self.sent = True
             return {"content": "", "tool_calls": [

@@ -11,9 +11,9 @@ import pytest
 import rubrics
 from synth.pipeline import JudgeSettings, RolloutsSettings
 from synth.records import TaskRow, TrajectoryRow, VerdictRow
-from synth.sim.breaking import WAYS, broken
 from synth.stage import Context, Output, Part
 from synth.stages import judge, rollouts
+from synth.trial.ways import WAYS, broken
 
 ALL = JudgeSettings(economy=False)
 
@@ -65,7 +65,8 @@ CATCHES = {
 
 
 def test_every_way_of_breaking_applies_somewhere() -> None:
-    assert [name for name, kinds in CATCHES.items() if not kinds] == []
+    # no task of the desk writes twice with one tool; tests/pipeline tries that way
+    assert [name for name, kinds in CATCHES.items() if not kinds] == ["swapped_ids"]
 
 
 @pytest.mark.parametrize(("way", "kind"), [(w, k) for w, kinds in CATCHES.items() for k in kinds])
