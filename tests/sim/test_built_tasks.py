@@ -15,7 +15,7 @@ from synth.records import Kind, TaskRow, TrajectoryRow, VerdictRow, make_id
 from synth.replaying import replay_rows
 from synth.stage import Context, Part
 from synth.stages import judge, rollouts
-from synth.trial.ways import WAYS, broken
+from synth.trial.running import try_judge
 
 KINDS: tuple[Kind, ...] = ("single", "parallel", "chain", "multi_turn", "clarify", "recover", "injection")
 PER_KIND = 5
@@ -80,14 +80,12 @@ def test_every_trajectory_replays() -> None:
             assert report.equal, report.differences
 
 
-@pytest.mark.parametrize("way", sorted(set(WAYS) - {"false_claim", "ignored_policy", "swapped_ids"}))
-def test_a_broken_trajectory_does_not_pass(way: str) -> None:
+def test_what_is_broken_does_not_pass_and_what_is_varied_does() -> None:
     tasks = {t.task_id: t for t in built()}
-    settings = JudgeSettings()
-    tried = 0
-    for row in played("expert", 2)[0]:
-        bad = broken(way, row, tasks[row.task_id], desk.catalog())
-        if bad is not None:
-            tried += 1
-            assert judge.judge(bad, tasks[row.task_id], desk.catalog(), settings).passed is not True, bad.messages[1:]
-    assert tried > 0
+    trial = try_judge(played("expert", 2)[0], tasks, desk.catalog())
+    weak = {k: t.examples for k, t in trial.ways.items() if t.not_passed < 0.95 * t.n}
+    assert not weak
+    assert trial.kill_rate > 0.99
+    assert trial.false_reject_rate == 0.0, {k: t.examples for k, t in trial.harmless.items() if t.examples}
+    # the desk has no task that cannot be done, and none that writes twice with one tool
+    assert {k for k, t in trial.ways.items() if not t.n} <= {"false_claim", "ignored_policy", "swapped_ids"}
