@@ -175,10 +175,19 @@ class ToolsSettings(Settings):
         return super().covered() | {"worlds": self.worlds.covered() if self.worlds else None}
 
 
+class SurfacesSettings(Settings):
+    """`share` of the agents see their tools otherwise than these are: renamed, wrapped, with less said about them."""
+
+    share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.3
+
+
 class AgentsSettings(Settings):
+    """`min_tools` and `max_tools` bound the tool sets; most are near 12, on a log scale."""
+
     count: Annotated[int, Field(ge=1, le=1_000_000)] = 3000
     min_tools: Annotated[int, Field(ge=2, le=128)] = 2
     max_tools: Annotated[int, Field(ge=2, le=128)] = 64
+    surfaces: SurfacesSettings = SurfacesSettings()
     split: SplitShares = SplitShares()
 
     @model_validator(mode="after")

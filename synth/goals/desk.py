@@ -14,6 +14,7 @@ from typing import Any
 
 from synth.errors import SpecError
 from synth.planting import planted
+from synth.surface import Surface, shown_world
 from synth.taskspec import Plant
 from synth.worlds import schema as sch
 from synth.worlds.draw import draw_arguments
@@ -73,6 +74,7 @@ class Desk:
     foreign: tuple[str, ...] = field(default=())  # offered names that do not belong to this world
     signed_in: str = ""  # the person whom the prompt says is signed in
     about: Mapping[str, str] = field(default_factory=dict)  # what the prompt says: organisation, date
+    surfaces: Mapping[str, Surface] = field(default_factory=dict)  # how tools are shown, by their own names
 
     plant: tuple[Plant, ...] = ()  # rows set by hand on the start state
 
@@ -85,7 +87,8 @@ class Desk:
 
     @cached_property
     def cw(self) -> CompiledWorld:
-        return compile_world(self.world)
+        """The world as the agent sees it: its arguments, and so every plan, are in the shown form."""
+        return shown_world(compile_world(self.world), self.surfaces)
 
     @cached_property
     def start(self) -> State:

@@ -23,16 +23,13 @@ class Faults(Protocol):
 
 @dataclass(frozen=True)
 class Offered:
-    """A tool under the name the assistant knows. `executor` None: a real tool without semantics, which cannot run."""
+    """A tool under the name the assistant knows. `function` is what it reads, in the OpenAI form; `executor` None: a
+    real tool without semantics, which cannot run."""
 
     name: str
     row: ToolRow
+    function: dict[str, Any]
     executor: Executor | None
-
-    def function(self) -> dict[str, Any]:
-        """The OpenAI-style function tool."""
-        return {"type": "function", "function": {
-            "name": self.name, "description": self.row.description, "parameters": self.row.input_schema}}  # fmt: skip
 
 
 @dataclass
@@ -45,7 +42,7 @@ class Environment:
     records: list[Call] = field(default_factory=list)
 
     def functions(self) -> list[dict[str, Any]]:
-        return [tool.function() for tool in self.offered.values()]
+        return [tool.function for tool in self.offered.values()]
 
     async def call(self, turn: int, call_id: str, name: str, arguments: str) -> tuple[Call, str]:
         """Run one call given as JSON text; returns its record and the text of the tool message."""

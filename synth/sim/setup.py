@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from synth.errors import TaskFailure
@@ -16,6 +16,7 @@ from synth.records import AgentRow, TaskRow, ToolRow, WorldRow, canonical, rng_f
 from synth.sim.environment import Environment, Offered
 from synth.sim.faults import FaultPlan
 from synth.stage import Inputs
+from synth.surface import functions_of, schemas_of, shown_world, surfaces_of
 from synth.taskspec import Start, WorldStart
 from synth.worlds.simulate import CompiledWorld, compile_world, start_state
 from synth.worlds.spec import World
@@ -42,6 +43,8 @@ class Catalog:
 
 _catalogs: dict[tuple[int, int, int], tuple[tuple[list[Any], ...], Catalog]] = {}
 _worlds: OrderedDict[str, tuple[WorldRow, CompiledWorld]] = OrderedDict()
+_seen: OrderedDict[tuple[str, str], tuple[AgentRow, CompiledWorld, CompiledWorld]] = OrderedDict()
+_tools: OrderedDict[str, Seen] = OrderedDict()
 _states: OrderedDict[tuple[str, int, str], tuple[CompiledWorld, State]] = OrderedDict()
 
 
@@ -68,6 +71,49 @@ def compiled(row: WorldRow) -> CompiledWorld:
     return found[1]
 
 
+def seen_world(agent: AgentRow, tools: Mapping[str, ToolRow], row: WorldRow) -> CompiledWorld:
+    """The world of a row as an agent sees it, its own tools shown as the agent's traits say."""
+    base = compiled(row)
+    if not agent.traits.get("surfaces"):
+        return base
+    at = (agent.agent_id, row.world_id)
+    found = _seen.get(at)
+    if found is None or found[0] is not agent or found[1] is not base:
+        offered: dict[str, str] = agent.traits["offered"]
+        mine = {s.tool: s for n, s in surfaces_of(agent).items() if tools[offered[n]].world_id == row.world_id}
+        found = _seen[at] = (agent, base, shown_world(base, mine))
+        while len(_seen) > CACHED_WORLDS:
+            _seen.popitem(last=False)
+    _seen.move_to_end(at)
+    return found[2]
+
+
+class Seen:
+    """What an agent reads of its tools, and what its arguments are checked against, by shown name."""
+
+    def __init__(self, agent: AgentRow, tools: Mapping[str, ToolRow]) -> None:
+        self.agent, self._tools = agent, tools
+
+    @cached_property
+    def functions(self) -> list[dict[str, Any]]:
+        return functions_of(self.agent, self._tools)
+
+    @cached_property
+    def schemas(self) -> dict[str, Any]:
+        return schemas_of(self.agent, self._tools)
+
+
+def seen_tools(agent: AgentRow, tools: Mapping[str, ToolRow]) -> Seen:
+    """The tools as the agent sees them, once per process while it is in use."""
+    found = _tools.get(agent.agent_id)
+    if found is None or found.agent is not agent:
+        found = _tools[agent.agent_id] = Seen(agent, tools)
+        while len(_tools) > CACHED_WORLDS:
+            _tools.popitem(last=False)
+    _tools.move_to_end(agent.agent_id)
+    return found
+
+
 def begin(world_id: str, world: CompiledWorld, start: WorldStart, split: str) -> State:
     """The start state of one world: its base, cached, with the planted rows on top."""
     at = (world_id, start.seed, split)
@@ -87,24 +133,25 @@ def environment(catalog: Catalog, task: TaskRow, seed: int, fault_rate: float) -
     start = Start.model_validate(task.start)
     executors: dict[str, Executor] = {}
     for world_id, begun in start.worlds.items():
-        executors[world_id] = executor_of(_find(catalog.worlds, world_id, "world"), begun, task.split)
+        executors[world_id] = _executor(catalog, agent, _find(catalog.worlds, world_id, "world"), begun)
     offered: dict[str, Offered] = {}
     names: dict[str, Any] = agent.traits["offered"]
-    for name, tool_id in names.items():
-        row = _find(catalog.tools, tool_id, "tool")
+    rows = {tool_id: _find(catalog.tools, tool_id, "tool") for tool_id in names.values()}
+    for (name, tool_id), function in zip(names.items(), seen_tools(agent, rows).functions, strict=True):
+        row = rows[tool_id]
         runs = row.world_id is not None and row.semantics is not None
         if runs and row.world_id not in executors:
             raise TaskFailure("task", "sim.setup", f"the task has no start for world {row.world_id} of tool {name}")
-        offered[name] = Offered(name, row, executors[row.world_id] if runs and row.world_id else None)
+        offered[name] = Offered(name, row, function, executors[row.world_id] if runs and row.world_id else None)
     rate = 0.0 if task.kind == "recover" else fault_rate
     return Environment(offered, executors, FaultPlan(list(start.faults), rate, rng_for(seed, "faults")))
 
 
-def executor_of(row: WorldRow, begun: WorldStart, split: str) -> WorldExecutor:
+def _executor(catalog: Catalog, agent: AgentRow, row: WorldRow, begun: WorldStart) -> WorldExecutor:
     """The world of a row on a start state, made ready when it is first called."""
-    origin = f"{split} {canonical(begun.model_dump(mode='json'))}"
-    return WorldExecutor(row.world_id, origin, partial(compiled, row),
-                         lambda: begin(row.world_id, compiled(row), begun, split))  # fmt: skip
+    origin = f"{agent.split} {canonical(begun.model_dump(mode='json'))}"
+    return WorldExecutor(row.world_id, origin, partial(seen_world, agent, catalog.tools, row),
+                         lambda: begin(row.world_id, compiled(row), begun, agent.split))  # fmt: skip
 
 
 def _find(rows: Mapping[str, Any], row_id: str, what: str) -> Any:

@@ -14,9 +14,11 @@ from typing import Any
 
 from synth.agents.prompt import system_prompt
 from synth.agents.shelf import Shelf, shelves_of
+from synth.agents.surfacing import draw_style, dress
 from synth.agents.toolset import draw_tools
 from synth.records import AgentRow, DroppedRow, FailedRow, Split, ToolRow, content_hash, make_id, rng_for
 from synth.stage import Context, Output, Part
+from synth.surface import Surface
 
 TABLE = "agents"
 VERSION = "4"
@@ -71,7 +73,7 @@ def run(ctx: Context, part: Part) -> Output:
 
 def make_agent(ctx: Context, shelves: dict[Split, Shelf], ordinal: int, row_id: str) -> AgentRow | None:
     """The agent of a slot, None where no split has a usable world. Its traits: `worlds` it works in, what the prompt
-    says, `offered` {name: tool id}, `distractors` {name: why}, names `held_back`."""
+    says, `offered` {name: tool id}, `distractors` {name: why}, names `held_back`, `surfaces` {name: how shown}."""
     rng = rng_for(ctx.seed, "agents", ordinal)
     split = draw_split(rng, shelves, ctx.settings.split)
     if split is None:
@@ -80,12 +82,16 @@ def make_agent(ctx: Context, shelves: dict[Split, Shelf], ordinal: int, row_id: 
     held = draw_tools(rng, shelf, ctx.settings.min_tools, ctx.settings.max_tools)
     rng.shuffle(held.tools)
     offered = offered_names(held.tools)
+    surfaces: dict[str, Surface] = {}
+    if rng.random() < ctx.settings.surfaces.share:
+        offered, surfaces = dress(rng, draw_style(rng), offered, {t.tool_id: t for t in held.tools})
     others = sorted({t.world_id for t in held.tools if t.world_id is not None} - set(held.worlds))
     prompt, said = system_prompt(rng, [shelf.worlds[w] for w in held.worlds], split)
     traits = {
         "world_id": held.worlds[0], "worlds": held.worlds, **said, "offered": offered,
         "distractors": {n: held.distractors[t] for n, t in offered.items() if t in held.distractors},
         "held_back": sorted(t.name for t in held.held_back),
+        "surfaces": {n: s.model_dump(exclude_defaults=True) for n, s in surfaces.items()},
     }  # fmt: skip
     return AgentRow(agent_id=row_id, split=split, world_ids=[*held.worlds, *others],
                     tool_ids=[t.tool_id for t in held.tools], system_prompt=prompt, traits=traits)  # fmt: skip

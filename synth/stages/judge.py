@@ -8,7 +8,7 @@ import rubrics
 from synth.errors import TaskFailure
 from synth.records import Criterion, FailedRow, TaskRow, TrajectoryRow, VerdictRow, content_hash
 from synth.sim.roles import param_roles
-from synth.sim.setup import Catalog, catalog_for, compiled
+from synth.sim.setup import Catalog, catalog_for, seen_tools, seen_world
 from synth.stage import Context, Output, Part
 
 TABLE = "verdicts"
@@ -78,19 +78,20 @@ def evidence(trajectory: TrajectoryRow, task: TaskRow, catalog: Catalog) -> dict
 
 
 def shown_tools(task: TaskRow, catalog: Catalog) -> dict[str, Any]:
-    """The schemas of the offered tools: {offered name: input schema}."""
+    """The schemas of the offered tools as the agent sees them: {offered name: input schema}."""
     agent = catalog.agents.get(task.agent_id)
-    offered: dict[str, str] = agent.traits["offered"] if agent is not None else {}
-    return {name: catalog.tools[tool_id].input_schema for name, tool_id in offered.items()}
+    return seen_tools(agent, catalog.tools).schemas if agent is not None else {}
 
 
 def params_of(task: TaskRow, catalog: Catalog, names: set[str]) -> dict[str, Any]:
     """What the parameters of the called tools are for: {offered name: {"/pointer": {role, enum, default}}}."""
     agent = catalog.agents.get(task.agent_id)
-    offered: dict[str, str] = agent.traits["offered"] if agent is not None else {}
     out: dict[str, Any] = {}
+    if agent is None:
+        return out
+    offered: dict[str, str] = agent.traits["offered"]
     for name in sorted(names & offered.keys()):
         row = catalog.tools[offered[name]]
         if row.world_id is not None and row.semantics is not None:
-            out[name] = param_roles(compiled(catalog.worlds[row.world_id]).tool(row.name))
+            out[name] = param_roles(seen_world(agent, catalog.tools, catalog.worlds[row.world_id]).tool(row.name))
     return out

@@ -21,10 +21,11 @@ from synth.records import SCHEMA_VERSION, DroppedRow, canonical, content_hash, j
 from synth.rounds import cell_of
 from synth.stage import Context, Output, Part
 from synth.store.sft import SftFolder, write_sft
+from synth.surface import functions_of
 from synth.traits import traits_of
 
 TABLE = "sft"
-VERSION = "3"
+VERSION = "4"
 ASSETS: list[str] = []
 
 # values that differ between two otherwise equal conversations: uuids, long hex, ids like `inv_4f9a2c` or `ORD-88213`
@@ -248,7 +249,7 @@ def examples(inputs: Any, kept: list[Candidate]) -> Iterator[dict[str, Any]]:
         rows = {row.trajectory_id: row for row in inputs.part("trajectories", index)}
         for one in by_part[index]:
             row = rows[one.trajectory_id]
-            offered = [function_tool(tools[tool_id]) for tool_id in agents[row.agent_id].tool_ids]
+            offered = functions_of(agents[row.agent_id], tools)
             yield {
                 "messages": [sft_message(message) for message in row.messages],
                 "tools": json_text(offered),
@@ -258,14 +259,6 @@ def examples(inputs: Any, kept: list[Candidate]) -> Iterator[dict[str, Any]]:
                 "policy": row.policy,
                 "score": one.score,
             }
-
-
-def function_tool(tool: Any) -> dict[str, Any]:
-    """A tool row in the OpenAI form."""
-    return {
-        "type": "function",
-        "function": {"name": tool.name, "description": tool.description, "parameters": tool.input_schema},
-    }
 
 
 def sft_message(message: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,11 +14,12 @@ from synth.goals.build import BuildFailed, Built, build
 from synth.goals.desk import Desk
 from synth.records import AgentRow, FailedRow, Kind, TaskRow, ToolRow, WorldRow, make_id, rng_for
 from synth.stage import Context, Inputs, Output, Part
+from synth.surface import surfaces_of
 from synth.taskspec import WorldStart
 from synth.worlds.spec import World
 
 TABLE = "tasks"
-VERSION = "6"
+VERSION = "8"
 ASSETS = [
     "synth/goals/data/chat.yaml",
     "synth/goals/data/attacks.yaml",
@@ -120,6 +121,7 @@ def desk_of(seed: int, rows: Rows, agent: AgentRow, world_id: str, variant: int)
     if found is None:
         offered: dict[str, str] = {}
         foreign: list[str] = []
+        shown = surfaces_of(agent)
         for name, tool_id in agent.traits["offered"].items():
             tool = rows.tools[tool_id]
             if tool.world_id == world_id and tool.semantics is not None:
@@ -131,6 +133,7 @@ def desk_of(seed: int, rows: Rows, agent: AgentRow, world_id: str, variant: int)
             agent.system_prompt, len(agent.tool_ids), tuple(foreign),
             str(agent.traits.get("signed_in", "")),
             {k: str(agent.traits[k]) for k in ("organisation", "date") if k in agent.traits},
+            {offered[n]: s for n, s in shown.items() if n in offered},
         )  # fmt: skip
         if len(_desks) > _DESKS:
             _desks.popitem(last=False)

@@ -63,9 +63,13 @@ class Lowering(Series, Changes, Batches):
             inner = Lowering(self.world, case, params, self.name)
             needed = [n for n, p in params.items() if p.required]
             guards: list[Stmt] = [
-                {"require": f"has({arg(n)})", "else": self.error("missing_argument"), "with": {"name": quote(n)}}
+                {
+                    "require": f"has({arg(n)})",
+                    "else": self.error("missing_argument"),
+                    "with": {"name": quote(self.shown(n))},
+                }
                 for n in needed
-            ]
+            ]  # fmt: skip
             body = [*guards, *inner.body()]
             for code in inner.errors:
                 self.error(code)
@@ -73,6 +77,11 @@ class Lowering(Series, Changes, Batches):
             out.append({"when": f"{arg(action)} == {quote(case_name)}", "do": body})
         self.output = {"anyOf": schemas} if all(schemas) else None
         return out
+
+    def shown(self, name: str) -> str:
+        """A parameter as a caller knows it."""
+        p = self.params.get(name)
+        return p.at[-1] if p is not None and p.at else name
 
     def op_do(self) -> list[Stmt]:
         """A body of its own. With `of`, the row named by the key is loaded into `it` first."""

@@ -6,6 +6,7 @@ declared reason, returns that state as it was.
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import re
@@ -98,9 +99,21 @@ class CompiledTool:
         self.names = [n for n in compiler.scope.types if n not in ("args", "now") and n not in world.tables]
         self.base: dict[str, Any] = {**dict.fromkeys(self.names), **world.tables}  # what a call's environment holds
         self.touches = _touches(self.body)
+        self._place()
+
+    def _place(self) -> None:
         flat = all(p.at is None or p.at == [n] for n, p in self.params.items())
         self._flat = [(n, p.default) for n, p in self.params.items()] if flat else None
         self._roots = {(p.at or [n])[0] for n, p in self.params.items()}
+
+    def placed(self, spec: ToolSpec) -> CompiledTool:
+        """The same tool with its parameters at other places: `spec` differs in `params.at` and `input_schema` only."""
+        assert spec.params is not None and spec.input_schema is not None
+        out = copy.copy(self)
+        out.__dict__.pop("input_validator", None)
+        out.spec, out.params, out.input_schema = spec, spec.params, spec.input_schema
+        out._place()
+        return out
 
     @cached_property
     def input_validator(self) -> Any:

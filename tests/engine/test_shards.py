@@ -11,8 +11,9 @@ from conftest import Runner, pipeline
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synth.stages.shards import Candidate, choose, conversation_hash, function_tool
+from synth.stages.shards import Candidate, choose, conversation_hash
 from synth.store.views import open_run
+from synth.surface import functions_of
 
 
 def _candidate(kind: str, ordinal: int, **more: object) -> Candidate:
@@ -44,7 +45,7 @@ def test_datasets_loads_what_the_run_holds(run: Runner, tmp_path: Path) -> None:
             agent = agents[source.agent_id]
             assert verdicts[source.trajectory_id].passed is True
             assert splits[row["task_id"]] == split
-            assert json.loads(row["tools"]) == [function_tool(tools[tool_id]) for tool_id in agent.tool_ids]
+            assert json.loads(row["tools"]) == functions_of(agent, tools)
             assert len(row["messages"]) == len(source.messages)
             for message, original in zip(row["messages"], source.messages, strict=True):
                 assert message["content"] == original.get("content")
