@@ -136,7 +136,7 @@ class Agents:
                 world_ids=[tool.world_id],
                 tool_ids=[tool.tool_id],
                 system_prompt=f"You are {n}.",
-                traits={},
+                traits={"offered": {tool.name: tool.tool_id}},
             )
 
         return _slots(ctx, part, make)
