@@ -8,8 +8,10 @@ from pathlib import Path
 
 import duckdb
 
+from synth.cells import table
 from synth.errors import UsageError
 from synth.planning import status as read_status
+from synth.reporting import coming_text
 from synth.store.views import Run, open_run, write_database
 from synth.view.escape import clean
 
@@ -29,6 +31,12 @@ def status(run_dir: Path, as_json: bool) -> None:
         ends += [f"{n:,} FAILED {class_}" for class_, n in line["failed"].items()]
         counts = f"{line['parts']:>6,}{line['opened']:>9,}{line['rows']:>9,}"
         print(f"{stage:<10}{line['state']:<10}{counts}  {', '.join(ends)}")
+    if told["cells"]:
+        print("\n" + "\n".join(table(told["cells"])))
+    for cell, (have, want) in told["short"].items():
+        print(f"short: {cell} {have:,} of {want:,}")
+    if told["status"] != "done" and told["forecast"] and told["forecast"]["slots"]:
+        print(coming_text(told["forecast"]))
     for role, spent in (told["usage"] or {}).items():
         tokens = f"{spent['prompt_tokens']:,.0f} tokens in, {spent['completion_tokens']:,.0f} out"
         print(f"{role:<14}{spent['requests']:>10,.0f} requests, {tokens}, {spent['cost_usd']:,.4f} USD")

@@ -58,8 +58,18 @@ def plan(file: str, sets: list[str], out: Path | None, as_json: bool) -> None:
             f"{line['slots_to_make']:>9,}"
             f"{line['model_calls']:>10,}{line['seconds'] / 60:>9.1f}  {line['action']}{aside}"
         )
+    print(
+        f"\n{'cell':<14}{'target':>8}{'yield':>7}{'rounds':>8}{'slots':>8}{'rows':>8}{'calls':>10}{'tokens':>11}{'USD':>9}"
+    )
+    for line in told["cells"]:
+        print(
+            f"{line['cell']:<14}{line['target']:>8,}{line['yield']:>7.0%}{line['rounds']:>8}{line['slots']:>8,}"
+            f"{line['rows']:>8,}{line['calls']:>10,}{line['tokens']:>11,}{line['usd']:>9,.2f}"
+            + ("  short: a cap binds" if line["capped"] else "")
+        )
     total = told["total"]
     print(
+        f"{told['rows']:,} of {told['asked_rows']:,} rows in about {told['rounds']} rounds; "
         f"about {total['seconds'] / 60:.1f} minutes and {total['bytes'] / 2**20:,.0f} MiB in {told['run_dir']}; "
         f"{total['model_calls']:,} model calls, {total['prompt_tokens'] + total['completion_tokens']:,} tokens, "
         f"{total['cost_usd']:.2f} USD (from: {told['source']})"

@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from synth.cells import cells
 from synth.fingerprints import fingerprints
+from synth.issuing import prior_price
 from synth.measured import read_rates
 from synth.pipeline import OpenAIModel, Pipeline, RolloutsSettings, WorldsSettings
 from synth.records import STAGES, StageName
-from synth.rounds import Plan
+from synth.rounds import Plan, simulated, split_cell
 from synth.stage import Context
 from synth.store.files import is_locked, read_json
 from synth.store.inputs import CommittedInputs
@@ -26,7 +28,8 @@ def plan(pipeline: Pipeline, run_dir: Path, modules: Mapping[StageName, Any]) ->
     Estimates come from `measured.json`, or from this run folder where it has measured itself (`source`)."""
     prints, states = fingerprints(pipeline, modules), read_stages(run_dir)
     rates, source = _rates(run_dir, states)
-    slots = _slots(pipeline, run_dir, modules, rates)
+    coming = _coming(pipeline, run_dir, states, rates)
+    slots = _slots(pipeline, run_dir, modules, rates, sum(line["slots"] for line in coming))
     current = {
         stage for stage in STAGES if states[stage].fingerprint == prints[stage].digest and states[stage].complete
     }
@@ -63,9 +66,42 @@ def plan(pipeline: Pipeline, run_dir: Path, modules: Mapping[StageName, Any]) ->
         "run_dir": str(run_dir),
         "source": source,
         "asked_rows": sum(pipeline.stages.shards.target.values()),
+        "rows": sum(line["rows"] for line in coming),
+        "rounds": max(line["rounds"] for line in coming),
+        "cells": coming,
+        "capped": any(line["capped"] for line in coming),
         "stages": lines,
         "total": sums,
     }
+
+
+def _coming(
+    pipeline: Pipeline, run_dir: Path, states: Mapping[StageName, StageState], rates: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Per cell: target, yield expected, and the rounds, slots, rows, calls, tokens and money to get there. A cell that
+    this run has opened goes by its own yield."""
+    wanted, tasks = pipeline.stages.shards, pipeline.stages.tasks
+    own = {line["cell"]: line["yield"] for line in status(run_dir)["cells"] if line["slots"] >= tasks.part_size}
+    price = prior_price(pipeline, rates["model"])
+    plan = Plan(tasks.part_size, tasks.oversample, wanted.target)
+    caps = [(wanted.caps.calls, price.calls), (wanted.caps.tokens, price.tokens), (wanted.caps.usd, price.usd)]
+    left = min([cap / each for cap, each in caps if cap and each], default=math.inf)
+    lines = []
+    for cell, want in wanted.target.items():
+        if not want:
+            continue
+        known = rates["yields"].get(split_cell(cell)[0], rates["yields"]["other"])
+        share = max(0.001, own.get(cell) or known)
+        rounds, slots, rows = simulated(plan, want, share, wanted.max_rounds)
+        bought = slots if slots <= left else math.floor(left)
+        left -= bought
+        lines.append({
+            "cell": cell, "target": want, "yield": round(share, 4), "measured_here": cell in own, "rounds": rounds,
+            "slots": bought, "rows": min(rows, int(bought * share)) if bought < slots else rows,
+            "capped": bought < slots, "calls": round(bought * price.calls), "tokens": round(bought * price.tokens),
+            "usd": round(bought * price.usd, 4),
+        })  # fmt: skip
+    return lines
 
 
 def _rates(run_dir: Path, states: Mapping[StageName, StageState]) -> tuple[dict[str, Any], str]:
@@ -87,15 +123,11 @@ def _rates(run_dir: Path, states: Mapping[StageName, StageState]) -> tuple[dict[
 
 
 def _slots(
-    pipeline: Pipeline, run_dir: Path, modules: Mapping[StageName, Any], rates: Mapping[str, Any]
+    pipeline: Pipeline, run_dir: Path, modules: Mapping[StageName, Any], rates: Mapping[str, Any], slots: int
 ) -> dict[StageName, int]:
     nothing = CommittedInputs(run_dir, {"worlds": {}})
     waves = modules["worlds"].waves(Context(pipeline.seed, pipeline.stage("worlds"), nothing))
     worlds = sum(part.stop - part.start for wave in waves for part in wave)
-    wanted, tasks = pipeline.stages.shards, pipeline.stages.tasks
-    rows_per_task = max(0.05, math.prod(rates[s]["rows_per_slot"] for s in ("tasks", "rollouts", "shards")))
-    opened = sum(part.stop - part.start for part in Plan(tasks.part_size, tasks.oversample, wanted.target).open({}))
-    slots = max(opened, math.ceil(sum(wanted.target.values()) / rows_per_task))
     played = round(slots * rates["tasks"]["rows_per_slot"]) * pipeline.stages.rollouts.attempts
     judged = round(played * rates["rollouts"]["rows_per_slot"])
     chosen, rate = pipeline.stages.worlds.servers, rates["tools"]
@@ -146,8 +178,8 @@ def _cost(backend: Any, calls: int, prompt: float, completion: float) -> dict[st
 def status(run_dir: Path) -> dict[str, Any]:
     """What the manifests and run.json say: one object, ready for JSON."""
     run = read_json(run_dir / "run.json") or {}
-    stages = {}
-    for stage, state in read_stages(run_dir).items():
+    stages, states = {}, read_stages(run_dir)
+    for stage, state in states.items():
         today = run.get("stages", {}).get(stage, {}).get("fingerprint")
         dropped: Counter[str] = Counter()
         failed: Counter[str] = Counter()
@@ -170,7 +202,15 @@ def status(run_dir: Path) -> dict[str, Any]:
         "name": run.get("pipeline", {}).get("name"),
         **{k: run.get(k) for k in keys},
         "stages": stages,
+        "cells": _cells(run_dir, states, run.get("cells")),
+        "forecast": run.get("forecast"),
+        "short": run.get("short") or {},
     }
+
+
+def _cells(run_dir: Path, states: Mapping[StageName, StageState], known: Mapping[str, Any] | None) -> list[Any]:
+    """Empty until a round has ended."""
+    return cells(run_dir, states, {name: own["target"] for name, own in known.items()}) if known else []
 
 
 def _state(state: StageState, today: str | None) -> str:

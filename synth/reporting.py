@@ -19,8 +19,11 @@ def round_text(event: dict[str, Any]) -> str:
     if event["stopped"]:
         return f"{text}; {event['stopped']}"
     coming = event["forecast"]
-    if not coming["slots"]:
-        return text
+    return f"{text}; {coming_text(coming)}" if coming["slots"] else text
+
+
+def coming_text(coming: dict[str, Any]) -> str:
+    """A forecast (synth.issuing) in words."""
     parts = [f"{coming['slots']:,} slots in {coming['rounds']} more round{'s' * (coming['rounds'] > 1)}"]
     if coming["seconds"] is not None:
         parts.append(f"{coming['seconds']:,.0f} s")
@@ -28,7 +31,7 @@ def round_text(event: dict[str, Any]) -> str:
         parts.append(f"{coming['calls']:,} calls and {coming['tokens']:,} tokens")
     if coming["usd"]:
         parts.append(f"{coming['usd']:,.2f} USD")
-    return f"{text}; to come: about {', '.join(parts)}, {coming['rows']:,} rows at the end"
+    return f"to come: about {', '.join(parts)}, {coming['rows']:,} rows at the end"
 
 
 class Face(Protocol):

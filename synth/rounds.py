@@ -143,6 +143,16 @@ class Plan:
         return used, slots, sum(known.accepted for known in now.values())
 
 
+def simulated(plan: Plan, want: int, rate: float, rounds: int) -> tuple[int, int, int]:
+    """(rounds, slots, rows) that one cell takes from nothing to `want` rows where each slot gives `rate` rows."""
+    seen, used = Seen(), 0
+    while used < rounds and (more := plan.missing_slots(want, seen)):
+        used += 1
+        slots = seen.slots + -(-more // plan.part_size) * plan.part_size
+        seen = seen.after(slots, min(want, int(slots * rate)))
+    return used, seen.slots, seen.accepted
+
+
 def cut(parts: list[Part], slots: int | None) -> list[Part]:
     """The first `slots` slots of the parts; a part cut in two keeps its first slots, the others are not opened."""
     if slots is None:

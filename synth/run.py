@@ -264,8 +264,7 @@ class _Run:
     def _say_round(self) -> None:
         """What the round gave and what is to come; kept in run.json for `synth status`."""
         issuing, accepted = self.issuing, self._choose(self.issuing.parts).accepted()
-        seconds, slots = self._played
-        forecast = issuing.forecast(seconds / slots if slots else None)
+        forecast = self._forecast()
         self.report.event(
             "round", round=issuing.round, parts=len(issuing.parts), slots=sum(p.stop - p.start for p in issuing.parts),
             accepted=sum(accepted.values()), asked=sum(self.wanted.target.values()),
@@ -273,6 +272,10 @@ class _Run:
             spent={"calls": issuing.spent.calls, "tokens": issuing.spent.tokens, "usd": round(issuing.spent.usd, 6)},
         )  # fmt: skip
         self._write_run_json("running", rows=dict(accepted))
+
+    def _forecast(self) -> dict[str, Any]:
+        seconds, slots = self._played
+        return self.issuing.forecast(seconds / slots if slots else None)
 
     def _settle_extras(self, planned: set[int]) -> None:
         """Parts that an earlier, larger target opened: judged where they were played, put aside where they were not."""
@@ -341,7 +344,11 @@ class _Run:
             "stages": {s: {"fingerprint": self.prints[s].digest, "covers": self.prints[s].covers} for s in STAGES},
             "rows": rows or before.get("rows", {}), "seconds": seconds,
             "usage": sum_usage(before.get("usage", {}), self.driver.usage if exit_code is not None else {}),
-            "cells": self.issuing.cells() if self.issuing.seen else before.get("cells", {}),
+            **(
+                {"cells": self.issuing.cells(), "short": self.issuing.short(), "forecast": self._forecast()}
+                if self.issuing.seen
+                else {name: before.get(name) for name in ("cells", "short", "forecast")}
+            ),
         })  # fmt: skip
 
 

@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 import toys
 from conftest import Runner, files, pipeline
+from typer.testing import CliRunner
 
+from synth.cli import app
 from synth.pipeline import DEFAULT_TARGET
+from synth.planning import plan, status
 from synth.records import Call, TaskRow, TrajectoryRow
 from synth.reporting import Silent
 from synth.stage import Context, Output, Part
@@ -167,3 +170,47 @@ def test_rounds_tell_their_forecast(run: Runner) -> None:
     assert (last["rounds"], last["slots"]) == (0, 0)
     kept = json.loads((told.run_dir / "run.json").read_text())
     assert kept["cells"]["chain"] == {"target": 60, "slots": rounds[-1]["cells"]["chain"]["slots"], "accepted": 60}
+
+
+def test_status_tells_every_cell_and_what_became_of_it(run: Runner) -> None:
+    asked = pipeline(shards={"target": {"chain": {"2": 12, "4": 7}, "single": 5}})
+    told = run(asked, stages=GRADED)
+    lines = {line["cell"]: line for line in status(told.run_dir)["cells"]}
+    assert {cell: line["accepted"] for cell, line in lines.items()} == {"single": 5, "chain/2": 12, "chain/4": 7}
+    for cell, line in lines.items():
+        assert line["slots"] == line["tasks"] + line["failed"].get("task", 0), cell
+        assert line["trajectories"] == line["accepted"] + sum(line["dropped"].values()), cell
+        assert line["calls"] == 2 * line["trajectories"], cell  # messages of the built-in policy
+        assert line["yield"] == pytest.approx(line["accepted"] / line["slots"], abs=1e-4)
+        assert line["seconds"] > 0
+    assert lines["chain/2"]["difficulties"]["2"]["accepted"] == 12
+    assert set(lines["chain/4"]["difficulties"]) == {"4"}
+    shown = CliRunner().invoke(app, ["status", str(told.run_dir)]).stdout
+    assert "chain/4" in shown
+    assert "difficulty 5" in shown
+
+
+def test_status_of_a_short_run_says_what_is_short(run: Runner) -> None:
+    told = run(pipeline(shards={"caps": {"calls": 40}}))
+    short = status(told.run_dir)["short"]
+    assert set(short) <= {"single", "chain"}
+    assert f"short: chain {short['chain'][0]} of 18" in CliRunner().invoke(app, ["status", str(told.run_dir)]).stdout
+
+
+def test_a_plan_foretells_cells_and_says_where_a_cap_binds(run: Runner, tmp_path: Path) -> None:
+    free = plan(pipeline(), tmp_path / "none", toys.modules())
+    assert [(line["cell"], line["target"], line["capped"]) for line in free["cells"]] == [
+        ("single", 25, False), ("chain", 18, False)
+    ]  # fmt: skip
+    assert free["rows"] == 43
+    assert sum(line["slots"] for line in free["cells"]) == free["stages"][3]["slots"]
+    bound = plan(pipeline(shards={"caps": {"calls": 40}}), tmp_path / "none", toys.modules())
+    assert bound["capped"]
+    assert sum(line["slots"] for line in bound["cells"]) == 10
+    assert bound["rows"] < 10
+    told = run(pipeline(shards={"target": {"single": 60}}))
+    line = plan(pipeline(shards={"target": {"single": 600}}), told.run_dir, toys.modules())["cells"][0]
+    known = status(told.run_dir)["cells"][0]["yield"]
+    assert line["measured_here"]
+    assert line["yield"] == known
+    assert line["slots"] * known >= 600

@@ -1,0 +1,266 @@
+"""CPU per verified trajectory: the expert plays, the judge judges, on one core.
+
+    python benchmarks/throughput.py RUN [--tasks N] [--profile FILE] [--kinds a,b]
+    python benchmarks/throughput.py RUN --memory 100000
+
+RUN is a run folder with worlds, tools and agents. Tasks are built first and not timed. Then rollouts and judge run as
+their stages do, without files; Parquet (typed rows to committed files and back) is timed apart, and so is Ray (the
+CPU of driver and workers for parts that do nothing). `--memory` plays and judges that many, over all worlds, in one
+process and prints the resident memory as it goes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import json
+import pstats
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from synth.pipeline import DEFAULT_TARGET, JudgeSettings, RolloutsSettings
+from synth.records import TaskRow
+from synth.sim.setup import catalog_for
+from synth.stage import Output, Part
+from synth.stages import judge, rollouts, tasks
+from synth.store.inputs import CommittedInputs, snapshot
+from synth.store.parts import read_rows, write_part
+from synth.store.run_store import read_stages
+
+SEED = 7
+
+
+class Held:
+    """The inputs of a stage, with one part of tasks (and trajectories) in memory."""
+
+    def __init__(self, inputs: CommittedInputs) -> None:
+        self.inputs = inputs
+        self.parts: dict[str, list[Any]] = {}
+
+    def table(self, name: str) -> list[Any]:
+        return self.inputs.table(name)
+
+    def part(self, name: str, index: int) -> list[Any]:
+        return self.parts[name]
+
+
+def committed(run_dir: Path) -> CommittedInputs:
+    states = read_stages(run_dir)
+    return snapshot(run_dir, [states[s] for s in ("worlds", "tools", "agents")], ("worlds", "tools", "agents"))
+
+
+def built(inputs: CommittedInputs, kinds: list[str], count: int) -> Iterator[TaskRow]:
+    """`count` tasks of each kind, kinds in turn."""
+    rows = tasks.rows_of(inputs)
+    for n in range(count):
+        for k, kind in enumerate(kinds):
+            made = tasks.make_task(SEED, rows, 10_000_000 + n * 64 + k, kind)  # type: ignore[arg-type]
+            if isinstance(made, TaskRow):
+                yield made
+
+
+def built_elsewhere(run_dir: Path, kinds: list[str], count: int) -> tuple[float, list[TaskRow]]:
+    """The same in a process of its own, so that this one has seen no world; with the CPU seconds it took."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(_build, run_dir, kinds, count).result()
+
+
+def _build(run_dir: Path, kinds: list[str], count: int) -> tuple[float, list[TaskRow]]:
+    inputs = committed(run_dir)
+    return cpu(lambda: list(built(inputs, kinds, count)))
+
+
+class Bench:
+    def __init__(self, run_dir: Path) -> None:
+        self.inputs = committed(run_dir)
+        self.held = Held(self.inputs)
+        self.play = SimpleNamespace(seed=SEED, settings=RolloutsSettings(), inputs=self.held)
+        self.weigh = SimpleNamespace(seed=SEED, settings=JudgeSettings(), inputs=self.held)
+
+    def both(self, some: list[TaskRow]) -> tuple[Output, Output]:
+        """The two stages over one part."""
+        part = Part("rollouts", 0, 0, len(some))
+        self.held.parts["tasks"] = some
+        played = rollouts.run(self.play, part)  # type: ignore[arg-type]
+        self.held.parts["trajectories"] = played.rows
+        return played, judge.run(self.weigh, part)  # type: ignore[arg-type]
+
+
+def cpu(work: Callable[[], Any]) -> tuple[float, Any]:
+    began = time.process_time()
+    made = work()
+    return time.process_time() - began, made
+
+
+def timed(bench: Bench, some: list[TaskRow], size: int) -> dict[str, Any]:
+    """CPU milliseconds per passed trajectory, warm: the best of three passes over the same tasks."""
+    best: dict[str, float] = {}
+    passed = failed = 0
+    parts = [some[at : at + size] for at in range(0, len(some), size)]
+    for _ in range(3):
+        play = weigh = 0.0
+        passed = failed = 0
+        for part in parts:
+            bench.held.parts["tasks"] = part
+            spent, played = cpu(lambda: rollouts.run(bench.play, Part("rollouts", 0, 0, 0)))  # type: ignore[arg-type]
+            play += spent
+            bench.held.parts["trajectories"] = played.rows
+            spent, weighed = cpu(lambda: judge.run(bench.weigh, Part("judge", 0, 0, 0)))  # type: ignore[arg-type]
+            weigh += spent
+            passed += sum(v.passed is True for v in weighed.rows)
+            failed += len(played.failed) + sum(v.passed is not True for v in weighed.rows)
+        now = {"rollouts": play * 1e3 / max(1, passed), "judge": weigh * 1e3 / max(1, passed)}
+        best = {k: min(v, best.get(k, v)) for k, v in now.items()}
+    both = sum(best.values())
+    return {"tasks": len(some), "passed": passed, "not_passed": failed, **best, "both": both}
+
+
+def parquet(bench: Bench, some: list[TaskRow], size: int) -> dict[str, float]:
+    """CPU milliseconds per trajectory of writing and reading tasks, trajectories and verdicts as parts."""
+    spent: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory() as folder:
+        where = Path(folder)
+        for at in range(0, len(some), size):
+            part = some[at : at + size]
+            played, weighed = bench.both(part)
+            task_rows = Output(opened=len(part), rows=list(part), closed_with_rows=len(part))
+            for stage, table, out in (("tasks", "tasks", task_rows), ("rollouts", "trajectories", played),
+                                      ("judge", "verdicts", weighed)):  # fmt: skip
+                job = Part(stage, at // size, 0, 0)  # type: ignore[arg-type]
+                took, entry = cpu(partial(write_part, where, job, out, "", 1))
+                spent["write"] += took
+                for file in entry.files:
+                    if file.table == table:
+                        (where / table / "_tmp" / file.tmp).rename(where / table / file.name)
+                        spent["read"] += cpu(partial(read_rows, where, file))[0]
+    return {name: seconds * 1e3 / len(some) for name, seconds in spent.items()}
+
+
+def ray_overhead(parts: int, size: int) -> float:
+    """CPU milliseconds per slot of driver and workers for parts that do nothing."""
+    import psutil
+
+    from synth import ray_exec
+    from synth.work import Job
+
+    executor = ray_exec.RayExecutor(1)
+
+    def used() -> float:
+        mine = psutil.Process()
+        return sum(sum(p.cpu_times()[:2]) for p in [mine, *mine.children(recursive=True)])
+
+    with tempfile.TemporaryDirectory() as folder:
+        inputs = CommittedInputs(Path(folder), {})
+        jobs = [Job(Nothing, Part("tasks", n, 0, 0), 0, None, inputs, "") for n in range(parts + 1)]
+        executor.submit(jobs[0])
+        while executor.wait(1.0) is None:
+            pass
+        before = used()
+        for job in jobs[1:]:
+            executor.submit(job)
+        done = 0
+        while done < parts:
+            done += executor.wait(1.0) is not None
+        spent = used() - before
+    executor.close()
+    return spent * 1e3 / (parts * size)
+
+
+class Nothing:
+    TABLE, VERSION = "tasks", "1"
+
+    @staticmethod
+    def run(ctx: Any, part: Part) -> Output:
+        return Output(opened=0)
+
+
+def resident() -> float:
+    """MiB."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) / 1024
+    raise OSError("no VmRSS in /proc/self/status")
+
+
+def memory(bench: Bench, kinds: list[str], wanted: int, size: int) -> None:
+    """Play and judge `wanted` trajectories that pass, tasks built anew all the while; print memory ten times."""
+    passed = 0
+    step = max(1, wanted // 10)
+    part: list[TaskRow] = []
+    distinct: set[str] = set()
+    for task in built(bench.inputs, kinds, wanted):
+        part.append(task)
+        if len(part) < size:
+            continue
+        _, weighed = bench.both(part)
+        before, passed = passed, passed + sum(v.passed is True for v in weighed.rows)
+        distinct |= {w for t in part for w in t.start["worlds"]}
+        part = []
+        if before // step != passed // step:
+            print(f"{passed:>8,} passed  {resident():8.1f} MiB  {len(distinct):,} worlds  "
+                  f"{time.process_time():,.0f} s of CPU", flush=True)  # fmt: skip
+        if passed >= wanted:
+            return
+
+
+def main() -> None:
+    """Print the figures; one JSON object at the end."""
+    ask = argparse.ArgumentParser()
+    ask.add_argument("run", type=Path)
+    ask.add_argument("--tasks", type=int, default=60, help="per kind")
+    ask.add_argument("--kinds", default="")
+    ask.add_argument("--part", type=int, default=50)
+    ask.add_argument("--profile", type=Path)
+    ask.add_argument("--memory", type=int, default=0)
+    ask.add_argument("--cold", action="store_true", help="profile the first pass")
+    ask.add_argument("--no-ray", action="store_true")
+    given = ask.parse_args()
+    kinds = given.kinds.split(",") if given.kinds else list(DEFAULT_TARGET)
+    bench = Bench(given.run)
+    if given.memory:
+        memory(bench, kinds, given.memory, given.part)
+        return
+    by_kind: dict[str, list[TaskRow]] = defaultdict(list)
+    spent, some = built_elsewhere(given.run, kinds, given.tasks)
+    catalog_for(bench.inputs)  # tables are decoded once per process, whatever is played
+    print(f"{len(some)} tasks built, {spent * 1e3 / max(1, len(some)):.1f} ms of CPU each")
+    for task in some:
+        by_kind[task.kind].append(task)
+    if not given.profile or not given.cold:
+        spent, (_, weighed) = cpu(lambda: bench.both(some))
+        passed = sum(v.passed is True for v in weighed.rows)
+        each = spent * 1e3 / max(1, passed)
+        print(f"first pass, worlds compiled as they come: {each:.2f} ms of CPU per passed trajectory")
+    if given.profile:
+        profile = cProfile.Profile()
+        profile.runcall(lambda: [bench.both(some[at : at + given.part]) for at in range(0, len(some), given.part)])
+        profile.dump_stats(given.profile)
+        pstats.Stats(profile).sort_stats("tottime").print_stats(45)
+        return
+    lines = {kind: timed(bench, own, given.part) for kind, own in by_kind.items()}
+    lines["all but long"] = timed(bench, [t for t in some if t.kind != "long"], given.part)
+    print(
+        f"{'kind':<14}{'tasks':>6}{'passed':>7}{'rollouts':>10}{'judge':>8}{'both':>8}  ms of CPU per passed trajectory"
+    )
+    for kind, line in lines.items():
+        print(f"{kind:<14}{line['tasks']:>6}{line['passed']:>7}{line['rollouts']:>10.2f}{line['judge']:>8.2f}"
+              f"{line['both']:>8.2f}")  # fmt: skip
+    files = parquet(bench, some, given.part)
+    print(f"Parquet: {files['write']:.2f} ms to write, {files['read']:.2f} ms to read, per trajectory")
+    told: dict[str, Any] = {"kinds": lines, "parquet": files}
+    if not given.no_ray:
+        told["ray"] = ray_overhead(100, given.part)
+        print(f"Ray: {told['ray']:.2f} ms per trajectory in parts of {given.part}")
+    print(json.dumps(told))
+
+
+if __name__ == "__main__":
+    main()
