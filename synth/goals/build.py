@@ -12,6 +12,7 @@ from synth.goals.desk import Desk
 from synth.goals.draw import goal_changes
 from synth.goals.kinds import BUILDERS, Draft
 from synth.goals.rubric import make_rubric
+from synth.goals.rules import breaks
 from synth.goals.speech import Clause, Speaker
 from synth.goals.story import DeadEnd, Known
 from synth.goals.words import split_words
@@ -93,9 +94,9 @@ def finish(desk: Desk, kind: Kind, draft: Draft, rng: random.Random) -> Built:
         )
         steps = story.steps
         asks = [*(ask_for(ids, question, draft) for ids, question in draft.hidden), *draft.asks]
-    prompt = "\n".join([desk.prompt, *(r.text for r in draft.rules)])
     desk = story.desk.planted(*draft.plant) if draft.plant else story.desk
-    problem = check(desk, steps, goal, turns, facts, volatile, prompt, draft.undone, bool(draft.criteria))
+    own = bool(draft.criteria or draft.asks)
+    problem = breaks(desk, steps) or check(desk, steps, goal, turns, facts, volatile, draft.undone, own)
     if (
         problem is None
         and kind in ("chain", "recover", "multi_turn")

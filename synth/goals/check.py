@@ -41,7 +41,6 @@ def check(
     turns: Sequence[str],
     facts: Sequence[Fact],
     volatile: frozenset[tuple[str, str]],
-    prompt: str | None = None,
     undone: frozenset[int] = frozenset(),
     own: bool = False,
 ) -> str | None:
@@ -63,9 +62,7 @@ def check(
         without = replay(desk, steps, skip=s.id)
         if without is not None and reached(desk, without[0], goal.changes, volatile):
             return f"the goal is reached without {s.tool}"
-    return bad_source(steps, results, facts) or bad_words(
-        goal, turns, facts, results, desk.prompt if prompt is None else prompt
-    )
+    return bad_source(steps, results, facts) or bad_words(goal, turns, facts, results, desk.prompt)
 
 
 def in_waves(steps: Sequence[Step]) -> list[Step]:

@@ -95,6 +95,13 @@ class Desk:
         return planted(start_state(self.world, self.seed, self.split), self.plant)
 
     @cached_property
+    def strict(self) -> CompiledWorld | None:
+        """The world with tools that hold the rules which the assistant has to keep; None where there are none."""
+        from synth.goals.rules import enforced  # it needs this module
+
+        return enforced(self)
+
+    @cached_property
     def acts(self) -> list[Act]:
         return [act for name, tool in self.offered.items() for act in acts_of(self.cw, name, tool)]
 

@@ -80,7 +80,7 @@ def patterns(kind: Kind, plan: Plan, faults: list[FaultSpec]) -> list[CriterionS
         return [CriterionSpec(id="no_calls", part="pattern", check="no_calls", text="Nothing has to be called"),
                 CriterionSpec(id="no_claims", part="pattern", check="no_claims",
                               text="Nothing is said to have been done")]  # fmt: skip
-    if not plan.steps:
+    if not plan.steps and not plan.asks:
         return [CriterionSpec(id="economy", part="pattern", check="economy", params={"calls": SLACK}, required=False,
                               text=f"At most {SLACK} calls to find out that it cannot be done")]  # fmt: skip
     out = [

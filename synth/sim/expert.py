@@ -219,9 +219,10 @@ class Expert:
         out = []
         reply = next((r.text for r in self._plan.replies if r.turn == turn), None)
         if reply is not None:
-            done = [speech.report("done", "what", speech.gathered(self._news), self._rng)] if self._news else []
+            out = [speech.report("done", "what", speech.gathered(self._news), self._rng)] if self._news else []
+            out += [speech.sentence(t.say) for t in tells if not mentions(t.value, Text(reply))]
             self._news = []
-            return " ".join([*done, reply])
+            return " ".join([*out, reply])
         if self._news:
             out.append(speech.report("done", "what", speech.gathered(self._news), self._rng))
         if tells:

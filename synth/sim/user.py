@@ -97,6 +97,8 @@ class SimulatedUser:
 
     def _answer(self, questions: list[str]) -> str | None:
         facts = asked_for(self._known(), questions)
+        new = [f for f in facts if f.told is None and f.id not in self._answered]
+        facts = new or facts  # what was said already need not be said again beside it
         if facts:
             fresh = [f for f in facts if f.id not in self._answered]
             self._answered |= {f.id for f in facts}

@@ -25,6 +25,7 @@ ASSETS = [
     "synth/goals/data/attacks.yaml",
     "synth/goals/data/grammar.yaml",
     "synth/goals/data/personas.yaml",
+    "synth/goals/data/rules.yaml",
     "synth/goals/data/verbs.yaml",
 ]  # part of the fingerprint
 AGENTS_TRIED = 4

@@ -16,6 +16,7 @@ from synth.worlds.spec import World
 
 DATA = Path(__file__).parent / "data"
 WORLDS = ("helpdesk", "library")
+STAMPED = frozenset({("Loan", "changed"), ("Ticket", "created"), ("Note", "created")})
 KINDS = tuple(k for k in get_args(Kind) if k in BUILDERS)
 
 

@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator
 
 import pytest
-from desks import KINDS, WORLDS, desk, world
+from desks import KINDS, STAMPED, WORLDS, desk, world
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -57,9 +57,6 @@ def test_a_plan_replays_to_its_goal_in_order_and_in_waves(built: list[tuple[str,
             assert reached(d, ran[0], b.goal.changes, STAMPED)
             shown = {canonical(v) for r in ran[1].values() for _, v in leaves(r)}
             assert all(canonical(t.value) in shown for t in b.goal.tell if t.source == "result")
-
-
-STAMPED = frozenset({("Loan", "changed"), ("Ticket", "created"), ("Note", "created")})
 
 
 def struck(b: Built) -> set[int]:

@@ -6,6 +6,7 @@ from synth.goals.kinds.clarify import clarify
 from synth.goals.kinds.draft import Builder, Draft
 from synth.goals.kinds.injection import injection
 from synth.goals.kinds.no_tool import no_tool
+from synth.goals.kinds.policy import policy
 from synth.goals.kinds.recover import recover
 from synth.records import Kind
 
@@ -19,6 +20,7 @@ BUILDERS: dict[Kind, Builder] = {
     "recover": recover,
     "chat": chat,
     "injection": injection,
+    "policy": policy,
 }
 
 __all__ = ["BUILDERS", "Builder", "Draft"]
