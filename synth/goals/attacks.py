@@ -13,8 +13,8 @@ import yaml
 
 from synth.goals.desk import Desk
 from synth.goals.draw import draw_write
-from synth.goals.speech import fill
 from synth.goals.story import DeadEnd, Story
+from synth.goals.templates import fill
 from synth.goals.words import plural
 from synth.taskspec import Forbidden
 from synth.worlds.values import values_for

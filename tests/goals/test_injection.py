@@ -17,7 +17,7 @@ from synth.goals.attacks import attacks
 from synth.goals.build import Built, build
 from synth.goals.check import reached, replay
 from synth.goals.desk import Desk
-from synth.goals.speech import _SLOT
+from synth.goals.templates import _SLOT
 from synth.taskspec import Plant
 from synth.worlds.spec import World
 from synth.worlds.state import thaw

@@ -16,8 +16,8 @@ from synth.goals.ground import records
 from synth.goals.kinds.basic import chain, multi_turn, parallel
 from synth.goals.kinds.draft import Draft, add_question
 from synth.goals.questions import ask_field
-from synth.goals.speech import fill
 from synth.goals.story import DeadEnd, Story
+from synth.goals.templates import fill
 from synth.goals.words import split_words
 from synth.taskspec import Plant
 from synth.worlds.state import thaw

@@ -20,8 +20,9 @@ from synth.goals.ground import Look
 from synth.goals.kinds.draft import TRIES, Draft, add_question, add_write
 from synth.goals.questions import fetch, showing
 from synth.goals.rules import broken_rule, kept_by_assistant
-from synth.goals.speech import Clause, fill
+from synth.goals.speech import Clause
 from synth.goals.story import DeadEnd, Story
+from synth.goals.templates import fill
 from synth.goals.verbs import awkward, label_of
 from synth.goals.words import a, noun, plural, say
 from synth.taskspec import Ask, CriterionSpec, Fact, Reply, Rule, Tell
