@@ -356,6 +356,12 @@ class Pipeline(Settings):
                 found += [(f"stages.{stage}.{role}", name) for role, name in settings.named().items()]
         return found
 
+    def slots_asking(self) -> int:
+        """How many slots are worth having open at once for the models that stages ask: what these take together."""
+        names = {name for path, name in self._named()} | {self.stages.rollouts.policy}
+        asked = [self.models[name] for name in names if name in self.models]
+        return sum(model.max_concurrency if isinstance(model, OpenAIModel) else 1 for model in asked)
+
     def stage(self, name: StageName) -> Settings:
         """The settings handed to a stage; a model policy carries its backend."""
         settings: Settings = getattr(self.stages, name)

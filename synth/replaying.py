@@ -12,6 +12,7 @@ from typing import Any, cast, get_args
 from synth.records import Call, TaskRow, TrajectoryRow, canonical
 from synth.sim.environment import Environment
 from synth.sim.faults import FAULTS, Fault, Shape, fault
+from synth.sim.foreign import answer_as_recorded
 from synth.sim.setup import Catalog, environment
 from synth.taskspec import FaultKind, Recover
 
@@ -70,6 +71,7 @@ def replay_sample(run_dir: Path, count: int, seed: int = 0) -> dict[str, ReplayR
 def replay_rows(trajectory: TrajectoryRow, task: TaskRow, catalog: Catalog) -> ReplayReport:
     """The same over rows at hand."""
     env = environment(catalog, task, trajectory.seed, 0.0)
+    answer_as_recorded(env, trajectory)
     faults = RecordedFaults()
     env.faults = faults
     return asyncio.run(_replay(trajectory, env, faults))

@@ -22,6 +22,7 @@ from synth.measured import read_rates
 from synth.pipeline import Pipeline, ShardsSettings, load_pipeline
 from synth.records import SCHEMA_VERSION, STAGES, StageName, content_hash
 from synth.reporting import Face, Reporter, Silent, now
+from synth.side_by_side import SideBySide
 from synth.stage import Part
 from synth.stages import load
 from synth.store.files import locked, read_json, write_json
@@ -73,7 +74,7 @@ def run_pipeline(
         _move_aside(run_dir)
     _check_owner(run_dir, pipeline)
     with locked(run_dir):
-        executor = executor or _executor(options)
+        executor = executor or _executor(options, pipeline)
         try:
             with Reporter(run_dir, face or Silent()) as report:
                 driver = Driver(pipeline, modules, RunStore(run_dir), executor, report)
@@ -352,12 +353,16 @@ class _Run:
         })  # fmt: skip
 
 
-def _executor(options: Options) -> Executor:
-    if options.workers == 0:
-        return InProcess()
-    from synth.ray_exec import RayExecutor
+def _executor(options: Options, pipeline: Pipeline) -> Executor:
+    room = pipeline.slots_asking()
+    inner: Executor | None = None if room else InProcess()
+    if options.workers != 0:
+        from synth.ray_exec import RayExecutor
 
-    return RayExecutor(options.workers, options.ray_address)
+        inner = RayExecutor(options.workers, options.ray_address)
+    if room or inner is None:
+        return SideBySide(inner, room, pipeline.stages.tasks.part_size)
+    return inner
 
 
 def _check_owner(run_dir: Path, pipeline: Pipeline) -> None:

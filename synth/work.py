@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import traceback
 from dataclasses import dataclass, field
@@ -45,7 +46,10 @@ class Done:
 class Executor(Protocol):
     """Where jobs run: this process, Ray on this machine, a cluster."""
 
-    slots: int  # jobs worth having in flight
+    @property
+    def slots(self) -> int:
+        """Jobs worth having in flight."""
+        ...
 
     def submit(self, job: Job) -> None: ...
     def wait(self, seconds: float) -> Done | None:
@@ -59,24 +63,45 @@ def do_part(job: Job) -> Done:
     """Run one part. A user's error or a broken ledger stops the run; anything else unexpected becomes an infra
     failure of every slot of the part, so that no slot is lost and `--retry infra` can reopen them."""
     began = time.perf_counter()
-    trouble = ""
-    built: dict[str, Any] = {}
+    try:
+        output: Output = job.module.run(Context(job.seed, job.settings, job.inputs), job.part)
+    except Exception as error:  # noqa: BLE001 - the one boundary: classified, kept as failed rows, never swallowed
+        return _broken(job, error, began)
+    return _written(job, output, began)
+
+
+async def do_part_asking(job: Job, models: Any) -> Done:
+    """The same for a part whose slots wait for models (`module.arun`): many run side by side on one loop. Files are
+    written on a thread, so that nobody's reply waits for a disk. Any other part is run at once."""
+    if not asks_models(job) and not hasattr(job.module, "arun"):
+        return do_part(job)
+    began = time.perf_counter()
+    try:
+        output: Output = await job.module.arun(Context(job.seed, job.settings, job.inputs), job.part, models)
+    except Exception as error:  # noqa: BLE001 - as above
+        return _broken(job, error, began)
+    return await asyncio.to_thread(_written, job, output, began)
+
+
+def asks_models(job: Job) -> bool:
+    """Whether the slots of a job ask models, by its settings."""
+    return bool(getattr(job.module, "asks", lambda _: False)(job.settings))
+
+
+def _broken(job: Job, error: Exception, began: float) -> Done:
+    if isinstance(error, RefusedError | CorruptRun):  # no slot's failure: damage is noticed and mended by a next start
+        return Done(job, None, error=error)
+    if isinstance(error, UsageError):  # as its plain base: subclasses with other arguments cannot cross processes
+        return Done(job, None, error=UsageError(str(error)))
+    trouble = "".join(traceback.format_exception(error))
+    return _written(job, lost_slots(job, *classify(error)), began, trouble)
+
+
+def _written(job: Job, output: Output, began: float, trouble: str = "") -> Done:
     run_dir = job.inputs.run_dir
     try:
-        try:
-            output: Output = job.module.run(Context(job.seed, job.settings, job.inputs), job.part)
-        except RefusedError as error:
-            return Done(job, None, error=error)
-        except CorruptRun as error:  # no slot's failure: the next start notices the damage and makes the part again
-            return Done(job, None, error=error)
-        except UsageError as error:  # as its plain base: subclasses with other arguments cannot cross a process border
-            return Done(job, None, error=UsageError(str(error)))
-        except Exception as error:  # noqa: BLE001 - the one boundary: classified, kept as failed rows, never swallowed
-            trouble = traceback.format_exc()
-            output = lost_slots(job, *classify(error))
         entry = write_part(run_dir, job.part, output, job.digest, job.attempt)
-        if hasattr(output, "build"):
-            built = output.build(run_dir)
+        built = output.build(run_dir) if hasattr(output, "build") else {}
     except AssertionError as error:
         return Done(job, None, error=error)
     return Done(job, entry, time.perf_counter() - began, trouble=trouble, built=built)

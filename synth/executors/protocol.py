@@ -37,7 +37,7 @@ class Executor(Protocol):
         ...
 
     def digest(self) -> str:
-        """Hash of the present state (hex)."""
+        """Hash of the present state (hex); empty where nothing counts."""
         ...
 
     async def close(self) -> None:

@@ -1,6 +1,8 @@
-"""Any OpenAI-compatible endpoint over httpx.
+"""Any OpenAI-compatible endpoint over httpx, with aiohttp's connections under it: httpx's own pool looks through all of
+them for each request, which costs milliseconds of CPU where there are hundreds.
 
-Retried: transport errors and 5xx (stamina, with backoff), and 429 after the pause the server asks for. Nothing else:
+Retried: transport errors and 5xx (stamina, with backoff), 429 after the pause the server asks for, and once a request
+that was never answered. Nothing else:
 a wrong key or address makes the endpoint unavailable, any other 4xx is a refusal, a reply that cannot be read is
 malformed and kept with its text. Every request counts.
 """
@@ -8,23 +10,29 @@ malformed and kept with its text. Every request counts.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import time
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+import aiohttp
 import httpx
 import stamina
+from httpx_aiohttp import HttpxAiohttpClient
 
 from synth.errors import ModelError, ModelMalformed, ModelRefused, ModelUnavailable, UsageError
 from synth.models.limit import Adaptive
 from synth.models.protocol import Message, Reply, Sampling, read_message
 from synth.records import Usage
 
-ATTEMPTS = 4  # of one request, over transport errors and 5xx
+ATTEMPTS = 6  # of one request, over transport errors and 5xx: about six seconds with the default backoff
+HANGS = 2  # tries of a request that is not answered
 NOT_SERVED = frozenset({401, 402, 403, 404, 405, 407})  # key, account, address: says nothing about the request
 MAX_PAUSE_S = 60.0
 MAX_REPLY_BYTES = 16 << 20
+_JSON = {"content-type": "application/json"}
 
 
 stamina.instrumentation.set_on_retry_hooks([])  # requests are counted; a line for each retry would flood a terminal
@@ -43,7 +51,8 @@ class _Slow(Exception):
 
 
 class OpenAIClient:
-    """`timeout_s` is the deadline of one `complete`, waiting for room and retries included."""
+    """`timeout_s` is how long one `complete` waits for a reply, retries included and waiting for room not; a request
+    that is not answered by then is given up and sent once more."""
 
     def __init__(
         self,
@@ -65,7 +74,8 @@ class OpenAIClient:
         self._backoff = backoff_s
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         limits = httpx.Limits(max_connections=max_concurrency, max_keepalive_connections=max_concurrency)
-        self._http = httpx.AsyncClient(base_url=base_url.rstrip("/"), headers=headers, limits=limits,
+        self._url = httpx.URL(base_url.rstrip("/") + "/chat/completions")
+        self._http = HttpxAiohttpClient(headers=headers, limits=limits,
                                        timeout=httpx.Timeout(timeout_s), transport=transport)  # fmt: skip
 
     async def complete(
@@ -76,12 +86,11 @@ class OpenAIClient:
         response_schema: dict[str, Any] | None = None,
     ) -> Reply:
         """Raises as `ModelClient` says; every error carries what was spent on it."""
-        body = request_body(self.model, messages, tools, sampling, response_schema)
+        body = json.dumps(request_body(self.model, messages, tools, sampling, response_schema)).encode()
         spent, data = [0], None
         try:
             try:
-                async with asyncio.timeout(self.timeout_s):
-                    data, text = await self._sent(body, spent)
+                data, text = await self._in_time(body, spent)
             except TimeoutError:
                 raise ModelUnavailable(f"no reply within {self.timeout_s} s ({spent[0]} requests)") from None
             except (_Passing, _Slow) as error:
@@ -94,29 +103,40 @@ class OpenAIClient:
     async def close(self) -> None:
         await self._http.aclose()
 
-    async def _sent(self, body: dict[str, Any], spent: list[int]) -> tuple[Any, str]:
+    async def _in_time(self, body: bytes, spent: list[int]) -> tuple[Any, str]:
+        """Raises TimeoutError where the deadline passed on the last try."""
+        for _ in range(HANGS - 1):
+            with suppress(TimeoutError):
+                return await self._sent(body, spent)
+        return await self._sent(body, spent)
+
+    async def _sent(self, body: bytes, spent: list[int]) -> tuple[Any, str]:
+        async with asyncio.timeout(self.timeout_s) as deadline:
+            return await self._over_429(body, spent, deadline)
+
+    async def _over_429(self, body: bytes, spent: list[int], deadline: asyncio.Timeout) -> tuple[Any, str]:
         while True:  # 429 is no failure of the request: it goes on until the deadline
             try:
-                return await self._retried(body, spent)
+                return await self._retried(body, spent, deadline)
             except _Slow as slow:
                 await asyncio.sleep(slow.pause)
 
-    async def _retried(self, body: dict[str, Any], spent: list[int]) -> tuple[Any, str]:
+    async def _retried(self, body: bytes, spent: list[int], deadline: asyncio.Timeout) -> tuple[Any, str]:
         async for attempt in stamina.retry_context(
             on=_Passing, attempts=ATTEMPTS, timeout=None, wait_initial=self._backoff, wait_max=5.0,
             wait_jitter=self._backoff / 2,
         ):  # fmt: skip
             with attempt:
-                return await self._once(body, spent)
+                return await self._once(body, spent, deadline)
         raise AssertionError("stamina gave no attempt")
 
-    async def _once(self, body: dict[str, Any], spent: list[int]) -> tuple[Any, str]:
-        async with self.room.slot() as epoch:
+    async def _once(self, body: bytes, spent: list[int], deadline: asyncio.Timeout) -> tuple[Any, str]:
+        async with self.room.slot(deadline) as epoch:
             spent[0] += 1
             self.requests += 1
             try:
-                response = await self._http.post("/chat/completions", json=body)
-            except httpx.TransportError as error:
+                response = await self._http.post(self._url, content=body, headers=_JSON)
+            except (httpx.TransportError, aiohttp.ClientError) as error:
                 raise _Passing(f"{type(error).__name__}: {error}") from None
             if response.status_code == 429:
                 pause = retry_after(response.headers.get("retry-after"), self._backoff)

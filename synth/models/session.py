@@ -36,8 +36,20 @@ class Models:
     def gate(self, backends: Iterable[Any]) -> asyncio.Semaphore:
         """How many slots that ask these models may be open at once: as many as the models take requests together."""
         caps = {canonical(b.model_dump(mode="json")): getattr(b, "max_concurrency", UNBOUNDED) for b in backends}
-        room = sum(caps.values())
+        room = max(1, sum(caps.values()))
         return self._gates.setdefault(room, asyncio.Semaphore(room))
+
+    async def side_by_side(
+        self, backends: Iterable[Any], jobs: Iterable[Callable[[], Coroutine[Any, Any, T]]]
+    ) -> list[T]:
+        """The results of jobs that ask these models, in order; never more at once than the models take."""
+        gate = self.gate(backends)
+
+        async def one(job: Callable[[], Coroutine[Any, Any, T]]) -> T:
+            async with gate:
+                return await job()
+
+        return list(await asyncio.gather(*(one(job) for job in jobs)))
 
     async def close(self) -> None:
         for client in self._clients.values():

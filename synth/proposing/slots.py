@@ -3,16 +3,16 @@ which model wrote what."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from synth.errors import ModelError, ModelUnavailable, UsageError, classify
 from synth.models.clients import said_by
 from synth.models.protocol import Sampling
 from synth.models.roles import Answer, Role, added
-from synth.models.session import Models, usage_rows, with_models
+from synth.models.session import Models, usage_rows
 from synth.proposing import tools, words, worlds
 from synth.records import DroppedRow, FailedRow, Row, Split, Usage, WorldRow, make_id, rng_for
 from synth.stage import Context, Output, Part
@@ -38,8 +38,13 @@ class Ended:
 # --- proposed worlds ---
 
 
-def propose_worlds(
-    ctx: Context, part: Part, parents: Sequence[WorldRow], taxonomy: Taxonomy, split_of_domain: Callable[[str], Split]
+async def propose_worlds(
+    ctx: Context,
+    models: Models,
+    part: Part,
+    parents: Sequence[WorldRow],
+    taxonomy: Taxonomy,
+    split_of_domain: Callable[[str], Split],
 ) -> Output:
     """One proposed world per slot of the part, asked for side by side."""
     out = Output(opened=part.stop - part.start)
@@ -51,7 +56,7 @@ def propose_worlds(
             _close(out, Ended(dropped=_drop(row_id, "", found, "no world or domain to propose from")))
         else:
             jobs.append((row_id, found))
-    for ended in _asked(ctx, lambda models: [_proposed(ctx, models, *job) for job in jobs]):
+    for ended in await _asked(ctx, models, [partial(_proposed, ctx, models, *job) for job in jobs]):
         _close(out, ended)
     return out
 
@@ -93,7 +98,7 @@ async def _proposed(ctx: Context, models: Models, row_id: str, slot: worlds.Slot
 # --- evolved worlds, revised ---
 
 
-def revise(ctx: Context, out: Output) -> Output:
+async def revise(ctx: Context, models: Models, out: Output) -> Output:
     """The evolved worlds of a part with the model's tools and words, where a share of them gets these. A model that
     refuses costs the world nothing (a finer drop says so); an endpoint that is gone fails the slot, so that it can be
     asked again."""
@@ -103,9 +108,8 @@ def revise(ctx: Context, out: Output) -> Output:
     chosen = {row.world_id: wanted for row in rows if (wanted := _wanted(ctx.seed, row.world_id, asked))}
     if not chosen:
         return out
-    ended = iter(_asked(ctx, lambda models: [
-        _revised(ctx, models, row, chosen[row.world_id]) for row in rows if row.world_id in chosen
-    ]))  # fmt: skip
+    asking = [row for row in rows if row.world_id in chosen]
+    ended = iter(await _asked(ctx, models, [partial(_revised, ctx, models, r, chosen[r.world_id]) for r in asking]))
     for row in rows:
         _close(kept, next(ended) if row.world_id in chosen else Ended(row))
     return kept
@@ -167,14 +171,10 @@ def _by(world: World, operator: str) -> World:
 # --- shared ---
 
 
-def _asked(ctx: Context, jobs: Callable[[Models], list[Coroutine[Any, Any, Ended]]]) -> list[Ended]:
-    """All jobs side by side; how many requests are in flight is the client's business."""
-
-    async def all_of(models: Models) -> list[Ended]:
-        models.client(ctx.settings.propose.backend)  # a wrong one stops the run, not each slot
-        return list(await asyncio.gather(*jobs(models)))
-
-    return with_models(all_of)
+async def _asked(ctx: Context, models: Models, jobs: list[Callable[[], Coroutine[Any, Any, Ended]]]) -> list[Ended]:
+    """All jobs side by side. A model that cannot be made stops the run, not each slot."""
+    models.client(ctx.settings.propose.backend)
+    return await models.side_by_side([ctx.settings.propose.backend], jobs)
 
 
 def _role(ctx: Context, models: Models, row_id: str, max_tokens: int) -> Role:

@@ -90,7 +90,8 @@ class Environment:
 
     def digest(self) -> str:
         """SHA-256 over the digests of all states."""
-        states = {world_id: executor.digest() for world_id, executor in self.executors.items()}
+        found = {world_id: executor.digest() for world_id, executor in self.executors.items()}
+        states = {world_id: digest for world_id, digest in found.items() if digest}
         return hashlib.sha256(canonical(states).encode()).hexdigest()
 
     async def close(self) -> None:

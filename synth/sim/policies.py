@@ -7,7 +7,7 @@ import random
 from typing import Any
 
 from synth.executors.world import WorldExecutor
-from synth.models.protocol import ModelClient, Sampling
+from synth.models.roles import Role
 from synth.records import Usage
 from synth.sim.environment import Environment, Offered
 from synth.sim.episode import NO_USAGE, Conversation
@@ -66,19 +66,11 @@ class Random:
 class Endpoint:
     """A model behind the model seam. Its errors go through: they end as failed rows of class `infra` or `model`."""
 
-    def __init__(self, name: str, client: ModelClient, sampling: Sampling) -> None:
-        self.name, self._client, self._sampling = name, client, sampling
-        self._requests = self._prompt = self._completion = 0
-        self._cost = 0.0
+    def __init__(self, role: Role) -> None:
+        self.name, self._role = role.model, role
 
     async def act(self, conversation: Conversation) -> dict[str, Any]:
-        reply = await self._client.complete(conversation.messages, conversation.tools, self._sampling)
-        self._requests += reply.usage.requests
-        self._prompt += reply.usage.prompt_tokens
-        self._completion += reply.usage.completion_tokens
-        self._cost += reply.usage.cost_usd
-        return reply.message
+        return (await self._role.complete(conversation.messages, conversation.tools)).message
 
     def usage(self) -> Usage:
-        return Usage(requests=self._requests, prompt_tokens=self._prompt, completion_tokens=self._completion,
-                     cost_usd=round(self._cost, 9))  # fmt: skip
+        return self._role.usage

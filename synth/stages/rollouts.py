@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import zlib
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from synth.errors import TaskFailure, UsageError, classify
 from synth.models import clients
-from synth.models.protocol import ModelClient, Sampling
+from synth.models.prompts import digests
+from synth.models.protocol import Sampling
+from synth.models.roles import REPAIR, Role, RoleName
+from synth.models.session import Models, usage_rows, with_models
+from synth.pipeline import BUILT_IN_POLICIES
 from synth.records import AgentRow, FailedRow, TaskRow, TrajectoryRow, make_id, rng_for
 from synth.sim.environment import Environment
 from synth.sim.episode import Episode, Policy, run_episode
 from synth.sim.expert import Expert
+from synth.sim.foreign import answer_by_model
 from synth.sim.policies import Endpoint, Idle, Random
 from synth.sim.setup import Catalog, catalog_for, environment
 from synth.sim.user import SimulatedUser
@@ -20,42 +27,88 @@ from synth.stage import Context, Output, Part
 from synth.taskspec import Goal, Plan, Start, UserProfile
 
 TABLE = "trajectories"
-VERSION = "5"
+VERSION = "6"
 ASSETS = [
     "synth/sim/data/expert.json",
     "synth/sim/data/user.json",
 ]  # part of the fingerprint
 
-# (task, profile, environment, episode seed) -> the assistant of that episode
-Cast = Callable[[TaskRow, UserProfile, Environment, int], Policy]
+PROMPTS = {"tools": ("tools.j2", REPAIR)}  # by role; in the fingerprint where the role is cast
+
+
+@dataclass
+class Slot:
+    """One (task, attempt) while it is played. `roles` fill as models are cast, so that what a failed slot spent is
+    known as well."""
+
+    trajectory_id: str
+    task: TaskRow
+    attempt: int
+    roles: list[Role] = field(default_factory=list)
+
+    @property
+    def seed(self) -> int:
+        """Everything random of the episode hangs on the trajectory's id; fits a signed 64-bit column."""
+        return int(self.trajectory_id.rsplit("_", 1)[1], 16) >> 1
+
+
+def backends(settings: Any) -> dict[str, Any]:
+    """{role: model} of everybody that a model plays here."""
+    policy = {} if settings.backend is None else {"policy": settings.backend}
+    return policy | settings.backends
+
+
+def asks(settings: Any) -> bool:
+    return bool(backends(settings))
 
 
 def depends(settings: Any) -> dict[str, Any]:
-    """What lies outside the package and changes what is played: the script of a scripted model."""
-    return clients.outside(settings.backend)
+    """What decides what is played besides settings: scripts of scripted models, prompts of the roles that are cast."""
+    prompts = [name for role in settings.backends for name in PROMPTS.get(role, ())]
+    return clients.outside_of(backends(settings)) | digests(*prompts)
 
 
 def problems(settings: Any) -> list[tuple[str, str]]:
-    """What is wrong with a policy before anything is played, as (path in the stage, sentence)."""
-    return [("policy", sentence) for sentence in clients.problems(settings.backend)]
+    """What is wrong with models before anything is played, as (path in the stage, sentence)."""
+    return [(role, text) for role, backend in backends(settings).items() for text in clients.problems(backend)]
 
 
 def ready(settings: Any) -> None:
-    """Raises UsageError where a run that is about to start could not play: the key of its endpoint is missing."""
-    clients.ready(settings.backend)
+    """Raises UsageError where a run that is about to start could not play: the key of an endpoint is missing."""
+    for backend in backends(settings).values():
+        clients.ready(backend)
 
 
 def run(ctx: Context, part: Part) -> Output:
     """Play the tasks of one part. An exception of an episode ends its slot as a failed row."""
+    if asks(ctx.settings):
+        return with_models(lambda models: arun(ctx, part, models))
+    return asyncio.run(_play_all(ctx, part, None))
+
+
+async def arun(ctx: Context, part: Part, models: Models) -> Output:
+    """The same with models whose clients are shared: slots of many parts wait for them side by side."""
+    return await _play_all(ctx, part, models if asks(ctx.settings) else None)
+
+
+async def _play_all(ctx: Context, part: Part, models: Models | None) -> Output:
     tasks: list[TaskRow] = ctx.inputs.part("tasks", part.index)
     catalog = catalog_for(ctx.inputs)
-    backend = ctx.settings.backend
-    client = None if backend is None else clients.client_of(backend)
-    cast = casting(ctx.settings, client)
-    slots = [(task, attempt) for task in tasks for attempt in range(ctx.settings.attempts)]
-    ended = asyncio.run(_play_all(ctx, catalog, cast, client, slots))
+    slots = [
+        Slot(make_id("traj", ctx.seed, "rollouts", task.task_id, attempt), task, attempt)
+        for task in tasks for attempt in range(ctx.settings.attempts)
+    ]  # fmt: skip
+    check_policy(ctx.settings)
+    if models is None:  # nothing to wait for: one after another
+        ended = [await _slot(ctx, catalog, None, slot) for slot in slots]
+    else:
+        asked = backends(ctx.settings).values()
+        for backend in asked:
+            models.client(backend)  # one that cannot be made stops the run, not each slot
+        ended = list(await models.side_by_side(asked, (partial(_slot, ctx, catalog, models, slot) for slot in slots)))
     output = Output(opened=len(slots))
-    for row in ended:
+    for slot, row in zip(slots, ended, strict=True):
+        output.usage += usage_rows("rollouts", slot.trajectory_id, slot.roles)
         if isinstance(row, TrajectoryRow):
             output.rows.append(row)
             output.closed_with_rows += 1
@@ -64,62 +117,60 @@ def run(ctx: Context, part: Part) -> Output:
     return output
 
 
-def policy_name(settings: Any) -> str:
-    """What goes into `trajectories.policy`: `expert`, `endpoint:<model>`, `scripted:<script>`."""
-    return str(settings.policy) if settings.backend is None else clients.said_by(settings.backend, settings.policy)
-
-
-def casting(settings: Any, client: ModelClient | None) -> Cast:
-    """The function that gives each episode its assistant."""
-    name = policy_name(settings)
-    if client is not None:
-        return lambda task, profile, env, seed: Endpoint(name, client, Sampling(seed=seed % 2**31))
-    if name == "expert":
-        return lambda task, profile, env, seed: Expert(
-            profile, Goal.model_validate(task.goal), Plan.model_validate(task.plan), env, rng_for(seed, "expert")
-        )
-    if name == "random":
-        return lambda task, profile, env, seed: Random(env, rng_for(seed, "random"), task.split)
-    if name == "idle":
-        return lambda task, profile, env, seed: Idle()
-    raise UsageError(f"there is no policy {name!r}; use expert, idle, random or the name of a model")
-
-
-async def _play_all(
-    ctx: Context, catalog: Catalog, cast: Cast, client: ModelClient | None, slots: list[tuple[TaskRow, int]]
-) -> list[TrajectoryRow | FailedRow]:
-    if client is None:  # nothing to wait for: one after another
-        return [await _slot(ctx, catalog, cast, task, attempt) for task, attempt in slots]
+async def _slot(ctx: Context, catalog: Catalog, models: Models | None, slot: Slot) -> TrajectoryRow | FailedRow:
     try:
-        return list(await asyncio.gather(*(_slot(ctx, catalog, cast, task, attempt) for task, attempt in slots)))
-    finally:
-        await client.close()
-
-
-async def _slot(ctx: Context, catalog: Catalog, cast: Cast, task: TaskRow, attempt: int) -> TrajectoryRow | FailedRow:
-    trajectory_id = make_id("traj", ctx.seed, "rollouts", task.task_id, attempt)
-    try:
-        return await play(trajectory_id, catalog, cast, task, attempt, ctx.settings)
+        return await play(slot, catalog, ctx.settings, models)
     except Exception as error:  # noqa: BLE001 - the boundary of a slot: classified and kept as a failed row
         class_, detail = classify(error)
         boundary = error.boundary if isinstance(error, TaskFailure) else "stages.rollouts"
-        return FailedRow(stage="rollouts", row_id=trajectory_id, parent_id=task.task_id, class_=class_,
+        return FailedRow(stage="rollouts", row_id=slot.trajectory_id, parent_id=slot.task.task_id, class_=class_,
                          boundary=boundary, detail=detail[:2000], attempts=1)  # fmt: skip
 
 
-async def play(
-    trajectory_id: str, catalog: Catalog, cast: Cast, task: TaskRow, attempt: int, settings: Any
-) -> TrajectoryRow:
-    """Play one task once. Everything random hangs on the trajectory's id."""
-    seed = int(trajectory_id.rsplit("_", 1)[1], 16) >> 1  # fits a signed 64-bit column
+async def play(slot: Slot, catalog: Catalog, settings: Any, models: Models | None = None) -> TrajectoryRow:
+    """Play one task once."""
+    task, seed = slot.task, slot.seed
     profile = UserProfile.model_validate(task.user)
     env = environment(catalog, task, seed, settings.fault_rate)
-    policy = cast(task, profile, env, seed)
+    if models is not None and "tools" in settings.backends:
+        answer_by_model(env, _cast(slot, models, settings, "tools"))
+    policy = assistant(slot, profile, env, settings, models)
     agent: AgentRow = catalog.agents[task.agent_id]
     user = SimulatedUser(profile, rng_for(seed, "user"))
     prompt = prompt_of(agent, Start.model_validate(task.start))
     episode = await run_episode(prompt, env, user, policy, settings.max_turns)
-    return row_of(trajectory_id, task, attempt, policy.name, episode, seed)
+    return row_of(slot.trajectory_id, task, slot.attempt, policy.name, episode, seed)
+
+
+def check_policy(settings: Any) -> None:
+    """Raises UsageError for a policy that is neither built in nor a model."""
+    if settings.backend is None and settings.policy not in BUILT_IN_POLICIES:
+        known = "expert, idle, random or the name of a model"
+        raise UsageError(f"there is no policy {settings.policy!r}; use {known}")
+
+
+def assistant(slot: Slot, profile: UserProfile, env: Environment, settings: Any, models: Models | None) -> Policy:
+    """Who plays the assistant of an episode."""
+    task, seed, name = slot.task, slot.seed, settings.policy
+    if settings.backend is not None:
+        assert models is not None
+        role = models.role("assistant", settings.backend, name, Sampling(seed=seed % 2**31))
+        slot.roles.append(role)
+        return Endpoint(role)
+    if name == "random":
+        return Random(env, rng_for(seed, "random"), task.split)
+    if name == "idle":
+        return Idle()
+    goal, plan = Goal.model_validate(task.goal), Plan.model_validate(task.plan)
+    return Expert(profile, goal, plan, env, rng_for(seed, "expert"))
+
+
+def _cast(slot: Slot, models: Models, settings: Any, name: RoleName) -> Role:
+    """A model in a role of this episode."""
+    sampling = Sampling(seed=(slot.seed ^ zlib.crc32(name.encode())) % 2**31)
+    role = models.role(name, settings.backends[name], getattr(settings, name), sampling)
+    slot.roles.append(role)
+    return role
 
 
 def prompt_of(agent: AgentRow, start: Start) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 
 from synth.models import clients
 from synth.models.prompts import digests as prompt_digests
+from synth.models.session import Models, with_models
 from synth.proposing import PROMPTS, propose_worlds, revise
 from synth.records import DroppedRow, Row, Split, WorldRow, make_id
 from synth.stage import Context, Output, Part
@@ -31,7 +32,7 @@ from tools_catalog.observed import load_observed
 from tools_catalog.taxonomy import load_taxonomy
 
 TABLE = "worlds"
-VERSION = "7"
+VERSION = "8"
 ASSETS = [
     "tools_catalog/data/catalog.jsonl.xz",
     "tools_catalog/data/observed.json",
@@ -90,8 +91,23 @@ def waves(ctx: Context) -> list[list[Part]]:
     return [w for w in (lifting, evolving) if w]
 
 
+def asks(settings: Any) -> bool:
+    return settings.propose is not None
+
+
 def run(ctx: Context, part: Part) -> Output:
-    return {"lift": _lift, "written": _written, "evolve": _evolve, "propose": _propose}[part.payload["do"]](ctx, part)
+    if asks(ctx.settings):
+        return with_models(lambda models: arun(ctx, part, models))
+    return {"lift": _lift, "written": _written, "evolve": _evolve}[part.payload["do"]](ctx, part)
+
+
+async def arun(ctx: Context, part: Part, models: Models) -> Output:
+    """The same where a model proposes: it writes worlds, and revises evolved ones."""
+    if part.payload["do"] == "propose":
+        return await _propose(ctx, part, models)
+    if part.payload["do"] == "evolve":
+        return await revise(ctx, models, _evolve(ctx, part))
+    return {"lift": _lift, "written": _written}[part.payload["do"]](ctx, part)
 
 
 def _lift(ctx: Context, part: Part) -> Output:
@@ -181,15 +197,15 @@ def _evolve(ctx: Context, part: Part) -> Output:
         made.append(Marked(row_id, "synthetic", marks))
         if enough(made, part.payload["tools"]):
             break
-    return revise(ctx, out) if ctx.settings.propose else out
+    return out
 
 
-def _propose(ctx: Context, part: Part) -> Output:
+async def _propose(ctx: Context, part: Part, models: Models) -> Output:
     """Worlds that the model writes, each from a lifted one."""
     parents = [w for w in ctx.inputs.table("worlds") if w.origin == "lifted"]
     taxonomy, shares = load_taxonomy(), ctx.settings.split
     split_of = split_lookup(taxonomy.domain_names(), shares.validation, shares.eval)
-    return propose_worlds(ctx, part, parents, taxonomy, split_of)
+    return await propose_worlds(ctx, models, part, parents, taxonomy, split_of)
 
 
 def enough(made: list[Marked], tools: int) -> bool:

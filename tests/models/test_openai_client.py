@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from synth.errors import ModelMalformed, ModelRefused, ModelUnavailable, classify
 from synth.models.limit import Adaptive
-from synth.models.openai import OpenAIClient, retry_after
+from synth.models.openai import ATTEMPTS, OpenAIClient, retry_after
 from synth.models.protocol import Reply, Sampling
 
 Answer = Callable[[int, dict[str, Any]], Response]
@@ -129,7 +129,7 @@ def test_retries_of_5xx_end(server: Server) -> None:
     server.answer = status(*[500] * 50)
     with pytest.raises(ModelUnavailable, match="HTTP 500"):
         ask(server)
-    assert len(server.seen) == 4
+    assert len(server.seen) == ATTEMPTS
 
 
 @pytest.mark.parametrize("code", [401, 403, 404])
@@ -212,10 +212,10 @@ def test_no_server_is_unavailable() -> None:
         try:
             await client.complete([], [], Sampling())
         finally:
-            assert client.requests == 4
+            assert client.requests == ATTEMPTS
             await client.close()
 
-    with pytest.raises(ModelUnavailable, match="ConnectError"):
+    with pytest.raises(ModelUnavailable, match="Cannot connect"):
         asyncio.run(go())
 
 
@@ -235,12 +235,12 @@ def test_concurrency_is_bounded_grows_and_falls(server: Server) -> None:
     server.seen.clear()
     server.answer = status(*[429] * 8)
     _, client = ask(server, times=8, max_concurrency=16)
-    assert client.room.limit < 8
+    assert client.room.limit < 10
 
 
 def test_one_window_of_refusals_halves_once() -> None:
     async def go() -> list[float]:
-        room = Adaptive(64, start=16)
+        room = Adaptive(16)
         async with room.slot() as a, room.slot() as b, room.slot() as c:
             limits = []
             for epoch in (a, b, c):

@@ -191,7 +191,7 @@ def test_an_endpoint_that_is_gone_fails_slots_and_retry_makes_them(tmp_path: Pat
         late.stop()
     assert [f for f in open_run(out).rows("failed") if f.stage == "worlds"] == []
     spent = json.loads((out / "run.json").read_text())["usage"]["proposer"]["requests"]
-    assert spent >= 4 * len(failed) + len(late.asked)  # what was asked in vain, four times each, is counted too
+    assert spent >= 6 * len(failed) + len(late.asked)  # what was asked in vain, six times each, is counted too
     done = RunResult(out, 0, "", "")
     assert len(worlds_of(done, "propose_world")) == 3 and worlds_of(done, "propose_tools")
 

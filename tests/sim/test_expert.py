@@ -20,8 +20,7 @@ SETTINGS = RolloutsSettings(policy="expert", fault_rate=0.3)
 
 def play(task: TaskRow, attempt: int = 0) -> TrajectoryRow:
     name = make_id("traj", 7, task.task_id, attempt)
-    cast = rollouts.casting(SETTINGS, None)
-    return asyncio.run(rollouts.play(name, desk.catalog(), cast, task, attempt, SETTINGS))
+    return asyncio.run(rollouts.play(rollouts.Slot(name, task, attempt), desk.catalog(), SETTINGS))
 
 
 @pytest.mark.parametrize("name", desk.MAKERS)
