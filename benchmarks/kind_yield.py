@@ -29,7 +29,6 @@ def measure(run_dir: Path, kind: str, slots: int, rate: float, show: bool) -> No
     rows = tasks.Rows(agents, {t.tool_id: t for t in tools}, {w.world_id: w for w in worlds})
     catalog = Catalog.of(agents, tools, worlds)
     settings = RolloutsSettings(policy="expert", fault_rate=rate, max_turns=120)
-    cast = rollouts.casting(settings, None)
     lost: Counter[str] = Counter()
     made: list[TaskRow] = []
     began = time.process_time()
@@ -46,7 +45,7 @@ def measure(run_dir: Path, kind: str, slots: int, rate: float, show: bool) -> No
     for task in made:
         try:
             name = make_id("traj", task.task_id)
-            row = asyncio.run(rollouts.play(name, catalog, cast, task, 0, settings))
+            row = asyncio.run(rollouts.play(rollouts.Slot(name, task, 0), catalog, settings))
         except Exception as error:  # noqa: BLE001 - a slot's boundary, as in the stage: counted with its reason
             lost[f"not played: {classify(error)}"] += 1
             continue

@@ -39,7 +39,7 @@ def doubtful() -> list[TaskRow]:
 
 def play(task: TaskRow) -> TrajectoryRow:
     name = make_id("traj", task.task_id)
-    return asyncio.run(rollouts.play(name, desk.catalog(), rollouts.casting(SETTINGS, None), task, 0, SETTINGS))
+    return asyncio.run(rollouts.play(rollouts.Slot(name, task, 0), desk.catalog(), SETTINGS))
 
 
 def test_the_expert_looks_and_sends_again_only_what_was_not_carried_out() -> None:
