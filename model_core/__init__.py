@@ -16,25 +16,36 @@ if TYPE_CHECKING:
     from model_core.costs import Sizes, sizes
     from model_core.errors import ModelError
     from model_core.model import Model, next_token_loss
+    from model_core.parser import Call, Fault, ParsedReply, ReplyReader, parse_tool_calls
     from model_core.step import GreedyStep
 
 __all__ = [
+    "Call",
+    "Fault",
     "GreedyStep",
     "LatentCache",
     "Model",
     "ModelConfig",
     "ModelError",
+    "ParsedReply",
+    "ReplyReader",
     "Sizes",
     "Yarn",
     "empty",
     "gate_scale",
     "load",
     "next_token_loss",
+    "parse_tool_calls",
     "save",
     "sizes",
 ]
 
 _FROM = {
+    "Call": "parser",
+    "Fault": "parser",
+    "ParsedReply": "parser",
+    "ReplyReader": "parser",
+    "parse_tool_calls": "parser",
     "GreedyStep": "step",
     "LatentCache": "cache",
     "Model": "model",

@@ -55,7 +55,8 @@ class LatentAttention(nn.Module):
         latents_BSX = self._latents(x_BTD, past.turns_BTr)
         if held_BSX is not None:
             write(held_BSX, past.positions_BT, latents_BSX)
-            latents_BSX = held_BSX[:, : past.reach]
+            if past.visible_BTS is not None:  # else nothing came before: what was just computed is all there is
+                latents_BSX = held_BSX[:, : past.reach]
         attend = self.absorbed if past.absorbed else self.expanded
         return self.o_proj(attend(q_nope, q_rope, latents_BSX, past.visible_BTS).flatten(-2))
 

@@ -7,9 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "model_core_gpu.py"
 
 
+@pytest.mark.slow
 def test_the_gpu_measurement_rehearses_on_a_cpu(tmp_path: Path) -> None:
     small = [
         "--device",
