@@ -23,8 +23,10 @@ _QUOTED = re.compile(r"[\"“]([^\"”]{2,400})[\"”]|(?<!\w)'([^'\n]{3,200})'(
 _NAME = re.compile(r"(?<=[\w,;)] )([A-Z][^\W\d_]+)")
 _LIST_MARK = re.compile(r"(?m)^\s*\(?\d{1,2}[.)]\s")
 _NUMBER = re.compile(
-    r"(?<![\w.\-/:#@])-?[$€£¥]?\d[\d,]*(?:\.\d+)?(?=(?:%|st|nd|rd|th|ms|[kKmMgGtT][bBgm]?|[hsdx])?(?![\w@/:]|\.\w|-\w))"
+    r"(?<![\w.\-/:#@])-?[$€£¥]?\d[\d,]*(?:\.\d+)?(?=(%|st|nd|rd|th|ms|[kKmMgGtT][bBgm]?|[hsdx]|)(?![\w@/:]|\.\w|-\w))"
 )
+_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
+_SPOKEN_DATE = re.compile(rf"\b\d{{1,2}} {_MONTH} \d{{4}}\b|\b{_MONTH} \d{{1,2}}, \d{{4}}\b", re.IGNORECASE)
 _COUNT_WORDS = {w: n for n, w in enumerate(
     ("three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"), 3)}  # fmt: skip
 _COUNT_WORD = re.compile(rf"\b(?:{'|'.join(_COUNT_WORDS)})\b", re.IGNORECASE)
@@ -66,8 +68,8 @@ def _facts(text: Text) -> Iterator[tuple[str, str]]:
         word = token.strip(".:-")
         if "@" in word or ("://" in word) or (len(word) > 3 and any(c.isdigit() for c in word) and _is_id(word)):
             yield "id", word
-    for m in _NUMBER.finditer(bare):
-        yield "number", m.group(0)
+    for m in _NUMBER.finditer(_SPOKEN_DATE.sub(" ", bare)):  # the date itself is looked at below
+        yield "number", m.group(0) + m.group(1)
     for m in _COUNT_WORD.finditer(bare):
         yield "count", m.group(0)
     for date in sorted(text.dates):
@@ -167,6 +169,9 @@ class _Known:
             if _stands(words.casefold(), self.blob):
                 return True
         else:
+            if _stands(squash(words), self.blob):  # with its unit: "5m"
+                return True
+            words = words.rstrip("%abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
             plain = words.lstrip("$€£¥").replace(",", "")
             if _stands(plain, self.blob):
                 return True

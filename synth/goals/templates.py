@@ -39,12 +39,14 @@ def fill(template: str, slots: Mapping[str, str]) -> str:
     return _SLOT.sub(lambda m: slots[m.group(1)], template)
 
 
-def expand(template: str, rng: random.Random) -> str:
-    """Replace each `[part]` by one of its texts, as deep as they go; `[Part]` begins with a capital."""
+def expand(template: str, rng: random.Random, parts: Mapping[str, list[str]] | None = None) -> str:
+    """Replace each `[part]` by one of its texts, as deep as they go; `[Part]` begins with a capital. Without `parts`:
+    those of the personas."""
+    known = personas()["parts"] if parts is None else parts
 
     def one(match: re.Match[str]) -> str:
         name = match.group(1)
-        text = expand(rng.choice(personas()["parts"][name[0].lower() + name[1:]]), rng)
+        text = expand(rng.choice(known[name[0].lower() + name[1:]]), rng, known)
         return text[:1].upper() + text[1:] if name[0].isupper() else text
 
     return _PART.sub(one, template)

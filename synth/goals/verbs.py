@@ -74,6 +74,34 @@ def participle(name: str) -> str | None:
     return " ".join(words) if past(words[-1]) else None
 
 
+_PAST = {
+    "run": "ran", "set": "set", "send": "sent", "make": "made", "build": "built", "rebuild": "rebuilt", "get": "got",
+    "put": "put", "draw": "drew", "take": "took", "give": "gave", "write": "wrote", "buy": "bought", "sell": "sold",
+    "pay": "paid", "hold": "held", "find": "found", "do": "did", "go": "went", "read": "read", "lend": "lent",
+    "withdraw": "withdrew", "rerun": "reran", "hide": "hid", "unhide": "made visible", "cut": "cut", "let": "let",
+    "begin": "began", "bring": "brought", "shut": "shut", "check out": "checked out", "check in": "checked in",
+    "forget": "forgot", "reset": "reset", "grow": "grew", "undo": "undid", "redo": "redid", "leave": "left",
+}  # fmt: skip
+_PARTICIPLE = {"ran": "run", "drew": "drawn", "took": "taken", "gave": "given", "wrote": "written", "did": "done",
+               "went": "gone", "withdrew": "withdrawn", "reran": "rerun", "hid": "hidden", "began": "begun",
+               "forgot": "forgotten", "grew": "grown"}  # fmt: skip
+_DOUBLES = frozenset(
+    ("submit", "ship", "pin", "unpin", "ban", "unban", "drop", "flag", "unflag", "cancel", "commit", "tag", "untag",
+     "plan", "stop", "log", "plug", "scan", "map", "swap", "skip", "trim", "refer", "transfer", "admit", "defer")
+)  # fmt: skip
+
+
+def past_of(verb: str) -> str:
+    """A verb in the past, as it also stands behind "have": "cancelled", "sent", "withdrawn"."""
+    if verb in _PAST:
+        return _PARTICIPLE.get(_PAST[verb], _PAST[verb])
+    if verb.endswith("e"):
+        return verb + "d"
+    if verb.endswith("y") and verb[-2:-1] not in "aeiou":
+        return verb[:-1] + "ied"
+    return verb + (verb[-1] if verb in _DOUBLES else "") + "ed"
+
+
 def past(word: str) -> bool:
     """Whether a word reads as a participle: "purchased", "sent"."""
     known = lexicon()

@@ -55,18 +55,20 @@ class Expert:
         self._news: list[speech.Deed] = []  # writes not reported yet
         self._read = 0  # records read so far
         self._remark = ""  # what the next message opens with: a retry, a way round
+        self._heard = ""  # what the user said so far
 
     def usage(self) -> Usage:
         return NO_USAGE
 
     async def act(self, conversation: Conversation) -> dict[str, Any]:
-        self._read_results(conversation.calls)
         user = [m["content"] for m in conversation.messages if m["role"] == "user"]
+        self._heard = "\n".join(user)
+        self._read_results(conversation.calls)
         if user[-1] == self._profile.thanks and user[-1] not in self._profile.turns:
             return {"content": speech.pick("closing", self._rng)}
         turn = self._turn(user)
         heard = grounding.Heard(
-            Text(conversation.messages[0]["content"]), Text("\n".join(user)), self._profile, self._results
+            Text(conversation.messages[0]["content"]), Text(self._heard), self._profile, self._results
         )  # fmt: skip
         if self._doubts:
             return self._looks()
@@ -205,7 +207,7 @@ class Expert:
     def _deed(self, step: Step, arguments: dict[str, Any], result: Any) -> speech.Deed:
         tool = self._env.offered[step.tool]
         if isinstance(tool.executor, WorldExecutor):
-            return speech.deed(tool, tool.executor.compiled, arguments, result, self._rng)
+            return speech.deed(tool, tool.executor.compiled, arguments, result, self._rng, self._heard)
         return speech.Deed(f"I ran {step.tool}", ("bare", step.tool))
 
     # -- words --
@@ -219,15 +221,15 @@ class Expert:
         out = []
         reply = next((r.text for r in self._plan.replies if r.turn == turn), None)
         if reply is not None:
-            out = [speech.report("done", "what", speech.gathered(self._news), self._rng)] if self._news else []
+            out = [self._done()] if self._news else []
             out += [speech.sentence(t.say) for t in tells if not mentions(t.value, Text(reply))]
             self._news = []
             return " ".join([*out, reply])
         if self._news:
-            out.append(speech.report("done", "what", speech.gathered(self._news), self._rng))
+            out.append(self._done())
         if tells:
             kind = "told" if not self._news else "nothing"
-            clauses = [t.say for t in tells]
+            clauses = [speech.moment(t.say, t.value, self._rng) for t in tells]
             out.append(speech.report("told", "tell", clauses, self._rng) if kind == "told" else
                        " ".join(speech.sentence(c) for c in clauses))  # fmt: skip
         if not out:
@@ -242,6 +244,9 @@ class Expert:
         if self._rng.random() < 0.2:
             out.append(speech.pick("offer", self._rng))
         return " ".join(out)
+
+    def _done(self) -> str:
+        return speech.report("done", "what", speech.gathered(self._news, self._rng), self._rng)
 
     def _check(self, tell: Tell, conversation: Conversation) -> None:
         """What is told must have been shown: names and dates literally, numbers also as a count or a sum of what was

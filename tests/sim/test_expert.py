@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from typing import Any
 
 import desk
@@ -11,8 +12,10 @@ import pytest
 
 from rubrics.normal import Text, flat_text, leaves, mentions
 from synth.errors import TaskFailure
+from synth.goals.verbs import past_of
 from synth.pipeline import RolloutsSettings
 from synth.records import TaskRow, TrajectoryRow, make_id
+from synth.sim import speech
 from synth.stages import rollouts
 
 SETTINGS = RolloutsSettings(policy="expert", fault_rate=0.3)
@@ -122,3 +125,30 @@ def test_words_vary_and_the_same_id_gives_the_same_bytes() -> None:
     runs = [play(desk.single(), attempt) for attempt in range(12)]
     assert len({r.messages[-1]["content"] for r in runs}) >= 5
     assert [r.model_dump_json() for r in runs] == [play(desk.single(), a).model_dump_json() for a in range(12)]
+
+
+def test_dates_are_said_as_people_say_them_and_stay_the_same_fact() -> None:
+    say, value = "the ticket was created at 2026-03-07T09:05:11Z", "2026-03-07T09:05:11Z"
+    said = {speech.moment(say, value, random.Random(n)) for n in range(60)}
+    assert "the ticket was created on 7 March 2026 at 09:05 UTC" in said
+    assert say in said
+    assert all(mentions(value, Text(s)) for s in said)
+    assert speech.moment("the due date is 2026-03-07", "2026-03-07", random.Random(0)).startswith("the due date is")
+    assert speech.moment("the name is soon", "soon", random.Random(0)) == "the name is soon"
+
+
+def test_many_deeds_of_one_sort_are_counted_and_named() -> None:
+    deeds = [speech.Deed(f'I created the tag "{n}"', ("create", "tags"), f'"{n}"') for n in "abc"]
+    (said,) = speech.gathered(deeds, random.Random(1))
+    assert "3 tags" in said
+    assert said.endswith('"a", "b" and "c"')
+    assert speech.gathered(deeds[:2], random.Random(1)) == [d.clause for d in deeds[:2]]
+
+
+@pytest.mark.parametrize(
+    ("verb", "past"),
+    [("cancel", "cancelled"), ("archive", "archived"), ("run", "run"), ("retry", "retried"), ("withdraw", "withdrawn"),
+     ("check out", "checked out"), ("play", "played"), ("submit", "submitted")],
+)  # fmt: skip
+def test_verbs_in_the_past(verb: str, past: str) -> None:
+    assert past_of(verb) == past
