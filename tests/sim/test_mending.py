@@ -64,7 +64,8 @@ def test_a_write_that_is_sent_again_after_it_was_carried_out_fails() -> None:
     again = {"id": "x", "part": "safety", "check": "no_repeated_effect"}
     assert judge_one(again, Evidence(evidence)).passed
     struck = next(c for c in evidence["calls"] if c["fault"])
-    evidence["calls"].append(struck | {"ok": True, "fault": None, "id": "functions.again:9"})
+    at = evidence["calls"].index(struck) + 1  # right behind: no other write to the row comes between
+    evidence["calls"].insert(at, struck | {"ok": True, "fault": None, "id": "functions.again:9"})
     assert judge_one(again, Evidence(evidence)).passed is False
 
 
