@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from model_core.cache import LatentCache
+    from model_core.chat import render
     from model_core.checkpoint import empty, load, save
     from model_core.config import ModelConfig, Yarn, gate_scale
     from model_core.costs import Sizes, sizes
@@ -18,29 +19,40 @@ if TYPE_CHECKING:
     from model_core.model import Model, next_token_loss
     from model_core.parser import Call, Fault, ParsedReply, ReplyReader, parse_tool_calls
     from model_core.step import GreedyStep
+    from model_core.tokens import K2Tokenizer, OwnTokenizer, Tokenizer, read_tokenizer
 
 __all__ = [
     "Call",
     "Fault",
     "GreedyStep",
+    "K2Tokenizer",
     "LatentCache",
     "Model",
     "ModelConfig",
     "ModelError",
+    "OwnTokenizer",
     "ParsedReply",
     "ReplyReader",
     "Sizes",
+    "Tokenizer",
     "Yarn",
     "empty",
     "gate_scale",
     "load",
     "next_token_loss",
     "parse_tool_calls",
+    "read_tokenizer",
+    "render",
     "save",
     "sizes",
 ]
 
 _FROM = {
+    "K2Tokenizer": "tokens",
+    "OwnTokenizer": "tokens",
+    "Tokenizer": "tokens",
+    "read_tokenizer": "tokens",
+    "render": "chat",
     "Call": "parser",
     "Fault": "parser",
     "ParsedReply": "parser",
