@@ -129,14 +129,19 @@ def sql(
 
 
 @app.command()
-def show(run: RunFolder, row_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
-    """One row of any table for a person: a trajectory as a conversation, with its lineage up to the real tool."""
+def show(
+    run: RunFolder,
+    row_id: Annotated[str, typer.Argument(metavar="ID")],
+    full: Annotated[bool, typer.Option("--full", help="All of what failed, not only its reason.")] = False,
+) -> None:
+    """One row of any table for a person: a trajectory as a conversation, with its lineage up to the real tool; one
+    that failed with its reason first, on one screen."""
     from synth.store.views import open_run
 
     run_dir = open_run(run).run_dir
     from synth.view.show import show as show_row
 
-    show_row(run_dir, row_id)
+    show_row(run_dir, row_id, full=full)
 
 
 @app.command()

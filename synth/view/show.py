@@ -16,6 +16,7 @@ from rich.text import Text
 from synth.errors import UsageError
 from synth.records import Criterion, Row, TaskRow, TrajectoryRow, VerdictRow
 from synth.view.escape import plain
+from synth.view.failure import dropped_row, failed_slot, failed_trajectory, in_one_line
 from synth.view.lineage import lineage
 from synth.view.lookup import ID_COLUMN, find, one
 
@@ -25,21 +26,34 @@ _ROLE = {"system": "bright_black", "user": "bold cyan", "assistant": "bold green
 _MARK = {True: Text("pass", "green"), False: Text("FAIL", "bold red"), None: Text("?", "yellow")}
 
 
-def show(run_dir: Path, row_id: str, console: Console | None = None) -> None:
+def show(run_dir: Path, row_id: str, console: Console | None = None, full: bool = False) -> None:
     """Print one row. Raises UsageError where no table has the id."""
     out = console or Console(highlight=False, soft_wrap=False)
-    for part in render(run_dir, row_id):
+    for part in render(run_dir, row_id, full):
         out.print(part)
 
 
-def render(run_dir: Path, row_id: str) -> list[RenderableType]:
-    """The row as things that rich can print; all data escaped."""
+def render(run_dir: Path, row_id: str, full: bool = False) -> list[RenderableType]:
+    """The row as things that rich can print; all data escaped. What failed is shown with its reason first, on one
+    screen, unless it is wanted in `full`."""
     for table in _SEARCHED:
         found = find(run_dir, table, [row_id])
         if found:
-            row = found[0]
-            return list(_trajectory(run_dir, row) if table == "trajectories" else _row(run_dir, table, row))
+            return list(_any(run_dir, table, found[0], full))
     raise UsageError(f"{run_dir.name} has no row with the id {row_id}; `synth sql` shows which ids there are")
+
+
+def _any(run_dir: Path, table: str, row: Any, full: bool) -> Iterator[RenderableType]:
+    if table == "failed" and not full:
+        return failed_slot(run_dir, row)
+    if table == "dropped" and not full:
+        return dropped_row(run_dir, row)
+    if table != "trajectories":
+        return _row(run_dir, table, row)
+    verdicts: list[VerdictRow] = find(run_dir, "verdicts", [row.trajectory_id])
+    if not full and verdicts and verdicts[0].passed is not True:
+        return failed_trajectory(run_dir, row, one(run_dir, "tasks", row.task_id), verdicts[0])
+    return _trajectory(run_dir, row, verdicts)
 
 
 def _row(run_dir: Path, table: str, row: Row) -> Iterator[RenderableType]:
@@ -56,9 +70,8 @@ def _row(run_dir: Path, table: str, row: Row) -> Iterator[RenderableType]:
         yield tree
 
 
-def _trajectory(run_dir: Path, row: TrajectoryRow) -> Iterator[RenderableType]:
+def _trajectory(run_dir: Path, row: TrajectoryRow, verdicts: list[VerdictRow]) -> Iterator[RenderableType]:
     task: TaskRow = one(run_dir, "tasks", row.task_id)
-    verdicts: list[VerdictRow] = find(run_dir, "verdicts", [row.trajectory_id])
     yield Rule(plain(f"trajectory {row.trajectory_id}"), align="left")
     yield plain(f"{task.kind}, difficulty {task.difficulty}, {task.split}; by {row.policy}, attempt {row.attempt}; "
                 f"{row.turns} messages of the assistant, {len(row.calls)} calls; ended: {row.stop_reason}")  # fmt: skip
@@ -69,6 +82,8 @@ def _trajectory(run_dir: Path, row: TrajectoryRow) -> Iterator[RenderableType]:
     yield from _changes(row.state_diff)
     for verdict in verdicts:
         yield from _verdict(verdict, task)
+    for other in [*find(run_dir, "failed", [row.trajectory_id]), *find(run_dir, "dropped", [row.trajectory_id])]:
+        yield plain(in_one_line(other), "yellow")
     yield Rule("lineage", align="left")
     tree = lineage(run_dir, "trajectories", row)
     if tree is not None:
