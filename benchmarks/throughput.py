@@ -1,12 +1,13 @@
 """CPU per verified trajectory: the expert plays, the judge judges, on one core.
 
-    python benchmarks/throughput.py RUN [--tasks N] [--profile FILE] [--kinds a,b]
+    python benchmarks/throughput.py RUN [--tasks N] [--kinds a,b] [--cold] [--profile FILE]
     python benchmarks/throughput.py RUN --memory 100000
 
-RUN is a run folder with worlds, tools and agents. Tasks are built first and not timed. Then rollouts and judge run as
-their stages do, without files; Parquet (typed rows to committed files and back) is timed apart, and so is Ray (the
-CPU of driver and workers for parts that do nothing). `--memory` plays and judges that many, over all worlds, in one
-process and prints the resident memory as it goes.
+RUN is a run folder with worlds, tools and agents. Parts of tasks are built, then played and judged as the stages do,
+without files, first in the order of a run, then again with every world in memory, kind by kind. Parquet (typed rows to
+committed files and back) is timed apart, and so is Ray (the CPU of driver and workers for parts that do nothing).
+`--memory` plays and judges until that many have passed, over many worlds, in one process, and prints the resident
+memory as it goes.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import cProfile
 import json
+import os
 import pstats
 import tempfile
 import time
@@ -36,6 +38,7 @@ from synth.store.parts import read_rows, write_part
 from synth.store.run_store import read_stages
 
 SEED = 7
+MEMORY_TASKS = 2000
 
 
 class Held:
@@ -76,6 +79,31 @@ def built_elsewhere(run_dir: Path, kinds: list[str], count: int) -> tuple[float,
 def _build(run_dir: Path, kinds: list[str], count: int) -> tuple[float, list[TaskRow]]:
     inputs = committed(run_dir)
     return cpu(lambda: list(built(inputs, kinds, count)))
+
+
+def in_order(bench: Bench, kinds: list[str], count: int, size: int) -> list[TaskRow]:
+    """Part by part as a run on one core goes: tasks of one kind built, played, judged. Prints the CPU of each stage
+    per passed trajectory; returns the tasks."""
+    spent: Counter[str] = Counter()
+    some: list[TaskRow] = []
+    passed = 0
+    for n in range(-(-count // size)):
+        for kind in kinds:
+            first = 10_000_000 + size * (n * 64 + kinds.index(kind))
+            rows = tasks.rows_of(bench.inputs)
+            took, made = cpu(
+                lambda: [tasks.make_task(SEED, rows, o, kind) for o in range(first, first + min(size, count))]  # type: ignore[arg-type]  # noqa: B023
+            )
+            part = [task for task in made if isinstance(task, TaskRow)]
+            own, (_, weighed) = cpu(partial(bench.both, part))
+            if kind != "long":
+                spent["tasks"] += took
+                spent["rollouts and judge"] += own
+                passed += sum(v.passed is True for v in weighed.rows)
+            some += part
+    told = ", ".join(f"{name} {seconds * 1e3 / max(1, passed):.2f}" for name, seconds in spent.items())
+    print(f"as a run goes, `long` apart, {passed:,} passed: {told} ms of CPU per passed trajectory")
+    return some
 
 
 class Bench:
@@ -146,16 +174,10 @@ def parquet(bench: Bench, some: list[TaskRow], size: int) -> dict[str, float]:
 
 def ray_overhead(parts: int, size: int) -> float:
     """CPU milliseconds per slot of driver and workers for parts that do nothing."""
-    import psutil
-
     from synth import ray_exec
     from synth.work import Job
 
     executor = ray_exec.RayExecutor(1)
-
-    def used() -> float:
-        mine = psutil.Process()
-        return sum(sum(p.cpu_times()[:2]) for p in [mine, *mine.children(recursive=True)])
 
     with tempfile.TemporaryDirectory() as folder:
         inputs = CommittedInputs(Path(folder), {})
@@ -163,15 +185,33 @@ def ray_overhead(parts: int, size: int) -> float:
         executor.submit(jobs[0])
         while executor.wait(1.0) is None:
             pass
-        before = used()
+        before = family_cpu()
         for job in jobs[1:]:
             executor.submit(job)
         done = 0
         while done < parts:
             done += executor.wait(1.0) is not None
-        spent = used() - before
+        spent = family_cpu() - before
     executor.close()
     return spent * 1e3 / (parts * size)
+
+
+def family_cpu() -> float:
+    """CPU seconds so far of this process and all its living descendants."""
+    parents, seconds = {}, {}
+    tick = os.sysconf("SC_CLK_TCK")
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:  # it has ended meanwhile
+            continue
+        parents[int(stat.parent.name)] = int(fields[1])
+        seconds[int(stat.parent.name)] = (int(fields[11]) + int(fields[12])) / tick
+
+    def mine(pid: int) -> bool:
+        return pid == os.getpid() or (pid in parents and mine(parents[pid]))
+
+    return sum(own for pid, own in seconds.items() if mine(pid))
 
 
 class Nothing:
@@ -191,24 +231,21 @@ def resident() -> float:
 
 
 def memory(bench: Bench, kinds: list[str], wanted: int, size: int) -> None:
-    """Play and judge `wanted` trajectories that pass, tasks built anew all the while; print memory ten times."""
+    """Play and judge until `wanted` trajectories have passed, over and over the same tasks of many worlds with other
+    seeds; print memory ten times."""
+    some = list(built(bench.inputs, kinds, MEMORY_TASKS // len(kinds)))
+    worlds = {w for task in some for w in task.start["worlds"]}
+    print(f"{len(some):,} tasks over {len(worlds):,} worlds built  {resident():8.1f} MiB", flush=True)
     passed = 0
     step = max(1, wanted // 10)
-    part: list[TaskRow] = []
-    distinct: set[str] = set()
-    for task in built(bench.inputs, kinds, wanted):
-        part.append(task)
-        if len(part) < size:
-            continue
-        _, weighed = bench.both(part)
-        before, passed = passed, passed + sum(v.passed is True for v in weighed.rows)
-        distinct |= {w for t in part for w in t.start["worlds"]}
-        part = []
-        if before // step != passed // step:
-            print(f"{passed:>8,} passed  {resident():8.1f} MiB  {len(distinct):,} worlds  "
-                  f"{time.process_time():,.0f} s of CPU", flush=True)  # fmt: skip
-        if passed >= wanted:
-            return
+    while passed < wanted:
+        bench.play.seed += 1
+        for at in range(0, len(some), size):
+            _, weighed = bench.both(some[at : at + size])
+            before, passed = passed, passed + sum(v.passed is True for v in weighed.rows)
+            if before // step != passed // step:
+                seconds = time.process_time()
+                print(f"{passed:>9,} passed  {resident():8.1f} MiB  {seconds:,.0f} s of CPU", flush=True)
 
 
 def main() -> None:
@@ -220,25 +257,26 @@ def main() -> None:
     ask.add_argument("--part", type=int, default=50)
     ask.add_argument("--profile", type=Path)
     ask.add_argument("--memory", type=int, default=0)
-    ask.add_argument("--cold", action="store_true", help="profile the first pass")
+    ask.add_argument("--cold", action="store_true", help="tasks built elsewhere: no world seen before")
     ask.add_argument("--no-ray", action="store_true")
     given = ask.parse_args()
-    kinds = given.kinds.split(",") if given.kinds else list(DEFAULT_TARGET)
+    kinds: list[str] = given.kinds.split(",") if given.kinds else list(DEFAULT_TARGET)
     bench = Bench(given.run)
     if given.memory:
         memory(bench, kinds, given.memory, given.part)
         return
     by_kind: dict[str, list[TaskRow]] = defaultdict(list)
-    spent, some = built_elsewhere(given.run, kinds, given.tasks)
     catalog_for(bench.inputs)  # tables are decoded once per process, whatever is played
-    print(f"{len(some)} tasks built, {spent * 1e3 / max(1, len(some)):.1f} ms of CPU each")
+    if given.cold:
+        spent, some = built_elsewhere(given.run, kinds, given.tasks)
+        if not given.profile:
+            spent, (_, weighed) = cpu(lambda: bench.both(some))
+            passed = sum(v.passed is True for v in weighed.rows)
+            print(f"no world seen before: {spent * 1e3 / max(1, passed):.2f} ms of CPU per passed trajectory")
+    else:
+        some = in_order(bench, kinds, given.tasks, given.part)
     for task in some:
         by_kind[task.kind].append(task)
-    if not given.profile or not given.cold:
-        spent, (_, weighed) = cpu(lambda: bench.both(some))
-        passed = sum(v.passed is True for v in weighed.rows)
-        each = spent * 1e3 / max(1, passed)
-        print(f"first pass, worlds compiled as they come: {each:.2f} ms of CPU per passed trajectory")
     if given.profile:
         profile = cProfile.Profile()
         profile.runcall(lambda: [bench.both(some[at : at + given.part]) for at in range(0, len(some), given.part)])

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 _MONTHS = (
@@ -49,6 +49,7 @@ _CLOCK = re.compile(r"\b(\d{1,2})(?::(\d{2}))?\s*(am|pm|a\.m\.|p\.m\.)?(?![\w:])
 _NUMBER = re.compile(r"(?<![\w.\-])(-?)[$€£¥]?\s?(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?(?![\w]|-\w|\.\d)")
 
 
+@lru_cache(4096)  # the same words and messages come up in check after check
 def squash(text: str) -> str:
     """Lower case, plain quotes, runs of white space, `_` and hyphens as one blank."""
     if not text.isascii():
@@ -119,6 +120,7 @@ def occurrences(phrase: str, norm: str) -> Iterator[int]:
         at = norm.find(phrase, at + 1)
 
 
+@lru_cache(4096)
 def phrase(value: str) -> str:
     return squash(value).strip(" .!?;:,\"'")
 
@@ -210,4 +212,19 @@ def leaves(value: Any, pointer: str = "") -> Iterator[tuple[str, Any]]:
 
 def flat_text(value: Any) -> str:
     """All scalars of a JSON value as lines: what a reader of a tool result can have seen."""
-    return "\n".join(str(v) for _, v in leaves(value) if v is not None and not isinstance(v, bool))
+    found: list[str] = []
+    _scalars(value, found)
+    return "\n".join(found)
+
+
+def _scalars(value: Any, found: list[str]) -> None:
+    if isinstance(value, str):
+        found.append(value)
+    elif isinstance(value, dict):
+        for inner in value.values():
+            _scalars(inner, found)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            _scalars(inner, found)
+    elif value is not None and not isinstance(value, bool):
+        found.append(str(value))

@@ -22,8 +22,8 @@ from synth.worlds.simulate import CompiledWorld, compile_world, start_state
 from synth.worlds.spec import World
 from synth.worlds.state import State
 
-CACHED_WORLDS = 256
-CACHED_STATES = 256
+CACHED_WORLDS = 512
+CACHED_STATES = 512
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from typing import Any
 from synth.goals.build import BuildFailed, Built, build
 from synth.goals.desk import Desk
 from synth.records import AgentRow, FailedRow, Kind, TaskRow, ToolRow, WorldRow, make_id, rng_for
+from synth.sim.setup import compiled
 from synth.stage import Context, Inputs, Output, Part
 from synth.surface import surfaces_of
 from synth.taskspec import WorldStart
-from synth.worlds.spec import World
 
 TABLE = "tasks"
 VERSION = "8"
@@ -31,7 +31,6 @@ ASSETS = [
 AGENTS_TRIED = 4
 AGENTS_TRIED_AIMING = 24  # where the task must have one difficulty
 VARIANTS = 2  # start states per world
-_WORLDS = 256
 _DESKS = 512
 
 
@@ -45,7 +44,6 @@ class Rows:
 
 
 _rows: list[tuple[tuple[Any, ...], Rows]] = []
-_worlds: OrderedDict[str, World] = OrderedDict()
 _desks: OrderedDict[tuple[str, str, int], Desk] = OrderedDict()
 
 
@@ -56,7 +54,6 @@ def rows_of(inputs: Inputs) -> Rows:
         agents, tools, worlds = tables
         _rows[:] = [(tables, Rows(agents, {t.tool_id: t for t in tools}, {w.world_id: w for w in worlds}))]
         _desks.clear()
-        _worlds.clear()
     return _rows[0][1]
 
 
@@ -130,7 +127,7 @@ def desk_of(seed: int, rows: Rows, agent: AgentRow, world_id: str, variant: int)
             else:
                 foreign.append(name)
         found = _desks[at] = Desk(
-            world_id, world_of(rows.worlds[world_id]), offered, world_seed(seed, world_id, variant), agent.split,
+            world_id, compiled(rows.worlds[world_id]).world, offered, world_seed(seed, world_id, variant), agent.split,
             agent.system_prompt, len(agent.tool_ids), tuple(foreign),
             str(agent.traits.get("signed_in", "")),
             {k: str(agent.traits[k]) for k in ("organisation", "date") if k in agent.traits},
@@ -140,16 +137,4 @@ def desk_of(seed: int, rows: Rows, agent: AgentRow, world_id: str, variant: int)
             _desks.popitem(last=False)
     else:
         _desks.move_to_end(at)
-    return found
-
-
-def world_of(row: WorldRow) -> World:
-    """The parsed world of a row, once per process while it is in use."""
-    found = _worlds.get(row.world_id)
-    if found is None:
-        found = _worlds[row.world_id] = World.load(row.spec, row.world_id)
-        if len(_worlds) > _WORLDS:
-            _worlds.popitem(last=False)
-    else:
-        _worlds.move_to_end(row.world_id)
     return found
