@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
 from pathlib import Path
 
 import torch
@@ -39,7 +38,8 @@ def empty(config: ModelConfig, device: torch.device | str = "cpu", dtype: torch.
 
 
 def load(path: Path | str, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> Model:
-    """Read a checkpoint folder. One tensor at a time goes to its place, so the peak is the weights plus one tensor.
+    """Read a checkpoint folder. One tensor at a time goes to its place, so the peak is the weights plus one tensor
+    (a CPU also counts the pages of the one file that is open).
 
     Raises `ModelError` naming every missing, extra or misshapen tensor before anything is allocated.
     """
@@ -49,14 +49,14 @@ def load(path: Path | str, device: torch.device | str = "cpu", dtype: torch.dtyp
     _check(config, files)
     model = empty(config, device, dtype)
     place = public_tensors(model)
-    with ExitStack() as opened:
-        shards = {file: opened.enter_context(safe_open(file, framework="pt")) for file in sorted(set(files.values()))}
-        for name in sorted(place, key=lambda name: (files[name], name)):
-            tensor = shards[files[name]].get_tensor(name)
-            if name + SCALE_SUFFIX in files:
-                scales = shards[files[name + SCALE_SUFFIX]].get_tensor(name + SCALE_SUFFIX)
-                tensor = fp8.dequantise(tensor.to(device), scales.to(device))
-            place[name].copy_(tensor)
+    for file in sorted({files[name] for name in place}):
+        # One file is open at a time: pages of a mapped file count as memory until it is closed.
+        with safe_open(file, framework="pt") as shard:
+            for name in (name for name in place if files[name] == file):
+                tensor = shard.get_tensor(name)
+                if name + SCALE_SUFFIX in files:
+                    tensor = fp8.dequantise(tensor.to(device), _tensor(files, name + SCALE_SUFFIX).to(device))
+                place[name].copy_(tensor)
     return model.eval()
 
 
@@ -85,6 +85,11 @@ def save(model: Model, path: Path | str, shard_bytes: int = 5 * 10**9, quantised
     (folder / "config.json").write_text(json.dumps(public, indent=2, sort_keys=True) + "\n")
     index = {"metadata": {"total_size": sum(shapes.values())}, "weight_map": dict(sorted(weight_map.items()))}
     (folder / INDEX).write_text(json.dumps(index, indent=2) + "\n")
+
+
+def _tensor(files: Mapping[str, Path], name: str) -> Tensor:
+    with safe_open(files[name], framework="pt") as shard:
+        return shard.get_tensor(name)
 
 
 def _files(folder: Path) -> dict[str, Path]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -172,3 +174,25 @@ def test_a_folder_that_is_no_checkpoint_is_told_so(tmp_path: Path) -> None:
     (tmp_path / INDEX).unlink()
     with pytest.raises(ModelError, match="no safetensors"):
         load(tmp_path)
+
+
+_PEAK = """
+import re, sys, torch
+import model_core
+def kb(key): return int(re.search(key + r":\\s+(\\d+)", open("/proc/self/status").read())[1])
+model_core.load(sys.argv[2], dtype=torch.bfloat16)  # what importing costs is not what loading costs
+before = kb("VmRSS")
+model = model_core.load(sys.argv[1], dtype=torch.bfloat16)
+weights = sum(weight.numel() * weight.element_size() for weight in model.parameters())
+print((kb("VmHWM") - before) * 1024 / weights)
+"""
+
+
+@pytest.mark.slow
+def test_loading_peaks_at_little_more_than_the_weights(tmp_path: Path) -> None:
+    config = ModelConfig.preset("tiny").scaled(hidden_size=1024, moe_intermediate_size=768, n_routed_experts=24)
+    save(empty(config, dtype=torch.bfloat16).initialise(), tmp_path / "large", shard_bytes=20 * 10**6)
+    save(small(), tmp_path / "small")
+    folders = [tmp_path / "large", tmp_path / "small"]
+    told = subprocess.run([sys.executable, "-c", _PEAK, *folders], capture_output=True, text=True, check=True)
+    assert float(told.stdout) < 1.1
