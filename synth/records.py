@@ -130,6 +130,8 @@ class TaskRow(Row):
     start: Json
     plan: Json
     rubric: Json
+    # the calls its plan makes together give the same results and state in any order; null where it makes none together
+    parallel_safe: bool | None = None
 
 
 class Call(Row):

@@ -10,6 +10,7 @@ from typing import Any
 from synth.goals.check import check, leaked_ids, minimal
 from synth.goals.desk import Desk
 from synth.goals.draw import goal_changes
+from synth.goals.independence import independent
 from synth.goals.kinds import BUILDERS, Draft
 from synth.goals.rubric import make_rubric
 from synth.goals.rules import breaks
@@ -39,6 +40,7 @@ class Built:
     plan: Plan
     rubric: Rubric
     difficulty: int
+    parallel_safe: bool | None = None
 
 
 def build(desk: Desk, kind: Kind, rng: random.Random, attempts: int = ATTEMPTS) -> Built:
@@ -108,6 +110,9 @@ def finish(desk: Desk, kind: Kind, draft: Draft, rng: random.Random) -> Built:
         text = f"The service behind this is down and nothing else can do it: {spoken(story.turns)}. Try, and say so."
         goal = Goal(changes=[], tell=[], refuse=True, text=text)
     least = minimal(desk, steps, facts) if problem is None else "unknown"
+    safe = independent(desk, steps) if problem is None else None
+    if kind == "parallel" and safe is False:
+        problem = "the calls of one turn are not independent"
     if problem is not None or least == "no":
         raise DeadEnd(problem or "a shorter plan exists")
     plan = Plan(steps=steps, asks=asks, looks=draft.looks, replies=draft.replies, minimal=least)
@@ -117,7 +122,7 @@ def finish(desk: Desk, kind: Kind, draft: Draft, rng: random.Random) -> Built:
         rules=draft.rules,
     )
     rubric = make_rubric(kind, goal, plan, draft.faults, draft.criteria)
-    return Built(user, goal, start, plan, rubric, difficulty(desk, draft, plan, goal))
+    return Built(user, goal, start, plan, rubric, difficulty(desk, draft, plan, goal), safe)
 
 
 def fact_of(known: Known, speaker: Speaker) -> Fact:

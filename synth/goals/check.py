@@ -14,6 +14,7 @@ from rubrics.normal import Text, leaves, mentions
 from synth.goals.desk import Act, Desk, names_row_of
 from synth.goals.draw import goal_changes
 from synth.goals.ground import at_path
+from synth.goals.independence import waves
 from synth.records import canonical
 from synth.taskspec import Fact, Goal, GoalChange, Step
 from synth.worlds.state import State
@@ -54,7 +55,7 @@ def check(
     end, results = ran
     if not reached(desk, end, goal.changes, volatile):
         return "the replayed plan does not reach the goal"
-    together = replay(desk, in_waves(steps))
+    together = replay(desk, [s for wave in waves(steps) for s in wave])
     if together is None or not reached(desk, together[0], goal.changes, volatile):
         return "steps that need not wait for one another do not commute"
     writes = [s for s in steps if s.effect == "write"]
@@ -63,20 +64,6 @@ def check(
         if without is not None and reached(desk, without[0], goal.changes, volatile):
             return f"the goal is reached without {s.tool}"
     return bad_source(steps, results, facts) or bad_words(goal, turns, facts, results, desk.prompt)
-
-
-def in_waves(steps: Sequence[Step]) -> list[Step]:
-    """The order in which an assistant takes them that makes every call as soon as it can."""
-    out: list[Step] = []
-    waiting = list(steps)
-    while waiting:
-        turn, done = min(s.turn for s in waiting), {s.id for s in out}
-        ready = [s for s in waiting if s.turn == turn and set(s.after) <= done]
-        if not ready:
-            return list(steps)
-        out += ready
-        waiting = [s for s in waiting if s not in ready]
-    return out
 
 
 def reached(desk: Desk, end: State, wanted: Sequence[GoalChange], volatile: frozenset[tuple[str, str]]) -> bool:

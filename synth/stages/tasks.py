@@ -19,7 +19,7 @@ from synth.surface import surfaces_of
 from synth.taskspec import WorldStart
 
 TABLE = "tasks"
-VERSION = "8"
+VERSION = "9"
 ASSETS = [
     "synth/goals/data/chat.yaml",
     "synth/goals/data/attacks.yaml",
@@ -104,6 +104,7 @@ def row_of(seed: int, agent: AgentRow, ordinal: int, kind: Kind, built: Built) -
         split=agent.split, kind=kind, difficulty=built.difficulty, user=built.user.model_dump(mode="json"),
         goal=built.goal.model_dump(mode="json"), start=start.model_dump(mode="json"),
         plan=built.plan.model_dump(mode="json"), rubric=built.rubric.model_dump(mode="json"),
+        parallel_safe=built.parallel_safe,
     )  # fmt: skip
 
 
