@@ -12,7 +12,7 @@ import yaml
 from typer.testing import CliRunner
 
 from synth.cli import app
-from synth.pipeline import PipelineError, check_named, load_pipeline
+from synth.pipeline import DEFAULT_TARGET, PipelineError, Stages, check_named, load_pipeline
 
 MODELS = {
     "k2": {"kind": "k2", "workers": 2},
@@ -34,7 +34,9 @@ def _full(shipped: Path) -> dict[str, Any]:
 def test_the_shipped_file_is_the_defaults(shipped: Path) -> None:
     pipeline = load_pipeline(shipped)
     assert pipeline.name == "tooluse"
-    assert sum(pipeline.stages.shards.target.values()) == 2400
+    assert pipeline.stages.shards.target == DEFAULT_TARGET
+    assert pipeline.stages == Stages()
+    assert min(DEFAULT_TARGET.values()) >= 100
     assert load_pipeline(shipped, ["stages.rollouts.attempts=4"]).stages.rollouts.attempts == 4
     assert load_pipeline(shipped, ["stages.shards.target={single: 5}"]).stages.shards.target == {"single": 5}
     assert load_pipeline(shipped, ["stages.worlds.servers=[a, b]"]).stages.worlds.servers == ["a", "b"]
