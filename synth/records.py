@@ -166,6 +166,7 @@ class TrajectoryRow(Row):
     policy: str
     messages: Json
     calls: list[Call]
+    user_calls: list[Call] = []  # of the user's own tools; `turn`: the assistant message that asked for it
     state_diff: Json
     end_state_sha256: str
     stop_reason: str

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 from synth.records import Call, TaskRow, TrajectoryRow, canonical
-from synth.sim.environment import Environment
+from synth.sim.environment import Environment, act_of
 from synth.sim.faults import FAULTS, Fault, Shape, fault
 from synth.sim.foreign import answer_as_recorded
 from synth.sim.setup import Catalog, environment
@@ -83,18 +83,36 @@ async def _replay(trajectory: TrajectoryRow, env: Environment, faults: RecordedF
     out: list[str] = []
     if list(said) != [c.id for c in trajectory.calls]:
         out.append("the calls in the messages are not the recorded calls")
+    own = _Own(trajectory)
     for call in trajectory.calls:
+        out += await own.until(env, call.turn)
         faults.strike(call.fault, call.recover)
         again, content = await env.call(call.turn, call.id, call.name, said.get(call.id, _text(call)))
         out += _differences(call, again)
         if shown.get(call.id) != content:
             out.append(f"{call.id}: the tool message was {_brief(shown.get(call.id))}, is {_brief(content)}")
+    out += await own.until(env, None)
     if canonical(env.diff()) != canonical(trajectory.state_diff):
         out.append(f"state_diff: was {_brief(trajectory.state_diff)}, is {_brief(env.diff())}")
     if env.digest() != trajectory.end_state_sha256:
         out.append(f"end state: was {trajectory.end_state_sha256}, is {env.digest()}")
     await env.close()
     return ReplayReport(not out, len(trajectory.calls), out)
+
+
+class _Own:
+    """The user's own calls of a trajectory, made again in their place among the assistant's."""
+
+    def __init__(self, trajectory: TrajectoryRow) -> None:
+        self._left = list(trajectory.user_calls)
+
+    async def until(self, env: Environment, turn: int | None) -> list[str]:
+        """Make those that came before assistant message `turn`, all that are left for None; the differences."""
+        out: list[str] = []
+        while self._left and (turn is None or self._left[0].turn < turn):
+            was = self._left.pop(0)
+            out += _differences(was, await env.user_call(was.turn, act_of(was)))
+        return out
 
 
 def _said(trajectory: TrajectoryRow) -> dict[str, str]:

@@ -27,6 +27,17 @@ class Fact(Part):
     value: Any
     about: list[str]  # words by which a question is recognised as asking for this fact ("priority", "due date")
     told: int | None = 0  # the user turn that tells it unasked (0 = opening); None = only when asked
+    by: list[str] = []  # acts that the user has to do, in this order, before it can be said
+    shown: bool = False  # it can be said only where the last of these acts shows the value
+
+
+class UserAct(Part):
+    """Something the user does with a tool of their own, once the assistant has asked for it."""
+
+    id: str
+    world_id: str  # of the user's side (`user:NAME`), or of the agent's world
+    tool: str  # the world's own name; no assistant is offered it
+    arguments: dict[str, Any] = {}
 
 
 class UserProfile(Part):
@@ -36,6 +47,7 @@ class UserProfile(Part):
     facts: list[Fact]
     thanks: str  # closes the conversation
     unknown: str  # the answer to a question about something the user does not know
+    acts: list[UserAct] = []
     talk: bool = False  # only talks: whatever the answer is, the next turn follows
 
 
@@ -134,6 +146,7 @@ class Rule(Part):
 
 class Start(Part):
     worlds: dict[str, WorldStart]  # every executable world of the agent
+    sides: dict[str, WorldStart] = {}  # what the user has besides, by world id (`user:NAME`)
     faults: list[FaultSpec] = []
     rules: list[Rule] = []
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from synth.goals.check import check, leaked_ids, minimal
@@ -12,10 +12,11 @@ from synth.goals.desk import Desk
 from synth.goals.draw import goal_changes
 from synth.goals.independence import independent
 from synth.goals.kinds import BUILDERS, Draft
+from synth.goals.kinds.draft import Side
 from synth.goals.rubric import make_rubric
 from synth.goals.rules import breaks
 from synth.goals.speech import Clause, Speaker
-from synth.goals.story import DeadEnd, Known
+from synth.goals.story import DeadEnd, Known, Story
 from synth.goals.words import split_words
 from synth.records import Kind
 from synth.taskspec import Ask, Fact, Goal, GoalChange, Plan, Rubric, Start, Tell, UserProfile, WorldStart
@@ -69,9 +70,12 @@ def finish(desk: Desk, kind: Kind, draft: Draft, rng: random.Random) -> Built:
     intro = speaker.intro(name, department)
     turns = [speaker.opening(c, intro) if n == 0 else speaker.follow(c) for n, c in enumerate(story.turns)]
     facts = [*(fact_of(k, speaker) for k in story.facts.values()), *draft.facts]
+    if draft.side is not None:
+        facts = [acted(f, draft.side) if f.id == draft.side.fact else f for f in facts]
     user = UserProfile(
         name=name, style=speaker.persona, turns=turns, facts=facts,
         thanks=speaker.of("thanks"), unknown=speaker.of("unknown"), talk=draft.talk,
+        acts=list(draft.side.acts) if draft.side is not None else [],
     )  # fmt: skip
     volatile = frozenset(v for a in story.aims for v in a.volatile)
     changes = goal_changes(desk, story.desk.start, story.state, volatile)
@@ -109,6 +113,9 @@ def finish(desk: Desk, kind: Kind, draft: Draft, rng: random.Random) -> Built:
     if draft.outage:
         text = f"The service behind this is down and nothing else can do it: {spoken(story.turns)}. Try, and say so."
         goal = Goal(changes=[], tell=[], refuse=True, text=text)
+    begun = WorldStart(seed=desk.seed, plant=list(desk.plant))
+    if draft.side is not None:
+        goal, begun = both_sides(goal, begun, desk, story, draft.side, volatile)
     least = minimal(desk, steps, facts) if problem is None else "unknown"
     safe = independent(desk, steps) if problem is None else None
     if kind == "parallel" and safe is False:
@@ -117,12 +124,38 @@ def finish(desk: Desk, kind: Kind, draft: Draft, rng: random.Random) -> Built:
         raise DeadEnd(problem or "a shorter plan exists")
     plan = Plan(steps=steps, asks=asks, looks=draft.looks, replies=draft.replies, minimal=least)
     start = Start(
-        worlds={desk.world_id: WorldStart(seed=desk.seed, plant=list(desk.plant))},
+        worlds={desk.world_id: begun},
+        sides=draft.side.starts if draft.side is not None else {},
         faults=draft.faults,
         rules=draft.rules,
     )
     rubric = make_rubric(kind, goal, plan, draft.faults, draft.criteria)
     return Built(user, goal, start, plan, rubric, difficulty(desk, draft, plan, goal), safe)
+
+
+def acted(fact: Fact, side: Side) -> Fact:
+    """The fact, known only after the user's acts."""
+    return fact.model_copy(
+        update={"by": [a.id for a in side.acts], "shown": side.shown, "about": [*fact.about, *side.about]}
+    )
+
+
+def both_sides(
+    goal: Goal, begun: WorldStart, desk: Desk, story: Story, side: Side, volatile: frozenset[tuple[str, str]]
+) -> tuple[Goal, WorldStart]:
+    """The goal with what the user changes, and the start without it: the plan was made and checked as if the user had
+    acted already."""
+    changes = list(goal.changes)
+    if side.early:
+        before = replace(desk, plant=tuple(p for p in desk.plant if p not in side.early))
+        found = goal_changes(before, before.start, story.state, volatile | side.volatile)
+        if found is None:
+            raise DeadEnd("new keys depend on the order of calls")
+        changes = [GoalChange(**c) for c in found]
+        begun = begun.model_copy(update={"plant": list(before.plant)})
+    changes += side.changes
+    text = goal_text([c.model_dump() for c in changes], goal.tell, goal.decline)
+    return goal.model_copy(update={"changes": changes, "text": text}), begun
 
 
 def fact_of(known: Known, speaker: Speaker) -> Fact:

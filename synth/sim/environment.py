@@ -12,6 +12,8 @@ from synth.executors.protocol import Executor, Outcome
 from synth.executors.world import WorldExecutor
 from synth.records import Call, ToolRow, canonical
 from synth.sim.faults import SHAPED, Fault, Shape, shaped
+from synth.sim.userside import PREFIX, places
+from synth.taskspec import UserAct
 from synth.worlds.simulate import render
 
 
@@ -40,6 +42,7 @@ class Environment:
     executors: dict[str, Executor]  # by world id
     faults: Faults
     records: list[Call] = field(default_factory=list)
+    user_records: list[Call] = field(default_factory=list)
 
     def functions(self) -> list[dict[str, Any]]:
         return [tool.function for tool in self.offered.values()]
@@ -61,6 +64,19 @@ class Environment:
         )  # fmt: skip
         self.records.append(record)
         return record, outcome.content
+
+    async def user_call(self, turn: int, act: UserAct) -> Call:
+        """What the user does with a tool of their own after assistant message `turn`. No fault strikes it."""
+        executor = self.executors[act.world_id]
+        outcome = await executor.call(act.tool, act.arguments)
+        tool = executor.compiled.tool(act.tool) if isinstance(executor, WorldExecutor) else None
+        record = Call(
+            turn=turn, id=f"user.{act.tool}:{len(self.user_records)}", name=act.tool, arguments=act.arguments,
+            executor=PREFIX + act.world_id.removeprefix(PREFIX), ok=outcome.ok, error=outcome.error,
+            result=outcome.value, effect=tool.effect if tool is not None else "write", latency_ms=0.0, fault=None,
+        )  # fmt: skip
+        self.user_records.append(record)
+        return record
 
     async def _run(
         self, tool: Offered | None, executor: Executor | None, name: str, arguments: Any
@@ -97,6 +113,13 @@ class Environment:
     async def close(self) -> None:
         for executor in self.executors.values():
             await executor.close()
+
+
+def act_of(call: Call) -> UserAct:
+    """The act behind a recorded call of the user."""
+    name = call.executor.removeprefix(PREFIX)
+    return UserAct(id=call.id, world_id=call.executor if name in places() else name, tool=call.name,
+                   arguments=call.arguments)  # fmt: skip
 
 
 def shape_of(tool: Offered) -> Shape:

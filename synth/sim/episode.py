@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 from synth.errors import ModelMalformed
 from synth.records import Call, Usage
 from synth.sim.environment import Environment
+from synth.taskspec import UserAct
 
 StopReason = Literal["done", "max_turns", "user_left", "policy_stopped"]
 MAX_CALLS_PER_MESSAGE = 64
@@ -44,6 +45,14 @@ class UserSays(Protocol):
 
     def open(self) -> str: ...
 
+    def acts_for(self, text: str) -> list[UserAct]:
+        """What the user does, with tools of their own, before answering a message of the assistant."""
+        ...
+
+    def saw(self, act: UserAct, call: Call) -> None:
+        """What came of an act."""
+        ...
+
     def reply(self, text: str) -> str | None:
         """The answer to a message of the assistant; None ends the conversation."""
         ...
@@ -53,6 +62,7 @@ class UserSays(Protocol):
 class Episode:
     messages: list[dict[str, Any]]
     calls: list[Call]
+    user_calls: list[Call]
     state_diff: list[dict[str, Any]]
     end_state_sha256: str
     stop_reason: StopReason
@@ -82,12 +92,16 @@ async def run_episode(system_prompt: str, env: Environment, user: UserSays, poli
             talk.messages.append({"role": "tool", "tool_call_id": call["id"], "name": name, "content": content})
         turn += 1
         if not calls:
+            for act in user.acts_for(message["content"]):
+                user.saw(act, await env.user_call(turn - 1, act))
             answer = user.reply(message["content"])
             if answer is None:
                 stop = "user_left" if user.left else "done"
             else:
                 talk.messages.append({"role": "user", "content": answer})
-    episode = Episode(talk.messages, list(talk.calls), env.diff(), env.digest(), stop, turn, policy.usage())
+    episode = Episode(
+        talk.messages, list(talk.calls), list(env.user_records), env.diff(), env.digest(), stop, turn, policy.usage()
+    )
     await env.close()
     return episode
 

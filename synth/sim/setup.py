@@ -15,6 +15,7 @@ from synth.planting import planted
 from synth.records import AgentRow, TaskRow, ToolRow, WorldRow, canonical, rng_for
 from synth.sim.environment import Environment, Offered
 from synth.sim.faults import FaultPlan
+from synth.sim.userside import compiled_side
 from synth.stage import Inputs
 from synth.surface import functions_of, schemas_of, shown_world, surfaces_of
 from synth.taskspec import Start, WorldStart
@@ -134,6 +135,8 @@ def environment(catalog: Catalog, task: TaskRow, seed: int, fault_rate: float) -
     executors: dict[str, Executor] = {}
     for world_id, begun in start.worlds.items():
         executors[world_id] = _executor(catalog, agent, _find(catalog.worlds, world_id, "world"), begun)
+    for world_id, begun in start.sides.items():
+        executors[world_id] = side_of(world_id, begun, task.split)
     offered: dict[str, Offered] = {}
     names: dict[str, Any] = agent.traits["offered"]
     rows = {tool_id: _find(catalog.tools, tool_id, "tool") for tool_id in names.values()}
@@ -145,6 +148,13 @@ def environment(catalog: Catalog, task: TaskRow, seed: int, fault_rate: float) -
         offered[name] = Offered(name, row, function, executors[row.world_id] if runs and row.world_id else None)
     rate = 0.0 if task.kind == "recover" else fault_rate
     return Environment(offered, executors, FaultPlan(list(start.faults), rate, rng_for(seed, "faults")))
+
+
+def side_of(world_id: str, begun: WorldStart, split: str) -> WorldExecutor:
+    """A world of the user's own on a start state."""
+    origin = f"{split} {canonical(begun.model_dump(mode='json'))}"
+    return WorldExecutor(world_id, origin, partial(compiled_side, world_id),
+                         lambda: begin(world_id, compiled_side(world_id), begun, split))  # fmt: skip
 
 
 def _executor(catalog: Catalog, agent: AgentRow, row: WorldRow, begun: WorldStart) -> WorldExecutor:

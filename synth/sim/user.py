@@ -14,8 +14,9 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from rubrics.normal import squash
-from synth.taskspec import Fact, UserProfile
+from rubrics.normal import Text, flat_text, mentions, squash
+from synth.records import Call
+from synth.taskspec import Fact, UserAct, UserProfile
 
 PATIENCE = 4  # answers without progress before the user leaves
 THANKS = 0.35  # share of conversations that the user closes with a word of thanks
@@ -46,6 +47,9 @@ _DONE = re.compile(
     r"\b(?:done|i have|i've|has been|have been|is now|are now|was|were|completed|finished|there (?:is|are)|unable|can't"
     r"|cannot)\b"
 )
+_INSTRUCTS = re.compile(
+    r"\b(?:please|go ahead|kindly|(?:could|can|would) you|you (?:can|may|will|need|should|have to))\b"
+)
 _SENTENCE = re.compile(r"[^.!?\n]*(?:\.(?=\S)[^.!?\n]*)*[.!?]*", re.DOTALL)
 _STEM = re.compile(r"(?:ies|es|s|ing|ed)$")
 
@@ -66,6 +70,7 @@ class SimulatedUser:
         self._turn = 0
         self._answered: set[str] = set()
         self._stuck = 0
+        self._done: dict[str, Call] = {}  # acts of their own, by id
         self._thanked = rng.random() >= THANKS  # True: leaves without a word
 
     def open(self) -> str:
@@ -77,13 +82,40 @@ class SimulatedUser:
             return None  # thanks were said: whatever comes now is small talk
         if self.profile.talk:
             return self._next()
-        sentences = [s for s in sentences_of(text) if not _CLOSING.search(squash(s))]
-        questions = [s for s in sentences if is_question(s)]
+        sentences = _matter(text)
+        questions = self._questions(sentences)
         if questions:
             return self._answer(questions)
         if _promises(sentences):
             return self._patiently(self._pick("nudge"))
         return self._next()
+
+    def acts_for(self, text: str) -> list[UserAct]:
+        """The acts that a message asks for and that were not done yet."""
+        if not self.profile.acts or self._turn >= len(self.profile.turns):
+            return []
+        facts = asked_for(self._known(), self._questions(_matter(text)))
+        wanted = dict.fromkeys(i for f in facts for i in f.by if i not in self._done)
+        acts = {a.id: a for a in self.profile.acts}
+        return [acts[i] for i in wanted]
+
+    def saw(self, act: UserAct, call: Call) -> None:
+        self._done[act.id] = call
+
+    def _questions(self, sentences: list[str]) -> list[str]:
+        """What is to be answered. Who has things to do is also asked by being told to ("please restart it")."""
+        told = [f for f in self._known() if f.by]
+        return [
+            s for s in sentences
+            if is_question(s) or (told and _INSTRUCTS.search(squash(s)) and asked_for(told, [s]))
+        ]  # fmt: skip
+
+    def _sayable(self, fact: Fact) -> bool:
+        """Whether what has to be done for it was done, and showed it."""
+        calls = [self._done[i] for i in fact.by if i in self._done]
+        if len(calls) < len(fact.by) or not all(c.ok for c in calls):
+            return False
+        return not fact.shown or mentions(fact.value, Text(flat_text(calls[-1].result)))
 
     def _next(self) -> str | None:
         self._stuck = 0
@@ -99,6 +131,7 @@ class SimulatedUser:
         facts = asked_for(self._known(), questions)
         new = [f for f in facts if f.told is None and f.id not in self._answered]
         facts = new or facts  # what was said already need not be said again beside it
+        facts = [f for f in facts if not f.by or self._sayable(f)]
         if facts:
             fresh = [f for f in facts if f.id not in self._answered]
             self._answered |= {f.id for f in facts}
@@ -130,6 +163,11 @@ class SimulatedUser:
         if isinstance(forms, dict):
             forms = forms.get(self.profile.style, forms["plain"])
         return str(self._rng.choice(forms))
+
+
+def _matter(text: str) -> list[str]:
+    """The sentences of a message, without those that only offer more help."""
+    return [s for s in sentences_of(text) if not _CLOSING.search(squash(s))]
 
 
 def sentences_of(text: str) -> list[str]:

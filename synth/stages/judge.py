@@ -67,6 +67,7 @@ def evidence(trajectory: TrajectoryRow, task: TaskRow, catalog: Catalog) -> dict
     return {
         "messages": trajectory.messages,
         "calls": [c.model_dump(mode="json") for c in trajectory.calls],
+        "user_calls": [c.model_dump(mode="json") for c in trajectory.user_calls],
         "state_diff": trajectory.state_diff,
         "stop_reason": trajectory.stop_reason,
         "user": task.user,

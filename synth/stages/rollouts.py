@@ -29,6 +29,7 @@ from synth.taskspec import Goal, Plan, Start, UserProfile
 TABLE = "trajectories"
 VERSION = "6"
 ASSETS = [
+    "synth/sim/data/userside.yaml",
     "synth/sim/data/expert.json",
     "synth/sim/data/user.json",
 ]  # part of the fingerprint
@@ -192,7 +193,7 @@ def prompt_of(agent: AgentRow, start: Start) -> str:
 def row_of(trajectory_id: str, task: TaskRow, attempt: int, policy: str, episode: Episode, seed: int) -> TrajectoryRow:
     return TrajectoryRow(
         trajectory_id=trajectory_id, task_id=task.task_id, agent_id=task.agent_id, attempt=attempt, policy=policy,
-        messages=episode.messages, calls=episode.calls, state_diff=episode.state_diff,
+        messages=episode.messages, calls=episode.calls, user_calls=episode.user_calls, state_diff=episode.state_diff,
         end_state_sha256=episode.end_state_sha256, stop_reason=episode.stop_reason, turns=episode.turns,
         usage=episode.usage, seed=seed,
     )  # fmt: skip

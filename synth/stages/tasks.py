@@ -21,6 +21,7 @@ from synth.taskspec import WorldStart
 TABLE = "tasks"
 VERSION = "9"
 ASSETS = [
+    "synth/sim/data/userside.yaml",
     "synth/goals/data/chat.yaml",
     "synth/goals/data/attacks.yaml",
     "synth/goals/data/grammar.yaml",

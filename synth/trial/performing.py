@@ -15,8 +15,9 @@ from typing import Any
 from rubrics.normal import flat_text, leaves, squash
 from synth.records import TaskRow, TrajectoryRow, canonical
 from synth.replaying import RecordedFaults
-from synth.sim.environment import Environment
+from synth.sim.environment import Environment, act_of
 from synth.sim.setup import Catalog, environment
+from synth.taskspec import UserAct
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Line:
     role: str
     content: str
     acts: tuple[Act, ...] = ()
+    did: tuple[UserAct, ...] = ()  # of a user's message: what they did with tools of their own before saying it
 
     @property
     def talks(self) -> bool:
@@ -138,15 +140,20 @@ def changed(
 def lines_of(trajectory: TrajectoryRow) -> list[Line]:
     records = {c.id: c for c in trajectory.calls}
     out = []
+    own, turn = list(trajectory.user_calls), -1
     for message in trajectory.messages:
         if message["role"] == "tool":
             continue
+        did = []
+        while message["role"] == "user" and own and own[0].turn <= turn:
+            did.append(act_of(own.pop(0)))
+        turn += message["role"] == "assistant"
         acts = [
             Act(c["function"]["name"], c["function"]["arguments"], r.fault, r.recover, r.ok, r.effect, r.result)
             for c in message.get("tool_calls") or ()
             for r in (records[c["id"]],)
         ]
-        out.append(Line(message["role"], message["content"], tuple(acts)))
+        out.append(Line(message["role"], message["content"], tuple(acts), tuple(did)))
     return out
 
 
@@ -160,6 +167,8 @@ async def perform(trajectory: TrajectoryRow, task: TaskRow, catalog: Catalog, li
     for line in lines:
         message: dict[str, Any] = {"role": line.role, "content": line.content}
         messages.append(message)
+        for done in line.did:
+            await env.user_call(turn - 1, done)
         for act in line.acts:
             call_id = act.id or f"functions.{act.name}:{len(env.records)}"
             function = {"name": act.name, "arguments": act.arguments}
@@ -173,6 +182,7 @@ async def perform(trajectory: TrajectoryRow, task: TaskRow, catalog: Catalog, li
         update={
             "messages": messages,
             "calls": list(env.records),
+            "user_calls": list(env.user_records),
             "state_diff": env.diff(),
             "end_state_sha256": env.digest(),
             "turns": turn,

@@ -4,6 +4,7 @@ from synth.goals.kinds.basic import chain, multi_turn, parallel, single
 from synth.goals.kinds.chat import chat
 from synth.goals.kinds.clarify import clarify
 from synth.goals.kinds.draft import Builder, Draft
+from synth.goals.kinds.dual import dual
 from synth.goals.kinds.injection import injection
 from synth.goals.kinds.no_tool import no_tool
 from synth.goals.kinds.policy import policy
@@ -21,6 +22,7 @@ BUILDERS: dict[Kind, Builder] = {
     "chat": chat,
     "injection": injection,
     "policy": policy,
+    "dual": dual,
 }
 
 __all__ = ["BUILDERS", "Builder", "Draft"]

@@ -13,9 +13,38 @@ from synth.goals.desk import Act, Desk
 from synth.goals.draw import Aim, draw_question, draw_write
 from synth.goals.questions import ask_count, ask_field
 from synth.goals.story import DeadEnd, Story
-from synth.taskspec import Ask, CriterionSpec, Fact, FaultSpec, Forbidden, Look, Plant, Reply, Rule
+from synth.taskspec import (
+    Ask,
+    CriterionSpec,
+    Fact,
+    FaultSpec,
+    Forbidden,
+    GoalChange,
+    Look,
+    Plant,
+    Reply,
+    Rule,
+    UserAct,
+    WorldStart,
+)
 
 TRIES = 12  # draws for one write or question
+
+
+@dataclass(frozen=True)
+class Side:
+    """What the user has to do before the assistant can go on. `fact`: the id of the fact that it gives, which may be
+    one of the story's. `changes`: on the user's own side, besides those of the story. `early`: rows of the agent's
+    world that the story takes for granted, because the user's act makes them so."""
+
+    acts: tuple[UserAct, ...]
+    fact: str
+    about: tuple[str, ...]
+    shown: bool
+    starts: dict[str, WorldStart] = field(default_factory=dict)
+    changes: tuple[GoalChange, ...] = ()
+    early: tuple[Plant, ...] = ()
+    volatile: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass
@@ -28,6 +57,7 @@ class Draft:
     looks: list[Look] = field(default_factory=list)
     plant: list[Plant] = field(default_factory=list)  # rows set by hand after the story was made
     forbidden: list[Forbidden] = field(default_factory=list)
+    side: Side | None = None  # dual: what the user has and does
     refuse: bool = False
     decline: bool = False
     asks: list[Ask] = field(default_factory=list)  # questions besides those for hidden facts
