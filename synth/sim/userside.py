@@ -59,6 +59,12 @@ def places() -> dict[str, Place]:
     }
 
 
+def at_hand() -> list[str]:
+    """How a thing is brought up that is open already."""
+    found: list[str] = _file()["at_hand"]["has"]
+    return found
+
+
 def own_account() -> dict[str, list[str]]:
     """Words for what a user does in the task's world with a tool of their own."""
     found: dict[str, list[str]] = _file()["own_account"]

@@ -16,8 +16,8 @@ from synth.goals.questions import ask_field
 from synth.goals.speech import Clause
 from synth.goals.story import DeadEnd, Story
 from synth.goals.templates import fill
-from synth.sim.userside import Place, own_account, places
-from synth.taskspec import Ask, CriterionSpec, Fact, GoalChange, Plant, UserAct, WorldStart
+from synth.sim.userside import Place, at_hand, own_account, places
+from synth.taskspec import Ask, CriterionSpec, Fact, GoalChange, Plant, Step, UserAct, WorldStart
 from synth.worlds.state import State, thaw
 
 OWN = 0.4  # share of tries with an act in the task's own world
@@ -48,7 +48,8 @@ def shown_value(desk: Desk, rng: random.Random) -> Draft:
             continue
         name = rng.choice(names)
         kind = field_type(desk, aim.act, name)
-        fitting = [p for p in places().values() if kind in p.words["holds"] and fits(p, aim.values[name])]
+        label = spoken_field(desk, aim.act, name)
+        fitting = [p for p in places().values() if fits(p, kind, label, aim.values[name])]
         if not fitting:
             continue
         story.write(aim, hide=name)
@@ -56,8 +57,11 @@ def shown_value(desk: Desk, rng: random.Random) -> Draft:
     raise DeadEnd("no payload that shows on the user's side")
 
 
-def fits(place: Place, value: object) -> bool:
-    """Whether the place can hold the value: numbers as numbers, all else as text."""
+def fits(place: Place, kind: str, label: str, value: object) -> bool:
+    """Whether the place may show such a field and can hold the value: numbers as numbers, all else as text."""
+    only = place.words.get("only")
+    if kind not in place.words["holds"] or (kind == "text" and only and not set(only) & set(label.lower().split())):
+        return False
     number = isinstance(value, int | float) and not isinstance(value, bool)
     holds = place.world.entities[place.entity].fields["value"].type
     return number == (holds == "number") or (number and holds == "text")
@@ -81,7 +85,9 @@ def with_place(story: Story, aim: Aim, name: str, place: Place, rng: random.Rand
         UserAct(id=f"a{i}", world_id=place.world_id, tool=t, arguments={"id": key}) for i, t in enumerate(tools)
     )
     changes = performed(side, acts)
-    story.turns[0].append(Clause(raw=fill(rng.choice(place.words["has"]), {"field": label})))
+    brought_up = rng.choice(at_hand() if opened else place.words["has"])
+    spoken = fill(brought_up, {"field": label, "place": place.words["place"]})
+    story.turns[0].append(Clause(raw=spoken))
     question = fill(rng.choice(place.words["open" if opened else "ask"]), {"field": label})
     acted = CriterionSpec(
         id="user_acted", part="pattern", check="user_acted",
@@ -101,7 +107,20 @@ def with_place(story: Story, aim: Aim, name: str, place: Place, rng: random.Rand
             add_write(story)
         except DeadEnd:
             story.back_to(mark)
+        story.steps = in_turn(story.steps)
     return draft
+
+
+def in_turn(steps: list[Step]) -> list[Step]:
+    """Later writes wait for the earlier ones: one that copies or reads what another changes must not overtake it, and
+    the first one waits for the user."""
+    writes = [s.id for s in steps if s.effect == "write"]
+    return [
+        s.model_copy(update={"after": sorted({*s.after, *(w for w in writes if w < s.id)})})
+        if s.effect == "write"
+        else s
+        for s in steps
+    ]
 
 
 def performed(side: Desk, acts: tuple[UserAct, ...]) -> tuple[GoalChange, ...]:
@@ -152,7 +171,7 @@ def after_act(desk: Desk, aim: Aim, vp: str, rng: random.Random) -> Draft:
     act = UserAct(id="a0", world_id=desk.world_id, tool=aim.act.tool, arguments=desk.arguments(aim.act, aim.values))
     fact = Fact(id="done", say=done, value=done, about=["own account"], told=None, by=["a0"])
     story.steps = [s.model_copy(update={"waits": ["done"]}) for s in story.steps]
-    question = fill(rng.choice(words["ask"]), {"vp": vp})
+    question = rng.choice(words["ask"])
     verb = claimed(vp)
     return Draft(
         story,
