@@ -225,7 +225,7 @@ def closes(ev: Evidence) -> Finding:
     if refuse or not (writes or ev.need("goal").get("tell")):
         return True, 1.0, "no turn ends with a promise"
     for i in reversed(last):
-        denial = refuses(ev.texts[i])
+        denial = refuses(Text(_LABEL.sub('"…"', ev.texts[i].raw)))  # what is quoted denies nothing
         if denial is not None and not _partly(ev, i):
             return False, 0.0, f"it was done, but message {i} says: {quote(denial)}"
     return True, 1.0, "no turn ends with a promise, nothing that was done is denied"

@@ -27,7 +27,7 @@ from synth.stage import Context, Output, Part
 from synth.taskspec import Goal, Plan, Start, UserProfile
 
 TABLE = "trajectories"
-VERSION = "6"
+VERSION = "7"
 ASSETS = [
     "synth/sim/data/userside.yaml",
     "synth/sim/data/expert.json",
