@@ -173,6 +173,7 @@ class TrajectoryRow(Row):
     turns: int
     usage: Usage
     seed: int
+    played_user: Json = None  # of a model: {by, turns_at, replies, refused}; null where the user spoke from templates
 
 
 class Criterion(Row):

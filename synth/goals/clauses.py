@@ -13,7 +13,7 @@ from synth.goals.templates import phrase
 from synth.goals.verbs import action, done_by_update, label_of, trait, when
 from synth.goals.words import a, is_plural, joined, noun, plural, plural_of, split_words
 from synth.worlds.params import sides
-from tools_catalog.words import find_verb
+from tools_catalog.words import VERBS, find_verb
 
 _COUNTED = ("int", "number")
 _QUOTES = ("“", '"')
@@ -114,7 +114,7 @@ def tool_words(tool: str, fixed: list[str], obj: str | None, what: str) -> str:
     """What a tool without a standard operation does, in the words of its name: `recalculate_route_costs` for the
     route R-1 -> "recalculate the costs of the route R-1"."""
     words = split_words(tool)
-    at = find_verb(words)
+    at = 0 if words[0] in VERBS and len(words) > 1 else find_verb(words)
     if at is None:
         verb, rest = "run", list(words)
     else:

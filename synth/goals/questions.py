@@ -13,7 +13,7 @@ from synth.goals.ground import Found, Look, Origin, Seen, at_path, own_key, reco
 from synth.goals.money import in_major_units, in_minor_units
 from synth.goals.speech import Clause
 from synth.goals.story import DeadEnd, Known, Story
-from synth.goals.verbs import label_of, participle
+from synth.goals.verbs import label_of, when
 from synth.goals.words import field_words, is_plural, noun, say
 from synth.taskspec import Tell
 from synth.worlds.state import thaw
@@ -40,15 +40,15 @@ def ask_field(story: Story, q: Question) -> Clause:
     label = label_of(q.field, q.entity, kind)
     if kind in ("date", "time") and story.desk.row(story.desk.start, q.entity, q.key) is None:
         raise DeadEnd("nobody asks when a thing was made that was made just now")
-    done = participle(q.field) if kind in ("date", "time") else None
+    asked = when(q.field, text) if kind in ("date", "time") else None
     money = isinstance(value, int) and in_minor_units(story.desk, q.entity, q.field)
     said = in_major_units(value) if money else say(value)
     tell = Tell(
         id=f"t{len(story.tells)}",
         turn=story.turn,
         say=answer_words(label, text, said, kind)
-        if done is None
-        else f"{text} was {done} {'on' if kind == 'date' else 'at'} {say(value)}",
+        if asked is None
+        else f"{asked[1].removeprefix('when ')} {'on' if kind == 'date' else 'at'} {said}",
         value=value,
         why=f"{q.entity}.{q.field}, shown by {look.act.offered}",
     )

@@ -22,6 +22,8 @@ class Conversation:
     messages: list[dict[str, Any]]
     tools: list[dict[str, Any]]
     calls: list[Call] = field(default_factory=list)
+    turns_at: list[int] | None = None  # which user messages made requests, where their words are not the profile's
+    said_bye: bool = False  # the user has ended the talk, in other words than the profile's
 
 
 class Policy(Protocol):
@@ -42,8 +44,14 @@ class UserSays(Protocol):
     """Plays the user of one episode. `left`: they gave up."""
 
     left: bool
+    said_bye: bool
 
-    def open(self) -> str: ...
+    @property
+    def turns_at(self) -> list[int] | None:
+        """Which user messages made requests; None where they stand literally in the profile."""
+        ...
+
+    async def open(self) -> str: ...
 
     def acts_for(self, text: str) -> list[UserAct]:
         """What the user does, with tools of their own, before answering a message of the assistant."""
@@ -53,7 +61,7 @@ class UserSays(Protocol):
         """What came of an act."""
         ...
 
-    def reply(self, text: str) -> str | None:
+    async def reply(self, text: str) -> str | None:
         """The answer to a message of the assistant; None ends the conversation."""
         ...
 
@@ -72,8 +80,9 @@ class Episode:
 
 async def run_episode(system_prompt: str, env: Environment, user: UserSays, policy: Policy, max_turns: int) -> Episode:
     """Play one episode. Exceptions of the policy or an executor go through: they are failures, not outcomes."""
-    talk = Conversation([{"role": "system", "content": system_prompt}, {"role": "user", "content": user.open()}],
+    talk = Conversation([{"role": "system", "content": system_prompt}, {"role": "user", "content": await user.open()}],
                         env.functions(), env.records)  # fmt: skip
+    _follow(talk, user)
     turn = 0
     stop: StopReason | None = None
     while stop is None:
@@ -94,16 +103,23 @@ async def run_episode(system_prompt: str, env: Environment, user: UserSays, poli
         if not calls:
             for act in user.acts_for(message["content"]):
                 user.saw(act, await env.user_call(turn - 1, act))
-            answer = user.reply(message["content"])
+            answer = await user.reply(message["content"])
             if answer is None:
                 stop = "user_left" if user.left else "done"
             else:
                 talk.messages.append({"role": "user", "content": answer})
+                _follow(talk, user)
     episode = Episode(
         talk.messages, list(talk.calls), list(env.user_records), env.diff(), env.digest(), stop, turn, policy.usage()
     )
     await env.close()
     return episode
+
+
+def _follow(talk: Conversation, user: UserSays) -> None:
+    """Let the assistant's side know what cannot be told from the words of a model-played user."""
+    if user.turns_at is not None:
+        talk.turns_at, talk.said_bye = user.turns_at, user.said_bye
 
 
 def _numbered(message: dict[str, Any], made: int) -> dict[str, Any]:

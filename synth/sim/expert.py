@@ -63,8 +63,12 @@ class Expert:
     async def act(self, conversation: Conversation) -> dict[str, Any]:
         user = [m["content"] for m in conversation.messages if m["role"] == "user"]
         self._heard = "\n".join(user)
+        if conversation.turns_at is not None:  # the user words the requests anew
+            spoken = [user[i] for i in conversation.turns_at]
+            turns = [*spoken, *self._profile.turns[len(spoken) :]]
+            self._profile = self._profile.model_copy(update={"turns": turns})
         self._read_results(conversation.calls)
-        if user[-1] == self._profile.thanks and user[-1] not in self._profile.turns:
+        if conversation.said_bye or (user[-1] == self._profile.thanks and user[-1] not in self._profile.turns):
             return {"content": speech.pick("closing", self._rng)}
         turn = self._turn(user)
         heard = grounding.Heard(

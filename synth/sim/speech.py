@@ -204,7 +204,7 @@ def _label(
 
 def _shown(value: Any) -> str:
     if isinstance(value, bool):
-        return "on" if value else "off"
+        return "enabled" if value else "disabled"
     if isinstance(value, str):
         if len(value) > LONG:
             return "the text you gave"
@@ -213,4 +213,4 @@ def _shown(value: Any) -> str:
 
 
 def _words(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).replace("_", " ").replace("-", " ").strip().lower()
+    return acronyms(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).replace("_", " ").replace("-", " ").strip().lower())

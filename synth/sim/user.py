@@ -66,17 +66,18 @@ class SimulatedUser:
 
     def __init__(self, profile: UserProfile, rng: random.Random) -> None:
         self.profile, self._rng = profile, rng
-        self.left = False
+        self.left = self.said_bye = False
+        self.turns_at: list[int] | None = None
         self._turn = 0
         self._answered: set[str] = set()
         self._stuck = 0
         self._done: dict[str, Call] = {}  # acts of their own, by id
         self._thanked = rng.random() >= THANKS  # True: leaves without a word
 
-    def open(self) -> str:
+    async def open(self) -> str:
         return self.profile.turns[0]
 
-    def reply(self, text: str) -> str | None:
+    async def reply(self, text: str) -> str | None:
         """Answer a message that made no calls; None ends the conversation."""
         if self._turn >= len(self.profile.turns):
             return None  # thanks were said: whatever comes now is small talk

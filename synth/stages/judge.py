@@ -62,6 +62,15 @@ def full_rubric(task: TaskRow) -> dict[str, Any]:
     return {"criteria": [*(task.rubric.get("criteria") or ()), *rubrics.standing()]}
 
 
+def user_of(trajectory: TrajectoryRow, task: TaskRow) -> dict[str, Any]:
+    """The task's user; where a model played it, with the requests as they were worded."""
+    if not trajectory.played_user:
+        return dict(task.user)
+    said = [m["content"] for m in trajectory.messages if m["role"] == "user"]
+    spoken = [said[i] for i in trajectory.played_user["turns_at"]]
+    return task.user | {"turns": [*spoken, *task.user["turns"][len(spoken) :]]}
+
+
 def evidence(trajectory: TrajectoryRow, task: TaskRow, catalog: Catalog) -> dict[str, Any]:
     """Everything the checks look at, as plain JSON."""
     return {
@@ -70,7 +79,7 @@ def evidence(trajectory: TrajectoryRow, task: TaskRow, catalog: Catalog) -> dict
         "user_calls": [c.model_dump(mode="json") for c in trajectory.user_calls],
         "state_diff": trajectory.state_diff,
         "stop_reason": trajectory.stop_reason,
-        "user": task.user,
+        "user": user_of(trajectory, task),
         "goal": task.goal,
         "plan": task.plan,
         "tools": shown_tools(task, catalog),

@@ -20,6 +20,8 @@ from synth.sim.environment import Environment
 from synth.sim.episode import Episode, Policy, run_episode
 from synth.sim.expert import Expert
 from synth.sim.foreign import answer_by_model
+from synth.sim.model_user import PROMPTS as PROMPTS_OF_USER
+from synth.sim.model_user import ModelUser
 from synth.sim.policies import Endpoint, Idle, Random
 from synth.sim.setup import Catalog, catalog_for, environment
 from synth.sim.user import SimulatedUser
@@ -34,7 +36,7 @@ ASSETS = [
     "synth/sim/data/user.json",
 ]  # part of the fingerprint
 
-PROMPTS = {"tools": ("tools.j2", REPAIR)}  # by role; in the fingerprint where the role is cast
+PROMPTS = {"tools": ("tools.j2", REPAIR), "user": PROMPTS_OF_USER}  # by role; in the fingerprint where the role is cast
 
 
 @dataclass
@@ -147,10 +149,18 @@ async def play(slot: Slot, catalog: Catalog, settings: Any, models: Models | Non
         answer_by_model(env, _cast(slot, models, settings, "tools"))
     policy = assistant(slot, profile, env, settings, models)
     agent: AgentRow = catalog.agents[task.agent_id]
-    user = SimulatedUser(profile, rng_for(seed, "user"))
+    user = player(slot, profile, settings, models)
     prompt = prompt_of(agent, Start.model_validate(task.start))
     episode = await run_episode(prompt, env, user, policy, settings.max_turns)
-    return row_of(slot.trajectory_id, task, slot.attempt, policy.name, episode, seed)
+    row = row_of(slot.trajectory_id, task, slot.attempt, policy.name, episode, seed)
+    return row.model_copy(update={"played_user": user.trace()}) if isinstance(user, ModelUser) else row
+
+
+def player(slot: Slot, profile: UserProfile, settings: Any, models: Models | None) -> SimulatedUser | ModelUser:
+    """Who plays the user. Small talk and acts of the user's own stay with the templates."""
+    if models is None or "user" not in settings.backends or profile.talk or profile.acts:
+        return SimulatedUser(profile, rng_for(slot.seed, "user"))
+    return ModelUser(profile, Goal.model_validate(slot.task.goal), _cast(slot, models, settings, "user"))
 
 
 def check_policy(settings: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 
 import pytest
@@ -25,7 +26,21 @@ FACTS = [
 ]
 
 
-def make(style: str = "plain", seed: int = 3) -> SimulatedUser:
+class Talked:
+    """A user whose replies are waited for."""
+
+    def __init__(self, user: SimulatedUser) -> None:
+        self.user = user
+
+    def reply(self, text: str) -> str | None:
+        return asyncio.run(self.user.reply(text))
+
+    @property
+    def left(self) -> bool:
+        return self.user.left
+
+
+def make(style: str = "plain", seed: int = 3) -> Talked:
     profile = UserProfile(
         name="Kim",
         style=style,
@@ -34,7 +49,7 @@ def make(style: str = "plain", seed: int = 3) -> SimulatedUser:
         thanks="Thank you!",
         unknown="I don't know that.",
     )
-    return SimulatedUser(profile, random.Random(seed))
+    return Talked(SimulatedUser(profile, random.Random(seed)))
 
 
 @pytest.mark.parametrize("style", ["plain", "terse", "chatty", "formal", "hurried", "never heard of"])
