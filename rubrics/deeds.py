@@ -115,9 +115,9 @@ def _verbs(claim: str) -> list[str]:
 
 def _known_deed(ev: Evidence, at: int, verb: str, family: str, calls: str, writes: list[dict[str, Any]]) -> bool:
     """Whether a write is of the claimed sort: by its effect on the state, by its name, or in the user's own words."""
-    if family in {d["kind"] for d in ev.diff}:
+    if family in {d["kind"] for d in ev.diff} or family in (ev.get("plan", {}).get("passing") or ()):
         return True
-    if any(_FAMILY[family].search(_deed_words(c["name"])) for c in writes):
+    if any(_FAMILY[family].search(f"{_deed_words(c['name'])} {_action(ev, c)}") for c in writes):
         return True
     stem = verb.split()[0]
     stem = stem[: max(3, len(stem) - 3)]
@@ -125,6 +125,14 @@ def _known_deed(ev: Evidence, at: int, verb: str, family: str, calls: str, write
     heard = re.search(rf"\b{re.escape(stem)}", asked) is not None
     # the user's word for it, as long as there are as many writes as there are sorts of deeds
     return (heard and family not in ("send", "pay")) or (heard and len(writes) > 0 and not _other_family(calls, family))
+
+
+def _action(ev: Evidence, call: dict[str, Any]) -> str:
+    """What a tool of many actions was told to do."""
+    params = ev.get("params", {}).get(call["name"], {})
+    given = call["arguments"] if isinstance(call["arguments"], dict) else {}
+    names = [at[1:] for at, info in params.items() if info.get("role") == "action"]
+    return " ".join(_words(str(given[n])) for n in names if n in given)
 
 
 def _other_family(calls: str, family: str) -> bool:
@@ -152,6 +160,7 @@ def _before(ev: Evidence, at: int) -> str:
     """Everything said and shown before a message, the assistant's words aside, and the names of what was called."""
     out = [(ev.results.get(i) or ev.texts[i]).norm for i in range(at) if ev.messages[i]["role"] in ("user", "tool")]
     out += [_words(c["name"]) for c in ev.calls]
+    out += [_words(name) for c in ev.calls if isinstance(c["arguments"], dict) for name in c["arguments"]]
     return "\n".join(out)
 
 

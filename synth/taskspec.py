@@ -215,6 +215,7 @@ class Plan(Part):
     asks: list[Ask] = []
     looks: list[Look] = []
     replies: list[Reply] = []
+    passing: list[Literal["insert", "update", "delete"]] = []  # sorts of changes that it makes and takes back
     minimal: Literal["yes", "unknown"] = "unknown"
 
 

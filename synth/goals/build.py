@@ -122,7 +122,7 @@ def finish(desk: Desk, kind: Kind, draft: Draft, rng: random.Random) -> Built:
         problem = "the calls of one turn are not independent"
     if problem is not None or least == "no":
         raise DeadEnd(problem or "a shorter plan exists")
-    plan = Plan(steps=steps, asks=asks, looks=draft.looks, replies=draft.replies, minimal=least)
+    plan = Plan(steps=steps, asks=asks, looks=draft.looks, replies=draft.replies, passing=draft.passing, minimal=least)
     start = Start(
         worlds={desk.world_id: begun},
         sides=draft.side.starts if draft.side is not None else {},

@@ -88,9 +88,12 @@ class Story:
 
     def back_to(self, mark: dict[str, Any]) -> None:
         """Forget everything since `mark`."""
-        for name in (*_GROWS, "turns", "state", "hops"):
-            setattr(self, name, mark[name])
-        self.finder.known, self.finder.mentioned, self.finder.state = mark["known"], mark["mentioned"], mark["state"]
+        for name in _GROWS:
+            setattr(self, name, copy(mark[name]))  # the mark may be gone back to again
+        self.turns = [list(t) for t in mark["turns"]]
+        self.state, self.hops = mark["state"], mark["hops"]
+        self.finder.known, self.finder.mentioned = list(mark["known"]), dict(mark["mentioned"])
+        self.finder.state = mark["state"]
         self.finder.forget()
 
     # --- finding ---

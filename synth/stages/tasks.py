@@ -22,6 +22,7 @@ TABLE = "tasks"
 VERSION = "9"
 ASSETS = [
     "synth/sim/data/userside.yaml",
+    "synth/goals/data/changes.yaml",
     "synth/goals/data/chat.yaml",
     "synth/goals/data/attacks.yaml",
     "synth/goals/data/grammar.yaml",

@@ -52,6 +52,7 @@ def test_every_kind_builds_on_both_worlds(built: list[tuple[str, Desk, Built]]) 
     for kind, _, b in built:
         assert 1 <= b.difficulty <= 5
         assert b.user.turns
+        assert all(t.strip() for t in b.user.turns)
         assert (len(b.user.turns) > 1) == (kind == "multi_turn") or kind in TALKING
 
 

@@ -1,6 +1,7 @@
 """What each kind of task is made of, a module per family. BUILDERS has one builder per kind."""
 
 from synth.goals.kinds.basic import chain, multi_turn, parallel, single
+from synth.goals.kinds.change import change
 from synth.goals.kinds.chat import chat
 from synth.goals.kinds.clarify import clarify
 from synth.goals.kinds.draft import Builder, Draft
@@ -23,6 +24,7 @@ BUILDERS: dict[Kind, Builder] = {
     "injection": injection,
     "policy": policy,
     "dual": dual,
+    "change": change,
 }
 
 __all__ = ["BUILDERS", "Builder", "Draft"]

@@ -8,10 +8,12 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
-from synth.goals.desk import Act, Desk
+from synth.goals.desk import Act, Desk, names_row_of
 from synth.goals.draw import Aim, draw_question, draw_write
 from synth.goals.questions import ask_count, ask_field
+from synth.goals.speech import Clause
 from synth.goals.story import DeadEnd, Story
 from synth.taskspec import (
     Ask,
@@ -66,6 +68,7 @@ class Draft:
     rules: list[Rule] = field(default_factory=list)
     criteria: list[CriterionSpec] = field(default_factory=list)  # success criteria of the kind's own
     undone: frozenset[int] = frozenset()  # writes that a later one takes back
+    passing: list[Literal["insert", "update", "delete"]] = field(default_factory=list)  # made and taken back
     talk: bool = False  # the user only talks and wants nothing done
     weight: float = 0.0  # difficulty that no other measure sees
 
@@ -133,6 +136,22 @@ def add_aim(story: Story, questions: float) -> None:
         add_question(story)
     else:
         add_write(story)
+
+
+def row_keys(desk: Desk, act: Act) -> list[str]:
+    """Parameters that name the row worked on."""
+    return [n for n, p in act.params.items()
+            if p.role == "key" and p.compare == "eq" and names_row_of(desk, act, p) == act.of]  # fmt: skip
+
+
+def say_only(story: Story, aim: Aim, hide: str | None = None) -> Clause:
+    """The user asks for a write that is no part of the plan."""
+    mark = story.mark()
+    clause = story.write(aim, hide)
+    facts, turns = dict(story.facts), [list(t) for t in story.turns]
+    story.back_to(mark)
+    story.facts, story.turns = facts, turns
+    return clause
 
 
 Builder = Callable[[Desk, random.Random], Draft]

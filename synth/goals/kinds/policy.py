@@ -14,10 +14,10 @@ import yaml
 
 from synth.goals.clauses import spoken_field
 from synth.goals.describe import sayable
-from synth.goals.desk import Act, Desk, names_row_of
+from synth.goals.desk import Act, Desk
 from synth.goals.draw import Aim, Question, draw_write, field_type
 from synth.goals.ground import Look
-from synth.goals.kinds.draft import TRIES, Draft, add_question, add_write
+from synth.goals.kinds.draft import TRIES, Draft, add_question, add_write, row_keys, say_only
 from synth.goals.questions import fetch, showing
 from synth.goals.rules import broken_rule, kept_by_assistant
 from synth.goals.speech import Clause
@@ -99,12 +99,6 @@ def draw_case(story: Story, acts: list[Act], changing: bool) -> Case:
     raise DeadEnd("no write to make a rule about")
 
 
-def row_keys(desk: Desk, act: Act) -> list[str]:
-    """Parameters that name the row worked on."""
-    return [n for n, p in act.params.items()
-            if p.role == "key" and p.compare == "eq" and names_row_of(desk, act, p) == act.of]  # fmt: skip
-
-
 def besides(draft: Draft, entity: str, force: bool = False) -> None:
     """Sometimes something else to do first, of another kind of row: the rule has no say in it."""
     story, rng = draft.story, draft.story.rng
@@ -139,16 +133,7 @@ def seen(story: Story, entity: str, key: Any, field: str) -> tuple[Look, str]:
 
 def request(story: Story, aim: Aim, done: bool) -> Clause:
     """The user asks for the write; `done`: it becomes part of the plan."""
-    if done:
-        return story.write(aim)
-    mark = story.mark()
-    clause = story.write(aim)
-    facts, hops = dict(story.facts), story.hops
-    turns = [list(t) for t in story.turns]
-    story.back_to(mark)
-    story.facts, story.turns = facts, turns
-    story.hops = min(hops, story.hops + 1)
-    return clause
+    return story.write(aim) if done else say_only(story, aim)
 
 
 def add_rule(draft: Draft, aim: Aim, name: str, text: str, otherwise: Otherwise = "refuse") -> None:
