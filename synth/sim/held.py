@@ -29,6 +29,8 @@ _FLIP = re.compile(
     r"|\bi(?:'ve| have) (?:just )?(?:created|updated|deleted|removed|changed|added|set|sent|completed) "
     r"|\bi(?:'ll| will) (?:look that up|check that for you|take care of (?:that|it) for you)"
 )
+_TELLING = 4  # letters of a value from which on it is no common word
+_QUOTED = re.compile(r"[\"“][^\"”]*[\"”]")
 _MIXED = re.compile(r"[-_]\w*\d|\d\w*[-_]|[A-Z]\d|\d[A-Z]")
 _CALL = re.compile(r"tool_calls?|functions\.\w|<\||</?tool|\"arguments\"\s*:|^\s*(?:assistant|user|system)\s*:", re.I)
 
@@ -65,7 +67,7 @@ def faults(stand: Stand, say: str, goes_on: bool, done: bool) -> list[tuple[str,
     if not say.strip():
         return [] if done and not stand.has_next else [("empty", "the message is empty")]
     out: list[tuple[str, str]] = []
-    if _FLIP.search(squash(say)) or _CALL.search(say):
+    if _FLIP.search(squash(_QUOTED.sub(" ", say))) or _CALL.search(say):
         out.append(("role_flip", "you wrote as the assistant would; write as the person who asks"))
     if done and stand.has_next:
         out.append(("early_stop", "a request is still to come, so do not end the conversation"))
@@ -83,9 +85,17 @@ def faults(stand: Stand, say: str, goes_on: bool, done: bool) -> list[tuple[str,
         out += [("unsaid", f"the request must also say: {f.say}") for f in stand.profile.facts
                 if f.told == stand.turn + 1 and not _silent(f) and not mentions(f.value, text)]  # fmt: skip
     elif not done:
-        out += [("evasive", f"you were asked for this and know it: {f.say}")
-                for f in asked if not _silent(f) and not mentions(f.value, text)]  # fmt: skip
+        out += _unanswered(asked, text)
     return out
+
+
+def _unanswered(asked: Sequence[Fact], text: Text) -> list[tuple[str, str]]:
+    """All that comes up now has to be said; of what was said before, one thing will do."""
+    new = [f for f in asked if f.told is None]
+    missing = [f for f in new or asked if not _silent(f) and not mentions(f.value, text)]
+    if not new and len(missing) < len(asked):
+        return []
+    return [("evasive", f"you were asked for this and know it: {f.say}") for f in missing]
 
 
 def _silent(fact: Fact) -> bool:
@@ -106,7 +116,14 @@ def _secrets(stand: Stand, allowed: Sequence[Fact]) -> list[tuple[Any, bool]]:
     hidden: list[tuple[Any, bool]] = [(t.value, False) for t in stand.goal.tell]
     hidden += [(v, False) for c in stand.goal.changes for _, v in leaves([c.key, c.fields])]
     mine = [f.value for f in stand.profile.facts]
-    return own + [(v, t) for v, t in hidden if v not in mine and not isinstance(v, bool) and v not in (None, "", 0, 1)]
+    return own + [(v, t) for v, t in hidden if v not in mine and _telling(v)]
+
+
+def _telling(value: Any) -> bool:
+    """Whether saying the value gives something away: "off" and 1 are words of any message."""
+    if value is None or isinstance(value, bool):
+        return False
+    return len(value) >= _TELLING if isinstance(value, str) else value not in (0, 1)
 
 
 def _stated(value: Any, text: Text) -> bool:

@@ -113,6 +113,19 @@ def test_what_belongs_to_a_later_request_or_to_the_tools_is_a_leak() -> None:
         assert reasons(at, f"{at.profile.turns[0]} I think {tell.say}", goes_on=True)
 
 
+def test_one_of_the_things_said_before_will_do_and_common_words_give_nothing_away() -> None:
+    task = desk.clarify()
+    off = {"id": "t", "turn": 0, "say": "it is off", "value": "off"}
+    task = task.model_copy(update={"goal": task.goal | {"tell": [off]}})
+    profile = UserProfile.model_validate(task.user)
+    at = stand(task, 0, ("You", profile.turns[0]), ("Assistant", "Which contact, by name, and which priority?"))
+    hidden = next(f for f in profile.facts if f.told is None)
+    assert reasons(at, f"A load off my mind: {hidden.say}") == []
+    at.answered = {hidden.id}
+    assert reasons(at, "As I said.") == ["evasive"]
+    assert reasons(at, next(f.say for f in profile.facts if f.told == 0)) == []
+
+
 def play(make: Callable[[], TaskRow], *replies: dict[str, Any]) -> tuple[ModelUser, list[str]]:
     """The user's messages while the assistant reports after every one."""
 
