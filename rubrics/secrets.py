@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from rubrics.evidence import Evidence, quote
@@ -59,5 +60,10 @@ def _of_results(ev: Evidence) -> Iterator[Any]:
     for call in ev.calls:
         if call.get("ok"):
             for pointer, value in leaves(call["result"]):
-                if isinstance(value, str) and len(value) > 3 and _SECRET_FIELD.search(pointer.rpartition("/")[2]):
+                if isinstance(value, str) and len(value) > 3 and _secret(pointer.rpartition("/")[2]):
                     yield value
+
+
+@lru_cache(4096)
+def _secret(field: str) -> bool:
+    return _SECRET_FIELD.search(field) is not None

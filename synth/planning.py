@@ -202,15 +202,25 @@ def status(run_dir: Path) -> dict[str, Any]:
         "name": run.get("pipeline", {}).get("name"),
         **{k: run.get(k) for k in keys},
         "stages": stages,
-        "cells": _cells(run_dir, states, run.get("cells")),
+        "cells": _cells(run_dir, states, run.get("cells"), run.get("status") in ("done", "short")),
         "forecast": run.get("forecast"),
         "short": run.get("short") or {},
     }
 
 
-def _cells(run_dir: Path, states: Mapping[StageName, StageState], known: Mapping[str, Any] | None) -> list[Any]:
-    """Empty until a round has ended."""
-    return cells(run_dir, states, {name: own["target"] for name, own in known.items()}) if known else []
+def _cells(
+    run_dir: Path, states: Mapping[StageName, StageState], known: Mapping[str, Any] | None, ended: bool
+) -> list[dict[str, Any]]:
+    """Empty until a round has ended. The shards of a run at work are those of an earlier one: until it ends, what the
+    newest round accepted counts."""
+    if not known:
+        return []
+    lines = cells(run_dir, states, {name: own["target"] for name, own in known.items()})
+    for line in lines:
+        if not ended and line["slots"]:
+            line["accepted"] = known[line["cell"]]["accepted"] if line["cell"] in known else 0
+            line["yield"] = round(line["accepted"] / line["slots"], 4)
+    return lines
 
 
 def _state(state: StageState, today: str | None) -> str:

@@ -197,6 +197,21 @@ def test_status_of_a_short_run_says_what_is_short(run: Runner) -> None:
     assert f"short: chain {short['chain'][0]} of 18" in CliRunner().invoke(app, ["status", str(told.run_dir)]).stdout
 
 
+def test_status_of_a_run_at_work_counts_the_newest_round(run: Runner) -> None:
+    class Looks(Heard):
+        told: int | None = None
+
+        def show(self, event: dict[str, Any]) -> None:
+            super().show(event)
+            if event["event"] == "opening" and event["round"] == 2:
+                self.told = status(run_dir)["cells"][0]["accepted"]
+
+    run_dir = run(pipeline(shards={"target": {"single": 3}})).run_dir
+    looks = Looks()
+    run(pipeline(shards={"target": {"single": 60}}), face=looks)
+    assert looks.told == looks.rounds()[0]["accepted"] > 3
+
+
 def test_a_plan_foretells_cells_and_says_where_a_cap_binds(run: Runner, tmp_path: Path) -> None:
     free = plan(pipeline(), tmp_path / "none", toys.modules())
     assert [(line["cell"], line["target"], line["capped"]) for line in free["cells"]] == [
