@@ -16,11 +16,12 @@ import time
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import httpx
 import stamina
-from httpx_aiohttp import HttpxAiohttpClient
+from httpx_aiohttp import AiohttpTransport
 
 from synth.errors import ModelError, ModelMalformed, ModelRefused, ModelUnavailable, UsageError
 from synth.models.limit import Adaptive
@@ -32,7 +33,7 @@ HANGS = 2  # tries of a request that is not answered
 NOT_SERVED = frozenset({401, 402, 403, 404, 405, 407})  # key, account, address: says nothing about the request
 MAX_PAUSE_S = 60.0
 MAX_REPLY_BYTES = 16 << 20
-_JSON = {"content-type": "application/json"}
+_NO_LIMITS: dict[str, Any] = {"timeout": {}}  # the deadline of `complete` holds
 
 
 stamina.instrumentation.set_on_retry_hooks([])  # requests are counted; a line for each retry would flood a terminal
@@ -72,11 +73,11 @@ class OpenAIClient:
         self.room = Adaptive(max_concurrency)
         self._prices = (usd_per_mtoken_in, usd_per_mtoken_out)
         self._backoff = backoff_s
-        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        limits = httpx.Limits(max_connections=max_concurrency, max_keepalive_connections=max_concurrency)
+        auth = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._url = httpx.URL(base_url.rstrip("/") + "/chat/completions")
-        self._http = HttpxAiohttpClient(headers=headers, limits=limits,
-                                       timeout=httpx.Timeout(timeout_s), transport=transport)  # fmt: skip
+        self._headers = httpx.Headers({"Content-Type": "application/json", "Host": self._url.netloc.decode(), **auth})
+        limits = httpx.Limits(max_connections=max_concurrency, max_keepalive_connections=max_concurrency)
+        self._transport = transport or AiohttpTransport(limits=limits, proxy=_proxy(self._url))
 
     async def complete(
         self,
@@ -101,7 +102,7 @@ class OpenAIClient:
             raise
 
     async def close(self) -> None:
-        await self._http.aclose()
+        await self._transport.aclose()
 
     async def _in_time(self, body: bytes, spent: list[int]) -> tuple[Any, str]:
         """Raises TimeoutError where the deadline passed on the last try."""
@@ -135,7 +136,7 @@ class OpenAIClient:
             spent[0] += 1
             self.requests += 1
             try:
-                response = await self._http.post(self._url, content=body, headers=_JSON)
+                response = await self._post(body)
             except (httpx.TransportError, aiohttp.ClientError) as error:
                 raise _Passing(f"{type(error).__name__}: {error}") from None
             if response.status_code == 429:
@@ -158,6 +159,17 @@ class OpenAIClient:
             return response.json(), text
         except (ValueError, RecursionError):
             raise ModelMalformed("the reply is not JSON", text[:4000]) from None
+
+    async def _post(self, body: bytes) -> httpx.Response:
+        """One request, below httpx's client: its cookies, redirects and merging cost a third of a call."""
+        request = httpx.Request("POST", self._url, headers=self._headers, content=body, extensions=_NO_LIMITS)
+        response = await self._transport.handle_async_request(request)
+        try:
+            await response.aread()
+        except BaseException:
+            await response.aclose()
+            raise
+        return response
 
     def _read(self, data: Any, text: str, requests: int) -> Reply:
         choices = data.get("choices") if isinstance(data, dict) else None
@@ -238,6 +250,12 @@ def api_key_from(env_name: str | None) -> str | None:
     if not key:
         raise UsageError(f"the environment variable {env_name} has no API key; export it")
     return key
+
+
+def _proxy(url: httpx.URL) -> httpx.Proxy | None:
+    """The proxy that the environment names for an address."""
+    found = getproxies().get(url.scheme)
+    return httpx.Proxy(found) if found and not proxy_bypass(url.host) else None
 
 
 def _count(value: Any) -> int:
