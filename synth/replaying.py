@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast, get_args
 
-from synth.records import Call, TaskRow, TrajectoryRow, canonical
+from synth.pipeline import JudgeSettings
+from synth.records import Call, TaskRow, TrajectoryRow, VerdictRow, canonical
 from synth.sim.environment import Environment, act_of
 from synth.sim.faults import FAULTS, Fault, Shape, fault
 from synth.sim.foreign import answer_as_recorded
 from synth.sim.setup import Catalog, environment
+from synth.stages.judge import judge
+from synth.store.files import read_json
 from synth.taskspec import FaultKind, Recover
 
 SHOWN = 160  # characters of a value in a difference
@@ -21,11 +24,13 @@ SHOWN = 160  # characters of a value in a difference
 
 @dataclass(frozen=True)
 class ReplayReport:
-    """`differences` has one line per result or end state that did not come out equal; empty where `equal`."""
+    """`differences` has one line per result, end state or verdict that did not come out equal; empty where `equal`.
+    `again`: the trajectory as the replay made it."""
 
     equal: bool
     calls: int
     differences: list[str]
+    again: TrajectoryRow
 
 
 class RecordedFaults:
@@ -53,7 +58,9 @@ def replay_trajectory(run_dir: Path, trajectory_id: str) -> ReplayReport:
     agent = one(run_dir, "agents", trajectory.agent_id)
     worlds = find(run_dir, "worlds", task.start["worlds"])
     tools = find(run_dir, "tools", agent.traits["offered"].values())
-    return replay_rows(trajectory, task, Catalog.of([agent], tools, worlds))
+    verdicts = find(run_dir, "verdicts", [trajectory_id])
+    catalog = Catalog.of([agent], tools, worlds)
+    return judged_again(replay_rows(trajectory, task, catalog), task, catalog, verdicts, judge_settings(run_dir))
 
 
 def replay_sample(run_dir: Path, count: int, seed: int = 0) -> dict[str, ReplayReport]:
@@ -65,7 +72,36 @@ def replay_sample(run_dir: Path, count: int, seed: int = 0) -> dict[str, ReplayR
     chosen = random.Random(seed).sample(rows, min(count, len(rows)))
     tasks = {t.task_id: t for t in run.rows("tasks")}
     catalog = Catalog.of(run.rows("agents"), run.rows("tools"), run.rows("worlds"))
-    return {t.trajectory_id: replay_rows(t, tasks[t.task_id], catalog) for t in chosen}
+    verdicts = {v.trajectory_id: [v] for v in run.rows("verdicts")}
+    settings, out = judge_settings(run_dir), {}
+    for t in chosen:
+        task, before = tasks[t.task_id], verdicts.get(t.trajectory_id, [])
+        out[t.trajectory_id] = judged_again(replay_rows(t, task, catalog), task, catalog, before, settings)
+    return out
+
+
+def judge_settings(run_dir: Path) -> JudgeSettings:
+    """The settings under which the run's verdicts were given."""
+    made = (read_json(run_dir / "run.json") or {})["pipeline"]["stages"]["judge"]
+    return JudgeSettings.model_validate(made)
+
+
+def judged_again(
+    report: ReplayReport, task: TaskRow, catalog: Catalog, before: list[VerdictRow], settings: JudgeSettings
+) -> ReplayReport:
+    """The report with the verdict on the replayed trajectory compared to the one given before, criterion by criterion
+    of those that code decides."""
+    if not before:
+        return report
+    was = _by_code(before[0])
+    now = _by_code(judge(report.again, task, catalog, settings))
+    out = [f"verdict: {name} was {_brief(was.get(name))}, is {_brief(now.get(name))}"
+           for name in sorted({*was, *now}) if was.get(name) != now.get(name)]  # fmt: skip
+    return replace(report, equal=report.equal and not out, differences=[*report.differences, *out])
+
+
+def _by_code(verdict: VerdictRow) -> dict[str, Any]:
+    return {c.id: [c.passed, c.evidence] for c in verdict.criteria if c.judge == "code"}
 
 
 def replay_rows(trajectory: TrajectoryRow, task: TaskRow, catalog: Catalog) -> ReplayReport:
@@ -81,6 +117,8 @@ async def _replay(trajectory: TrajectoryRow, env: Environment, faults: RecordedF
     said = _said(trajectory)
     shown = {m["tool_call_id"]: m["content"] for m in trajectory.messages if m["role"] == "tool"}
     out: list[str] = []
+    made: list[Call] = []
+    contents: dict[str, str] = {}
     if list(said) != [c.id for c in trajectory.calls]:
         out.append("the calls in the messages are not the recorded calls")
     own = _Own(trajectory)
@@ -89,6 +127,8 @@ async def _replay(trajectory: TrajectoryRow, env: Environment, faults: RecordedF
         faults.strike(call.fault, call.recover)
         again, content = await env.call(call.turn, call.id, call.name, said.get(call.id, _text(call)))
         out += _differences(call, again)
+        made.append(again)
+        contents[call.id] = content
         if shown.get(call.id) != content:
             out.append(f"{call.id}: the tool message was {_brief(shown.get(call.id))}, is {_brief(content)}")
     out += await own.until(env, None)
@@ -96,8 +136,16 @@ async def _replay(trajectory: TrajectoryRow, env: Environment, faults: RecordedF
         out.append(f"state_diff: was {_brief(trajectory.state_diff)}, is {_brief(env.diff())}")
     if env.digest() != trajectory.end_state_sha256:
         out.append(f"end state: was {trajectory.end_state_sha256}, is {env.digest()}")
+    row = trajectory.model_copy(update={
+        "messages": _with_results(trajectory.messages, contents), "calls": made, "state_diff": env.diff(),
+        "end_state_sha256": env.digest(),
+    })  # fmt: skip
     await env.close()
-    return ReplayReport(not out, len(trajectory.calls), out)
+    return ReplayReport(not out, len(trajectory.calls), out, row)
+
+
+def _with_results(messages: list[dict[str, Any]], contents: dict[str, str]) -> list[dict[str, Any]]:
+    return [m | {"content": contents.get(m["tool_call_id"], "")} if m["role"] == "tool" else m for m in messages]
 
 
 class _Own:
