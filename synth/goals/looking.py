@@ -45,12 +45,12 @@ def look_for(desk: Desk, steps: Sequence[Step], step: Step) -> Look | None:
 
 def candidates(desk: Desk, entity: str, sent: list[Any], alone: bool) -> Iterator[tuple[Act, dict[str, Any]]]:
     """Reads of one row by a key that the write named; where it is the only write, also lists that need nothing."""
-    for act in desk.reads_of(entity, "get"):
+    for act in (a for a in desk.reads_of(entity, "get") if a.effect == "read"):
         name = own_key(act, desk)
         for value in sent if name is not None else ():
             if name is not None and isinstance(value, str | int) and desk.row(desk.start, entity, value) is not None:
                 yield act, {name: value}
-    for act in desk.reads_of(entity, "list") if alone else ():
+    for act in (a for a in desk.reads_of(entity, "list") if alone and a.effect == "read"):
         if not any(p.required for p in act.params.values()):
             yield act, {}
 

@@ -35,7 +35,7 @@ def tasks(kinds: tuple[str, ...] = KINDS, n: int = SWEEP) -> Iterator[tuple[str,
 
 ONE_SIDED = tuple(
     k for k in KINDS if k != "dual"
-)  # where the user changes nothing; tests/sim/test_dual.py has the rest
+)  # the user changes nothing; test_dual has the rest
 
 
 @pytest.fixture(scope="module")
