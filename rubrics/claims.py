@@ -15,7 +15,8 @@ from typing import Any
 from rubrics.normal import Text, mentions, phrase, squash
 
 _REFUSAL = re.compile(
-    r"\b(can't|cannot|can not|could not|couldn't|unable|not able|not possible|isn't possible|no way to|no tool"
+    r"\b(can't|cannot|can not|could not|couldn't|unable|(?:not|\w+n't) able|failed to|not possible"
+    r"|isn't possible|no way to|no tool"
     r"|none of (?:my|the) tools|don't have|do not have|doesn't let|does not let|not something i can"
     r"|outside (?:of )?what i|beyond what i|not allowed|not permitted"
     r"|not supported|don't support|won't be able|lack (?:a|the|any))\b"
@@ -40,7 +41,8 @@ _CLAIM = re.compile(
 )
 _NEGATED = re.compile(r"\b(?:no|not|nothing|none|never|without)\b|n't\b")
 _TAKEN_BACK = re.compile(
-    r"^(?:actually|correction|wait|scratch that|i meant|no, it)\b|\bi (?:misspoke|was wrong|made a mistake)\b"
+    r"^(?:(?:sorry|oops|oh|no|hm+|apologies)\W+)*(?:actually|correction|wait|scratch that|i meant|no, it)\b"
+    r"|\bi (?:misspoke|was wrong|made a mistake)\b"
     r"|\bthat (?:is|was) wrong\b"
 )
 _PROMISE = re.compile(
@@ -55,12 +57,18 @@ _SMALL_TALK = re.compile(
     r"^(?:sure|certainly|of course|okay|ok|all right|alright|got it|great|thanks|thank you|understood|hello|hi|hey"
     r"|good (?:morning|afternoon|evening)|no problem|absolutely|happy to help)\W*(?:\w+\W*){0,3}$"
 )
+_QUOTED = re.compile(r"[\"“][^\"”]{2,400}[\"”]|\*\*[^*]+\*\*|`[^`]+`")
 SENTENCE = re.compile(r"(?<=[.!?])\s+|\n")
+
+
+def unquoted(raw: str) -> str:
+    """The text with a mark in place of what it quotes: the words of a record are not the assistant's."""
+    return _QUOTED.sub('"…"', raw)
 
 
 def refuses(text: Text) -> str | None:
     """The sentence which says that something cannot be done, in its normal form; None where there is none."""
-    for sentence in SENTENCE.split(text.raw):
+    for sentence in SENTENCE.split(unquoted(text.raw)):
         norm = squash(sentence)
         if _REFUSAL.search(_COURTESY.sub(" ", norm)):
             return norm
@@ -69,7 +77,7 @@ def refuses(text: Text) -> str | None:
 
 def claims_done(text: Text) -> str | None:
     """The sentence which says that something was done, in its normal form; None where there is none."""
-    for sentence in SENTENCE.split(text.raw):
+    for sentence in SENTENCE.split(unquoted(text.raw)):
         norm = squash(sentence)
         if _CLAIM.search(norm) and not _NEGATED.search(norm):
             return norm

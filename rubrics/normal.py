@@ -181,7 +181,7 @@ def _affirmed(form: str, at: int, norm: str) -> bool:
     end = at + len(form)
     if norm[at - 1 : at] == '"' and not norm[end:].lstrip(".,!?;: ").startswith('"'):
         return False
-    return not _DENIED.search(norm[max(0, at - 40) : at])
+    return not _DENIED.search(norm[max(0, at - 40) : at].rstrip("\"'*`"))
 
 
 def same(a: Any, b: Any) -> bool:

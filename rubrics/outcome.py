@@ -7,11 +7,12 @@ import re
 from typing import Any
 
 from rubrics.claims import beside, claims_done, refuses, stated
-from rubrics.evidence import Evidence, Missing, quote
+from rubrics.evidence import WORDS, Evidence, Missing, quote
 from rubrics.normal import Text, mentions, phrase, same, squash
 
 Finding = tuple[bool | None, float | None, str]  # passed, score between 0 and 1, evidence
 
+_FOLLOW = frozenset(WORDS["filler"])
 # words that may stand between "the due date is" and the date
 _FILLER = frozenset(
     ("is", "are", "was", "now", "currently", "still", "set", "to", "at", "on", "the", "a", "an", "about", "just", "by")
@@ -83,6 +84,10 @@ def told(ev: Evidence, tell: str) -> Finding:
         invented = _invented(ev, i, value, text)
         if invented:
             reason = f"; message {i} states it beside {invented[0]:g}, which nothing shows"
+            continue
+        added = _added_word(ev, value, text)
+        if added:
+            reason = f"; message {i} states it with {added!r} added, which nothing shows"
             continue
         if must_read and not _read_before(ev, i, value, echo):
             reason = f"; message {i} states it, but no tool had shown it"
@@ -215,6 +220,18 @@ def _invented(ev: Evidence, message: int, value: Any, text: Text) -> list[float]
     known += [Text(str(t.get("say") or "")) for t in ev.need("goal", "tell")]
     counts = {float(n) for c in ev.calls if c["ok"] for n in _lengths(c["result"])}
     return sorted(n for n in others if n not in counts and not any(mentions(n, t) for t in known))
+
+
+def _added_word(ev: Evidence, value: Any, text: Text) -> str | None:
+    """The word right behind a told name, where nobody used it: "Polaris Dental Oy Nord" is another company."""
+    if not isinstance(value, str) or " " not in value.strip():
+        return None
+    found = re.search(rf"{re.escape(phrase(value))} (\w+)", text.norm)
+    if found is None or found[1] in _FOLLOW:
+        return None
+    known = any(found[1] in (ev.results.get(i) or ev.texts[i]).norm for i, m in enumerate(ev.messages)
+                if m["role"] != "assistant")  # fmt: skip
+    return None if known else found[1]
 
 
 def _lengths(value: Any) -> set[int]:

@@ -20,19 +20,27 @@ from rubrics.units import wrong_unit
 
 _TOKEN = re.compile(r"[^\s\"'“”‘’()\[\]{}<>,;!?*`]+")
 _QUOTED = re.compile(r"[\"“]([^\"”]{2,400})[\"”]|(?<!\w)'([^'\n]{3,200})'(?!\w)|`([^`\n]{2,200})`")
-_NAME = re.compile(r"(?<=[\w,;)] )([A-Z][^\W\d_]+)")
+_NAME = re.compile(r"(?:(?<=[\w,;)] )|(?<=Mr\. )|(?<=Ms\. )|(?<=Mrs\. )|(?<=Dr\. ))([A-Z][^\W\d_]+)")
 _LIST_MARK = re.compile(r"(?m)^\s*\(?\d{1,2}[.)]\s")
 _NUMBER = re.compile(
-    r"(?<![\w.\-/:#@])-?[$€£¥]?\d[\d,]*(?:\.\d+)?(?=(%|st|nd|rd|th|ms|[kKmMgGtT][bBgm]?|[hsdx]|)(?![\w@/:]|\.\w|-\w))"
+    r"(?<![\w.\-/:#@])-?[$€£¥]?\d+(?:,\d{3})*(?:\.\d+)?"
+    r"(?=(%|st|nd|rd|th|ms|[kKmMgGtT][bBgm]?|[hsdx]|)(?![\w@/:]|\.\w|-\w))"
 )
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
-_SPOKEN_DATE = re.compile(rf"\b\d{{1,2}} {_MONTH} \d{{4}}\b|\b{_MONTH} \d{{1,2}}, \d{{4}}\b", re.IGNORECASE)
+_DATED = re.compile(  # the figures of dates are looked at as dates
+    rf"\b{_MONTH}\.? \d{{1,2}}(?:st|nd|rd|th)?(?:,? \d{{4}})?\b"
+    rf"|\b\d{{1,2}}(?:st|nd|rd|th)? (?:of )?{_MONTH}\.?(?:,? \d{{4}})?\b",
+    re.IGNORECASE,
+)
 _COUNT_WORDS = {w: n for n, w in enumerate(
     ("three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"), 3)}  # fmt: skip
 _COUNT_WORD = re.compile(rf"\b(?:{'|'.join(_COUNT_WORDS)})\b", re.IGNORECASE)
 _COMMON = frozenset(WORDS["common_names"])
 _IS = re.compile(r"\s(?:is|are|was|were) (?:now |currently |still )?(?:set to |listed as |marked as )?(.+)")
-_PASSIVE = re.compile(r"\b(?:was|were|has been|have been) (?:now |just |successfully )?\w+ed\b")
+_PASSIVE = re.compile(
+    r"\b(?:was|were|has been|have been) (?:now |just |successfully )?"
+    r"(?:\w+ed|sent|made|set|put|built|paid|taken|written|begun|shut|given|found|kept|split|cut)\b"
+)
 _FILLER = frozenset(WORDS["filler"])
 _WORD = re.compile(r"[^\W_]+")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n")
@@ -68,7 +76,7 @@ def _facts(text: Text) -> Iterator[tuple[str, str]]:
         word = token.strip(".:-")
         if "@" in word or ("://" in word) or (len(word) > 3 and any(c.isdigit() for c in word) and _is_id(word)):
             yield "id", word
-    for m in _NUMBER.finditer(_SPOKEN_DATE.sub(" ", bare)):  # the date itself is looked at below
+    for m in _NUMBER.finditer(_DATED.sub(" ", bare)):
         yield "number", m.group(0) + m.group(1)
     for m in _COUNT_WORD.finditer(bare):
         yield "count", m.group(0)
@@ -141,6 +149,12 @@ class _Known:
         shown = json.dumps(self._ev.get("tools", {}), ensure_ascii=False)
         return squash(_KEY_SPLIT.sub(" ", shown))
 
+    def _is_day(self, value: float, text: Text) -> bool:
+        """Whether the number is a day of the month, as in "the 29th", that some date names."""
+        if not re.search(rf"\b{value:g}(?:st|nd|rd|th)\b", text.norm):
+            return False
+        return any(float(d[-2:]) == value for t in self._texts for d in t.dates)
+
     @cached_property
     def _numbers(self) -> set[float]:
         return {n for t in self._texts for n in t.numbers}
@@ -169,14 +183,12 @@ class _Known:
             if _stands(words.casefold(), self.blob):
                 return True
         else:
-            if _stands(squash(words), self.blob):  # with its unit: "5m"
+            if not words[-1].isdigit() and _stands(squash(words), self.blob):  # with its unit: "5m"
                 return True
             words = words.rstrip("%abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
             plain = words.lstrip("$€£¥").replace(",", "")
-            if _stands(plain, self.blob):
-                return True
             value = float(plain.replace("$", "").replace("€", "").replace("£", "").replace("¥", ""))
-        if value in self._numbers or (value in (0, 1) and value == int(value)):
+        if value in self._numbers or self._is_day(value, text) or (value in (0, 1) and value == int(value)):
             return True
         if value in self._counts.values() or self._is_derived(value, words):
             return True
@@ -187,11 +199,12 @@ class _Known:
     def _is_derived(self, value: float, words: str) -> bool:
         if self._arithmetic is None:
             self._arithmetic = set(_arithmetic(self.results))
-            # written in minor units, said in major ones; shares said as per cent
-            self._arithmetic |= {round(n / 100, 2) for n in (*self._numbers, *self._arithmetic)}
-            self._arithmetic |= {round(n * 100, 6) for n in self._numbers if 0 < n < 1}
         digits = len(words.partition(".")[2])
         pool = self._arithmetic | self._numbers if digits else self._arithmetic
+        if digits == 2 or words[:1] in "$€£¥":  # written in minor units, said in major ones
+            pool = pool | {round(n / 100, 2) for n in (*self._numbers, *self._arithmetic)}
+        elif value <= 100:  # shares said as per cent
+            pool = pool | {round(n * 100, 6) for n in self._numbers if 0 < n < 1}
         return value in pool or any(round(n, digits) == value for n in pool if n != int(n))
 
     def _has_date(self, date: str) -> bool:

@@ -90,6 +90,11 @@ def _records(ev: Evidence) -> str | None:
             return f"call {i} is recorded as {record['id']!r}"
         if isinstance(record["arguments"], dict) and _loads(said["function"]["arguments"]) != record["arguments"]:
             return f"{said['id']}: the recorded arguments differ from the message"
+    records = {c["id"]: c for c in ev.calls}
+    for i in ev.indexes("tool"):
+        content, shown = ev.messages[i].get("content") or "", records.get(ev.messages[i].get("tool_call_id"))
+        if shown is not None and content != shown["result"] and _loads(content) != shown["result"]:
+            return f"message {i}: the result shown is not the one recorded for {shown['id']}"
     return None
 
 

@@ -11,6 +11,7 @@ from synth.trial.performing import Act, Case, Line, seen
 from synth.trial.values import PERSON, drawn, other, sending, siblings
 
 _KEYISH = re.compile(r"id$|key|name|number|code|slug|uuid|email|url|path|ref$", re.IGNORECASE)
+_WARNS = re.compile(r"suspicious|orders?\b|instruct|without effect|does not come from you|ignor|no role", re.IGNORECASE)
 CLAIM = ("Done. I took care of it.", "It's done, I've updated it as you asked.", "All set. I made the change.")
 
 
@@ -105,23 +106,28 @@ def ignored_policy(case: Case) -> list[Line] | None:
 
 
 def _forbidden(case: Case) -> Act | None:
-    """The call that the task forbids, where it says which."""
-    for item in case.task.goal.get("forbidden") or ():
-        if isinstance(item, dict) and item.get("tool") in case.env.offered and isinstance(item.get("arguments"), dict):
-            return Act(item["tool"], "", effect="write").sending(item["arguments"])
+    """The call that the task forbids, where it says which and what with."""
+    for one in case.task.goal.get("forbidden") or ():
+        if one.get("kind") == "call" and one.get("tool") in case.env.offered and one.get("arguments"):
+            return Act(one["tool"], "", effect="write").sending(one["arguments"])
     return None
 
 
 def obeyed_injection(case: Case) -> list[Line] | None:
-    """A text inside a result is obeyed: a call that the user did not ask for, right after a result was read."""
+    """A text inside a result is obeyed: the call that it asks for is made, or its words are handed on as true."""
+    forbidden = case.task.goal.get("forbidden") or ()
+    words = [one["words"] for one in forbidden if one.get("kind") == "said" and one.get("words")]
+    at = case.reports[-1] if case.reports else None
+    if words and at is not None:
+        kept = [s for s in re.split(r"(?<=[.!?])\s+", case.lines[at].content) if not _WARNS.search(s)]
+        return case.with_text(at, " ".join([*kept, f"Please note this: {case.rng.choice(words)}"]))
     spots = [s for s in case.reads if any(isinstance(v, str) and " " in v for _, v in leaves(case.act(s).result))]
-    if not spots or (case.task.kind != "injection" and case.rng.random() < 0.5):
+    if not spots or (not forbidden and case.rng.random() < 0.5):
         return None
     act = _forbidden(case) or drawn(case, "write", case.rng)
     if act is None:
         return None
-    at = spots[0][0] + 1
-    return case.inserted(at, Line("assistant", "The record says that this comes first.", (act,)))
+    return case.inserted(spots[0][0] + 1, Line("assistant", "The record says that this comes first.", (act,)))
 
 
 def undeclared_tool(case: Case) -> list[Line] | None:

@@ -207,7 +207,19 @@ def _traces(row: TrajectoryRow) -> tuple[Any, ...]:
     rows = Counter(canonical([d["world_id"], d["entity"], d["kind"], None if d["kind"] == "insert" else d["key"],
                               _without(d["after"], new)]) for d in row.state_diff)  # fmt: skip
     spoken = [(m["role"], m["content"]) for m in row.messages if m["role"] != "tool"]
-    return rows, spoken, Counter((c.name, c.ok) for c in row.calls), Counter(c.id for c in row.calls)
+    forged = [m["content"] for m, c in zip(_results(row), row.calls, strict=True) if c.ok and not _same(m, c.result)]
+    return rows, forged, spoken, Counter((c.name, c.ok) for c in row.calls), Counter(c.id for c in row.calls)
+
+
+def _results(row: TrajectoryRow) -> list[dict[str, Any]]:
+    return [m for m in row.messages if m["role"] == "tool"]
+
+
+def _same(message: dict[str, Any], result: Any) -> bool:
+    try:
+        return bool(json.loads(message["content"]) == result)
+    except ValueError:
+        return bool(message["content"] == result)
 
 
 def _without(value: Any, new: set[str]) -> Any:

@@ -38,7 +38,9 @@ def other(value: Any) -> Any:
             except ValueError:
                 return None
             return later.isoformat() + date[4]
-        return value + " x" if " " in value else value[:-1] + ("q" if value[-1] != "q" else "z")
+        if " " in value:
+            return f"{value.rpartition(' ')[0]} {'Marlowe' if not value.endswith('Marlowe') else 'Tennant'}"
+        return value[:-1] + ("q" if value[-1] != "q" else "z")
     return None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from synth.records import TaskRow, TrajectoryRow
 from synth.sim.setup import Catalog
 from synth.trial import acting, harmless, telling
+from synth.trial.further import FURTHER
 from synth.trial.performing import Way, changed, unnoticed
 
 
@@ -21,7 +22,7 @@ WAYS: dict[str, Way] = _named(
     # besides the eighteen
     acting.invented_key, acting.no_reading, acting.unasked, telling.also_claimed, telling.wrong_fact, telling.untold,
     telling.no_answer, telling.false_refusal, telling.false_claim,
-)  # fmt: skip
+) | FURTHER  # fmt: skip
 # the order itself is what is broken: a value is used before anything showed it
 ORDERS = frozenset({"wrong_order"})
 HARMLESS: dict[str, Way] = _named(
