@@ -202,7 +202,7 @@ def _touched(ev: Evidence, named: str, writes: list[dict[str, Any]]) -> bool:
 
 def _before(ev: Evidence, at: int) -> str:
     """Everything said and shown before a message, the assistant's words aside, and the names of what was called."""
-    out = [(ev.results.get(i) or ev.texts[i]).norm for i in range(at) if ev.messages[i]["role"] in ("user", "tool")]
+    out = [ev.texts[i].norm for i in range(at) if ev.messages[i]["role"] in ("user", "tool")]
     out += [_words(c["name"]) for c in ev.calls]
     out += [_words(name) for c in ev.calls if isinstance(c["arguments"], dict) for name in c["arguments"]]
     return "\n".join(out)
@@ -262,12 +262,14 @@ def _turn(ev: Evidence, at: int) -> tuple[str, list[tuple[str, str]]]:
 
 
 def closes(ev: Evidence) -> Finding:
-    """No turn ends with a mere promise, and where all was done the user is not told that it could not be."""
+    """No turn ends with a mere promise or the user's own words, and where all was done the user is not told that it could not be."""
     refuse = bool(ev.need("goal").get("refuse") or ev.need("goal").get("decline"))
     for i in ev.said():
         message = ev.messages[i]
         if message.get("tool_calls"):
             continue
+        if len(ev.texts[i].norm.split()) > 3 and any(ev.texts[i].norm == ev.texts[j].norm for j in ev.indexes("user")):
+            return False, 0.0, f"message {i} only repeats what the user said"
         promise = promises(ev.texts[i])
         if promise is not None:
             return False, 0.0, f"message {i} announces and stops: {quote(promise)}"

@@ -153,12 +153,20 @@ def mentions(value: Any, text: Text, *, claimed: bool = False) -> bool:
 
 
 def _has_number(value: float, text: Text, claimed: bool) -> bool:
+    if claimed and _denied_everywhere(value, text.norm):
+        return False
     if float(value) in text.numbers:
         # an article grounds a quantity of one, but "a ticket" does not state a count
         return not (claimed and value == 1) or bool(
             re.search(r"(?<![\w.])(1|one|single|once|only)(?![\w.])", text.norm)
         )
     return isinstance(value, float) and any(d and round(value, d) == n for n, d in text.numbers.items())
+
+
+def _denied_everywhere(value: float, norm: str) -> bool:
+    """Whether the number stands in figures and each time behind a "not"."""
+    spots = [m.start() for m in _NUMBER.finditer(norm) if float(f"{m[1]}{m[2].replace(',', '')}{m[3] or ''}") == value]
+    return bool(spots) and all(_DENIED.search(norm[max(0, at - 40) : at].rstrip("\"'*`$€£¥")) for at in spots)
 
 
 def _has_text(value: str, text: Text, claimed: bool) -> bool:

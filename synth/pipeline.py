@@ -20,7 +20,7 @@ from synth.traits import Trait
 
 __all__ = ["Pipeline", "PipelineError", "Problem", "check_named", "load_pipeline"]
 
-BUILT_IN_POLICIES = ("expert", "idle", "random")
+BUILT_IN_POLICIES = ("expert", "idle", "random", "refuser", "asker", "parrot", "first_tool")
 
 Share = Annotated[float, Field(ge=0.0, le=0.5)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]

@@ -1,4 +1,4 @@
-"""Who plays the assistant, apart from the expert: nobody, chance, or a model behind the model seam."""
+"""Who plays the assistant, apart from the expert: the lazy ones that a judge must not pass, and a model."""
 
 from __future__ import annotations
 
@@ -61,6 +61,81 @@ class Random:
         if arguments is None:
             return None
         return {"function": {"name": tool.name, "arguments": json.dumps(arguments, ensure_ascii=False)}}
+
+
+class Refuser(Idle):
+    """Says that it cannot help, whatever is asked."""
+
+    name = "refuser"
+
+    async def act(self, conversation: Conversation) -> dict[str, Any]:
+        return {"content": "I'm sorry, but I can't do that: none of my tools allow it. I haven't changed anything."}
+
+
+class Asker(Idle):
+    """Asks for more, whatever is said."""
+
+    name = "asker"
+    _QUESTIONS = ("Could you tell me which one you mean?", "What is the ID?", "Which name should it have?",
+                  "Could you give me more details, please?")  # fmt: skip
+
+    async def act(self, conversation: Conversation) -> dict[str, Any]:
+        said = sum(m["role"] == "assistant" for m in conversation.messages)
+        return {"content": self._QUESTIONS[said % len(self._QUESTIONS)]}
+
+
+class Parrot(Idle):
+    """Says again what the user said last."""
+
+    name = "parrot"
+
+    async def act(self, conversation: Conversation) -> dict[str, Any]:
+        return {"content": next(m["content"] for m in reversed(conversation.messages) if m["role"] == "user")}
+
+
+class FirstTool(Idle):
+    """Calls the first tool that runs, once per user turn, with arguments that its schema allows and words of the user
+    where it asks for texts; then hands on what came back."""
+
+    name = "first_tool"
+
+    def __init__(self, env: Environment) -> None:
+        self._tool = next((t for t in env.offered.values() if isinstance(t.executor, WorldExecutor)), None)
+
+    async def act(self, conversation: Conversation) -> dict[str, Any]:
+        last = conversation.messages[-1]
+        if last["role"] == "tool":
+            return {"content": f"Done. Here is the result: {last['content'][:400]}"}
+        if self._tool is None:
+            return {"content": "Done."}
+        text = next(m["content"] for m in reversed(conversation.messages) if m["role"] == "user")
+        arguments = fitting(self._tool.function["function"]["parameters"], text.split())
+        call = {"function": {"name": self._tool.name, "arguments": json.dumps(arguments, ensure_ascii=False)}}
+        return {"content": "", "tool_calls": [call]}
+
+
+def fitting(schema: Any, words: list[str]) -> Any:
+    """A value that the schema allows, of required members only; texts are taken from `words`."""
+    if not isinstance(schema, dict):
+        return {}
+    for key in ("anyOf", "oneOf", "allOf"):
+        if schema.get(key):
+            return fitting(schema[key][0], words)
+    if "const" in schema or schema.get("enum"):
+        return schema["const"] if "const" in schema else schema["enum"][0]
+    kind = schema.get("type")
+    kind = kind[0] if isinstance(kind, list) else kind
+    if kind == "array":
+        return [fitting(schema.get("items", {}), words)] * max(1, int(schema.get("minItems", 1)))
+    if kind in ("integer", "number"):
+        return max(1, schema.get("minimum", 1))
+    if kind == "boolean":
+        return True
+    if kind == "string":
+        keys = [w.strip(".,!?\"'") for w in words if any(c.isdigit() for c in w)]
+        return keys[0] if keys else " ".join(words[:6])
+    wanted = schema.get("required") or ()
+    return {name: fitting(part, words) for name, part in schema.get("properties", {}).items() if name in wanted}
 
 
 class Endpoint:

@@ -22,7 +22,7 @@ from synth.sim.expert import Expert
 from synth.sim.foreign import answer_by_model
 from synth.sim.model_user import PROMPTS as PROMPTS_OF_USER
 from synth.sim.model_user import ModelUser
-from synth.sim.policies import Endpoint, Idle, Random
+from synth.sim.policies import Asker, Endpoint, FirstTool, Idle, Parrot, Random, Refuser
 from synth.sim.setup import Catalog, catalog_for, environment
 from synth.sim.user import SimulatedUser
 from synth.stage import Context, Output, Part
@@ -163,10 +163,13 @@ def player(slot: Slot, profile: UserProfile, settings: Any, models: Models | Non
     return ModelUser(profile, Goal.model_validate(slot.task.goal), _cast(slot, models, settings, "user"))
 
 
+LAZY: dict[str, type[Idle]] = {p.name: p for p in (Idle, Refuser, Asker, Parrot)}
+
+
 def check_policy(settings: Any) -> None:
     """Raises UsageError for a policy that is neither built in nor a model."""
     if settings.backend is None and settings.policy not in BUILT_IN_POLICIES:
-        known = "expert, idle, random or the name of a model"
+        known = f"{', '.join(BUILT_IN_POLICIES)} or the name of a model"
         raise UsageError(f"there is no policy {settings.policy!r}; use {known}")
 
 
@@ -180,8 +183,10 @@ def assistant(slot: Slot, profile: UserProfile, env: Environment, settings: Any,
         return Endpoint(role)
     if name == "random":
         return Random(env, rng_for(seed, "random"), task.split)
-    if name == "idle":
-        return Idle()
+    if name == "first_tool":
+        return FirstTool(env)
+    if name in LAZY:
+        return LAZY[name]()
     goal, plan = Goal.model_validate(task.goal), Plan.model_validate(task.plan)
     return Expert(profile, goal, plan, env, rng_for(seed, "expert"))
 

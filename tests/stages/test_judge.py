@@ -65,8 +65,8 @@ CATCHES = {
 
 
 def test_every_way_of_breaking_applies_somewhere() -> None:
-    # no task of the desk writes twice with one tool; tests/pipeline tries that way
-    assert [name for name, kinds in CATCHES.items() if not kinds] == ["swapped_ids"]
+    # no task of the desk writes twice with one tool or counts anything; tests/pipeline tries these ways
+    assert {name for name, kinds in CATCHES.items() if not kinds} <= {"swapped_ids", "miscounted", "hedged"}
 
 
 @pytest.mark.parametrize(("way", "kind"), [(w, k) for w, kinds in CATCHES.items() for k in kinds])
