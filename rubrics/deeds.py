@@ -262,7 +262,7 @@ def _turn(ev: Evidence, at: int) -> tuple[str, list[tuple[str, str]]]:
 
 
 def closes(ev: Evidence) -> Finding:
-    """No turn ends with a mere promise or the user's own words, and where all was done the user is not told that it could not be."""
+    """No turn ends with a promise or the user's own words, and nothing that was done is said to be impossible."""
     refuse = bool(ev.need("goal").get("refuse") or ev.need("goal").get("decline"))
     for i in ev.said():
         message = ev.messages[i]
