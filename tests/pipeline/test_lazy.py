@@ -6,11 +6,12 @@ import asyncio
 from collections import Counter
 
 import pytest
+from small_recipe import small
 
 from synth.goals.kinds import BUILDERS
 from synth.pipeline import BUILT_IN_POLICIES, JudgeSettings, RolloutsSettings
 from synth.records import make_id
-from synth.run import RunResult
+from synth.run import Options, RunResult, run_pipeline
 from synth.sim.setup import Catalog
 from synth.stages.judge import judge
 from synth.stages.rollouts import Slot, play
@@ -21,13 +22,24 @@ LAZY = sorted(set(BUILT_IN_POLICIES) - {"expert"})
 RIGHT = {("refuser", "no_tool")}
 
 
-def test_every_kind_is_there(first: RunResult) -> None:
-    assert {t.kind for t in open_run(first.run_dir).rows("tasks")} == set(BUILDERS) - {"code"}
+KINDS = sorted(set(BUILDERS) - {"code"})
+
+
+@pytest.fixture(scope="module")
+def every(tmp_path_factory: pytest.TempPathFactory) -> RunResult:
+    """A run with every kind."""
+    target = ", ".join(f"{kind}: 12" for kind in KINDS)
+    out = tmp_path_factory.mktemp("runs") / "every"
+    return run_pipeline(small(f"stages.shards.target={{{target}}}"), Options(out=out, workers=0))
+
+
+def test_every_kind_is_there(every: RunResult) -> None:
+    assert {t.kind for t in open_run(every.run_dir).rows("tasks")} == set(KINDS)
 
 
 @pytest.mark.parametrize("policy", LAZY)
-def test_laziness_does_not_pass(first: RunResult, policy: str) -> None:
-    run = open_run(first.run_dir)
+def test_laziness_does_not_pass(every: RunResult, policy: str) -> None:
+    run = open_run(every.run_dir)
     catalog = Catalog.of(run.rows("agents"), run.rows("tools"), run.rows("worlds"))
     tried: Counter[str] = Counter()
     passed: Counter[str] = Counter()
