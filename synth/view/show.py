@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from synth.errors import UsageError
-from synth.records import Criterion, Row, TaskRow, TrajectoryRow, VerdictRow
+from synth.records import Call, Criterion, Row, TaskRow, TrajectoryRow, VerdictRow
 from synth.view.escape import plain
 from synth.view.failure import dropped_row, failed_slot, failed_trajectory, in_one_line
 from synth.view.lineage import lineage
@@ -93,8 +93,12 @@ def _trajectory(run_dir: Path, row: TrajectoryRow, verdicts: list[VerdictRow]) -
 def conversation(row: TrajectoryRow) -> Iterator[RenderableType]:
     """The messages with their calls."""
     records = {c.id: c for c in row.calls}
+    own, turn = list(row.user_calls), -1
     for i, message in enumerate(row.messages):
         role = message["role"]
+        turn += role == "assistant"
+        while role == "user" and own and own[0].turn <= turn:
+            yield Padding(_own(own.pop(0)), (0, 0, 0, 4))
         style = _ROLE.get(role, "")
         if role == "tool":
             record = records.get(message["tool_call_id"])
@@ -114,6 +118,12 @@ def conversation(row: TrajectoryRow) -> Iterator[RenderableType]:
             yield Padding(
                 Text.assemble(("→ ", "green"), plain(call["id"], "green"), "  ", plain(function["arguments"]),
                               plain(f"  ({effect})" if effect else "", "bright_black")), (0, 0, 0, 4))  # fmt: skip
+
+
+def _own(call: Call) -> Text:
+    """What the user did with a tool of their own, which no assistant sees."""
+    came = plain("  done" if call.ok else f"  error {call.error}", "" if call.ok else "red")
+    return Text.assemble(("the user: ", "cyan"), plain(call.name, "cyan"), "  ", plain(_json(call.arguments)), came)
 
 
 def _changes(diff: list[dict[str, Any]]) -> Iterator[RenderableType]:

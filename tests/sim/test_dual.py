@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import io
 import random
 
 import desk
 import pytest
+from rich.console import Console
 
 from rubrics.checks import judge_one
 from rubrics.evidence import Evidence
@@ -21,6 +23,7 @@ from synth.sim.userside import compiled_side, places
 from synth.stages import judge, rollouts
 from synth.taskspec import UserProfile
 from synth.trial.performing import lines_of, perform
+from synth.view.show import conversation
 from synth.worlds.simulate import start_state
 
 SETTINGS = RolloutsSettings(policy="expert", fault_rate=0.05)
@@ -160,3 +163,15 @@ def test_every_place_opens_by_its_gate_and_shows_its_value(name: str) -> None:
     shown, _ = world.execute(state, place.words["look"], {"id": key})
     assert (closed.ok, opened.ok, shown.ok) == (False, True, True)
     assert "value" in shown.value
+
+
+def test_show_has_the_users_acts_before_their_words() -> None:
+    n = next(i for i, t in enumerate(tasks()) if not own(t))
+    out = Console(width=200, record=True, file=io.StringIO())
+    for part in conversation(play(n)):
+        out.print(part)
+    text = out.export_text()
+    for call in play(n).user_calls:
+        assert f"the user: {call.name}" in text
+    answer = next(m["content"] for m in play(n).messages[3:] if m["role"] == "user")
+    assert text.index("the user: ") < text.index(answer[:40])
