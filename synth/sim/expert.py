@@ -42,7 +42,18 @@ class Expert:
 
     name = "expert"
 
-    def __init__(self, profile: UserProfile, goal: Goal, plan: Plan, env: Environment, rng: random.Random) -> None:
+    def __init__(
+        self,
+        profile: UserProfile,
+        goal: Goal,
+        plan: Plan,
+        env: Environment,
+        rng: random.Random,
+        cautious: bool = False,
+    ) -> None:
+        """`cautious`: the prompt wants a go-ahead before anything is deleted."""
+        self._cautious = cautious
+        self._confirmed = -1  # the last user turn for which there is a go-ahead
         self._profile, self._goal, self._plan, self._env, self._rng = profile, goal, plan, env, rng
         self._results: dict[int, Any] = {}
         self._given_up: set[int] = set()
@@ -77,6 +88,9 @@ class Expert:
         if self._doubts:
             return self._looks()
         ready = self._ready(turn, heard)
+        if ready and self._needs_permission(turn, ready):
+            self._confirmed = turn
+            return {"content": speech.pick("permission", self._rng)}
         if ready:
             return self._calls([(step, grounding.arguments(step, heard, self._may_choose(step))) for step in ready])
         asks = self._asks(turn, heard)
@@ -96,6 +110,23 @@ class Expert:
             if at < len(self._profile.turns) and self._profile.turns[at] in text:
                 turn, at = at, at + 1
         return turn
+
+    def _needs_permission(self, turn: int, ready: list[Step]) -> bool:
+        """Whether the person has to be asked first: once per turn, and not where the plan has a question of its own."""
+        if not self._cautious or self._confirmed >= turn or any(a.turn == turn for a in self._plan.asks):
+            return False
+        return any(s.effect == "write" and self._deletes(s) for s in ready)
+
+    def _deletes(self, step: Step) -> bool:
+        tool = self._env.offered.get(step.tool)
+        if tool is None or not isinstance(tool.executor, WorldExecutor):
+            return False
+        compiled = tool.executor.compiled.tool(tool.row.name)
+        spec = compiled.spec
+        if spec.op == "choose" and spec.cases:
+            case = compiled.canonical(step.arguments).get(str(spec.by))
+            spec = spec.cases.get(str(case), spec)
+        return spec.op == "delete"
 
     def _closed(self, step: int) -> bool:
         return step in self._results or step in self._given_up

@@ -29,7 +29,7 @@ from synth.stage import Context, Output, Part
 from synth.taskspec import Goal, Plan, Start, UserProfile
 
 TABLE = "trajectories"
-VERSION = "7"
+VERSION = "9"
 ASSETS = [
     "synth/sim/data/userside.yaml",
     "synth/sim/data/expert.json",
@@ -147,8 +147,8 @@ async def play(slot: Slot, catalog: Catalog, settings: Any, models: Models | Non
     env = environment(catalog, task, seed, settings.fault_rate)
     if models is not None and "tools" in settings.backends:
         answer_by_model(env, _cast(slot, models, settings, "tools"))
-    policy = assistant(slot, profile, env, settings, models)
     agent: AgentRow = catalog.agents[task.agent_id]
+    policy = assistant(slot, agent, profile, env, settings, models)
     user = player(slot, profile, settings, models)
     prompt = prompt_of(agent, Start.model_validate(task.start))
     episode = await run_episode(prompt, env, user, policy, settings.max_turns)
@@ -173,7 +173,9 @@ def check_policy(settings: Any) -> None:
         raise UsageError(f"there is no policy {settings.policy!r}; use {known}")
 
 
-def assistant(slot: Slot, profile: UserProfile, env: Environment, settings: Any, models: Models | None) -> Policy:
+def assistant(
+    slot: Slot, agent: AgentRow, profile: UserProfile, env: Environment, settings: Any, models: Models | None
+) -> Policy:
     """Who plays the assistant of an episode."""
     task, seed, name = slot.task, slot.seed, settings.policy
     if settings.backend is not None:
@@ -188,7 +190,8 @@ def assistant(slot: Slot, profile: UserProfile, env: Environment, settings: Any,
     if name in LAZY:
         return LAZY[name]()
     goal, plan = Goal.model_validate(task.goal), Plan.model_validate(task.plan)
-    return Expert(profile, goal, plan, env, rng_for(seed, "expert"))
+    cautious = agent.traits.get("manner") == "cautious"
+    return Expert(profile, goal, plan, env, rng_for(seed, "expert"), cautious)
 
 
 def _cast(slot: Slot, models: Models, settings: Any, name: RoleName) -> Role:

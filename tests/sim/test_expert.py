@@ -16,7 +16,9 @@ from synth.goals.verbs import past_of
 from synth.pipeline import RolloutsSettings
 from synth.records import TaskRow, TrajectoryRow, make_id
 from synth.sim import speech
+from synth.sim.setup import Catalog
 from synth.stages import rollouts
+from synth.worlds.simulate import start_state
 
 SETTINGS = RolloutsSettings(policy="expert", fault_rate=0.3)
 
@@ -152,3 +154,39 @@ def test_many_deeds_of_one_sort_are_counted_and_named() -> None:
 )  # fmt: skip
 def test_verbs_in_the_past(verb: str, past: str) -> None:
     assert past_of(verb) == past
+
+
+@pytest.mark.parametrize("manner", ["cautious", "brisk"])
+@pytest.mark.parametrize("deletes", [True, False])
+def test_a_cautious_expert_asks_before_it_deletes(manner: str, deletes: bool) -> None:
+    """The prompt of a cautious agent wants a go-ahead; the user gives it, and only then is the call made."""
+    task = _deleting() if deletes else desk.tasks()["single"]
+    known = desk.catalog()
+    agent = known.agents[desk.AGENT_ID]
+    agent = agent.model_copy(update={"traits": agent.traits | {"manner": manner}})
+    catalog = Catalog.of([agent], list(known.tools.values()), list(known.worlds.values()))
+    row = asyncio.run(
+        rollouts.play(rollouts.Slot(make_id("traj", 1), task, 0), catalog, RolloutsSettings(fault_rate=0.0))
+    )
+    first = next(i for i, m in enumerate(row.messages) if m.get("tool_calls"))
+    questions = [m["content"] for m in row.messages[:first] if m["role"] == "assistant"]
+    assert [q.endswith("?") for q in questions] == ([True] if deletes and manner == "cautious" else [])
+    assert len(row.state_diff) == 1
+
+
+def _deleting() -> TaskRow:
+    """The first task, with a deletion of a contact without tickets in place of its write."""
+    base = desk.tasks()["single"]
+    state = start_state(desk.world(), desk.SEED)
+    owners = {r["requester"] for r in state.rows("Ticket").values()}
+    key = next(k for k in state.rows("Contact") if k not in owners)
+    said = f"the contact is {key}"
+    change = {"world_id": desk.WORLD_ID, "entity": "Contact", "kind": "delete", "key": key}
+    return base.model_copy(update={
+        "user": base.user | {"turns": [f"Please delete contact {key}."],
+                             "facts": [{"id": "f0", "say": said, "value": key, "about": ["contact"], "told": 0}]},
+        "goal": base.goal | {"changes": [change]},
+        "plan": {"steps": [{"id": 0, "turn": 0, "tool": "delete_contact", "world_id": desk.WORLD_ID,
+                            "arguments": {"id": key}, "sources": {"/id": {"kind": "user", "fact": "f0"}},
+                            "effect": "write"}]},
+    })  # fmt: skip
