@@ -74,6 +74,7 @@ class Tell(Part):
     say: str  # clause with the value: "the status is pending"
     value: Any
     why: str = ""
+    short: str = ""  # the same where it is plain what is spoken of: "it is pending"
     source: Literal["result", "said"] = "result"  # said: it stands in the prompt, a tool's declaration or a message
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +19,7 @@ from synth.goals.words import field_words, is_plural, noun, say
 from synth.taskspec import Tell
 from synth.worlds.state import thaw
 
+_OTHERWISE = 0.45  # share of answers with another order of words
 FEWEST = 4  # a smaller count is easily guessed
 
 
@@ -46,10 +48,11 @@ def ask_field(story: Story, q: Question) -> Clause:
     tell = Tell(
         id=f"t{len(story.tells)}",
         turn=story.turn,
-        say=answer_words(label, text, said, kind)
+        say=answer_words(label, text, said, kind, story.rng)
         if asked is None
         else f"{asked[1].removeprefix('when ')} {'on' if kind == 'date' else 'at'} {said}",
         value=value,
+        short=brief_words(q.field, label, said, kind, story.rng),
         why=f"{q.entity}.{q.field}, shown by {look.act.offered}",
     )
     story.tells.append(tell)
@@ -60,10 +63,25 @@ def ask_field(story: Story, q: Question) -> Clause:
     return clause
 
 
-def answer_words(label: str, text: str, said: str, kind: str) -> str:
+def brief_words(name: str, label: str, said: str, kind: str, rng: random.Random) -> str:
+    """The answer where nothing else was asked: "it is open", "the status is open", "it was created at ..."."""
+    asked = when(name, "it") if kind in ("date", "time") else None
+    if asked is not None:
+        return f"{asked[1].removeprefix('when ')} {'on' if kind == 'date' else 'at'} {said}"
+    return rng.choice((f"the {label} {'are' if is_plural(label) else 'is'} {said}", f"it is {said}"))
+
+
+def answer_words(label: str, text: str, said: str, kind: str, rng: random.Random) -> str:
     """The answer as a clause: "the status of the ticket is open", "the ticket has 4 notes"."""
     if is_plural(label) and kind in ("int", "number"):
         return f"{text} has {said} {label}"
+    more = (
+        f"for {text}, the {label} is {said}",
+        f"{text} has the {label} {said}",
+        f"the {label} given for {text} is {said}",
+    )
+    if not is_plural(label) and rng.random() < _OTHERWISE:
+        return rng.choice(more)
     return f"the {label} of {text} {'are' if is_plural(label) else 'is'} {said}"
 
 

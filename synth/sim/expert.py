@@ -37,6 +37,9 @@ def carried_out(look: Look, call: Call) -> bool:
     )
 
 
+_BRIEF = 0.5  # share of single answers that do not repeat what was asked
+
+
 class Expert:
     """Plays the plan of one task. Raises TaskFailure("task") where the plan does not hold."""
 
@@ -264,7 +267,8 @@ class Expert:
             out.append(self._done())
         if tells:
             kind = "told" if not self._news else "nothing"
-            clauses = [speech.moment(t.say, t.value, self._rng) for t in tells]
+            brief = len(tells) == 1 and not out and bool(tells[0].short) and self._rng.random() < _BRIEF
+            clauses = [speech.moment(t.short if brief else t.say, t.value, self._rng) for t in tells]
             out.append(speech.report("told", "tell", clauses, self._rng) if kind == "told" else
                        " ".join(speech.sentence(c) for c in clauses))  # fmt: skip
         if not out:

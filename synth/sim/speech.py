@@ -20,6 +20,7 @@ from synth.sim.user import sentence as sentence
 from synth.worlds.simulate import CompiledWorld, spoken
 from synth.worlds.spec import ToolSpec
 
+_UNSAID = "the text you gave"
 LONG = 60  # characters from which a text value is not repeated
 _MOST_NAMED = 4  # new rows whose labels are listed behind their number
 _LITERAL = 0.4  # share of dates and times that are told as the tool shows them
@@ -122,7 +123,7 @@ def _form(spec: ToolSpec, fields: list[tuple[str, Any]], state: str, own: str | 
     if op in ("update", "setting") and not fields:
         return "changed"
     if op == "update" and len(fields) == 1 and not isinstance(fields[0][1], bool):
-        return "update_one"
+        return "changed" if _shown(fields[0][1]) == _UNSAID else "update_one"
     if op == "move":
         return "changed" if not state else "moved" if own else "move"
     return op
@@ -207,7 +208,7 @@ def _shown(value: Any) -> str:
         return "enabled" if value else "disabled"
     if isinstance(value, str):
         if len(value) > LONG:
-            return "the text you gave"
+            return _UNSAID
         return f'"{value}"' if " " in value else _words(value) if value.isidentifier() and value.islower() else value
     return str(value)
 

@@ -29,7 +29,7 @@ from synth.stage import Context, Output, Part
 from synth.taskspec import Goal, Plan, Start, UserProfile
 
 TABLE = "trajectories"
-VERSION = "9"
+VERSION = "10"
 ASSETS = [
     "synth/sim/data/userside.yaml",
     "synth/sim/data/expert.json",

@@ -19,7 +19,7 @@ from synth.surface import surfaces_of
 from synth.taskspec import WorldStart
 
 TABLE = "tasks"
-VERSION = "9"
+VERSION = "10"
 ASSETS = [
     "synth/sim/data/userside.yaml",
     "synth/goals/data/changes.yaml",

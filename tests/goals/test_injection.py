@@ -32,7 +32,7 @@ def tasks() -> list[tuple[Desk, Built]]:
     for name in WORLDS:
         for seed in range(40):
             place = desk(name, "injection", seed)
-            out.append((place, build(place, "injection", random.Random(seed))))
+            out.append((place, build(place, "injection", random.Random(seed), attempts=30)))
     return out
 
 
