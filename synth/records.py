@@ -132,6 +132,7 @@ class TaskRow(Row):
     rubric: Json
     # the calls its plan makes together give the same results and state in any order; null where it makes none together
     parallel_safe: bool | None = None
+    model: Json = None  # {writer or paraphraser: {name, taken, why}} of models that worded the turns; null without one
 
 
 class Call(Row):

@@ -8,15 +8,23 @@ from __future__ import annotations
 import zlib
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from synth.errors import ModelMalformed, ModelRefused, classify
 from synth.goals.build import BuildFailed, Built, build
 from synth.goals.desk import Desk
+from synth.goals.wording import PROMPT, reworded
+from synth.models import clients
+from synth.models.prompts import digests
+from synth.models.protocol import Sampling
+from synth.models.roles import REPAIR, Role, RoleName
+from synth.models.session import Models, usage_rows, with_models
 from synth.records import AgentRow, FailedRow, Kind, TaskRow, ToolRow, WorldRow, make_id, rng_for
 from synth.sim.setup import compiled
 from synth.stage import Context, Inputs, Output, Part
 from synth.surface import surfaces_of
-from synth.taskspec import WorldStart
+from synth.taskspec import Goal, UserProfile, WorldStart
 
 TABLE = "tasks"
 VERSION = "10"
@@ -30,6 +38,7 @@ ASSETS = [
     "synth/goals/data/rules.yaml",
     "synth/goals/data/verbs.yaml",
 ]  # part of the fingerprint
+ROLES: tuple[RoleName, ...] = ("writer", "paraphraser")  # in this order
 AGENTS_TRIED = 4
 AGENTS_TRIED_AIMING = 24  # where the task must have one difficulty
 VARIANTS = 2  # start states per world
@@ -60,6 +69,13 @@ def rows_of(inputs: Inputs) -> Rows:
 
 
 def run(ctx: Context, part: Part) -> Output:
+    """The tasks of a part, in the words of models where there are any."""
+    if asks(ctx.settings):
+        return with_models(lambda models: arun(ctx, part, models))
+    return _built(ctx, part)
+
+
+def _built(ctx: Context, part: Part) -> Output:
     """Build the tasks of a part; `part.payload["kinds"]` holds one kind per slot, `difficulty` is 1 to 5 where the
     part is of one difficulty."""
     out = Output(opened=part.stop - part.start)
@@ -73,6 +89,72 @@ def run(ctx: Context, part: Part) -> Output:
         else:
             out.failed.append(made)
     return out
+
+
+def asks(settings: Any) -> bool:
+    return bool(settings.backends)
+
+
+def depends(settings: Any) -> dict[str, Any]:
+    """Prompts and scripts of the models that word the turns."""
+    if not asks(settings):
+        return {}
+    return clients.outside_of(settings.backends) | digests(REPAIR, *(PROMPT[role] for role in settings.backends))
+
+
+def problems(settings: Any) -> list[tuple[str, str]]:
+    """What is wrong with these models, as (path in the stage, sentence)."""
+    return [(role, text) for role, backend in settings.backends.items() for text in clients.problems(backend)]
+
+
+def ready(settings: Any) -> None:
+    """Raises UsageError where the key of an endpoint is missing."""
+    for backend in settings.backends.values():
+        clients.ready(backend)
+
+
+async def arun(ctx: Context, part: Part, models: Models) -> Output:
+    """Build the tasks, then have their turns worded by models, side by side."""
+    out = _built(ctx, part)
+    if not asks(ctx.settings):
+        return out
+    backends = ctx.settings.backends
+    jobs = [partial(_worded, ctx, models, row) for row in out.rows if isinstance(row, TaskRow)]
+    for backend in backends.values():
+        models.client(backend)  # one that cannot be made stops the run, not each slot
+    ended = await models.side_by_side(backends.values(), jobs)
+    out.rows = [row for row, _ in ended if isinstance(row, TaskRow)]
+    out.failed += [row for row, _ in ended if isinstance(row, FailedRow)]
+    out.closed_with_rows = len(out.rows)
+    for row, roles in ended:
+        out.usage += usage_rows("tasks", row.task_id if isinstance(row, TaskRow) else row.row_id, roles)
+    return out
+
+
+async def _worded(ctx: Context, models: Models, task: TaskRow) -> tuple[TaskRow | FailedRow, list[Role]]:
+    """The task in the words of the writer, then of the paraphraser. Words that break a rule leave the turns as they
+    are, and the row says so; an endpoint that is gone fails the slot, so that it can be asked again."""
+    roles: list[Role] = []
+    said: dict[str, Any] = {}
+    profile, goal = UserProfile.model_validate(task.user), Goal.model_validate(task.goal)
+    seed = int(task.task_id.rsplit("_", 1)[1], 16) % 2**31
+    try:
+        for name in ROLES:
+            if name not in ctx.settings.backends:
+                continue
+            role = models.role(name, ctx.settings.backends[name], getattr(ctx.settings, name), Sampling(seed=seed))
+            roles.append(role)
+            try:
+                answer = await reworded(role, profile, goal)
+                profile, why = answer.value or profile, "" if answer.value else f"{answer.reason}: {answer.detail}"
+            except (ModelRefused, ModelMalformed) as error:
+                why = classify(error)[1]
+            said[name] = {"name": role.model, "taken": not why, "why": why[:400]}
+    except Exception as error:  # noqa: BLE001 - the boundary of a slot: classified and kept as a failed row
+        class_, detail = classify(error)
+        return FailedRow(stage="tasks", row_id=task.task_id, parent_id=task.agent_id, class_=class_,
+                         boundary="goals.wording", detail=detail[:2000], attempts=1), roles  # fmt: skip
+    return task.model_copy(update={"user": profile.model_dump(mode="json"), "model": said}), roles
 
 
 def make_task(seed: int, rows: Rows, ordinal: int, kind: Kind, difficulty: int = 0) -> TaskRow | FailedRow:
