@@ -216,7 +216,7 @@ class RolloutsSettings(Asking):
     tools: Name | None = None
     policy: Annotated[str, Field(min_length=1, max_length=64)] = "expert"
     attempts: Annotated[int, Field(ge=1, le=64)] = 1
-    max_turns: Annotated[int, Field(ge=1, le=1000)] = 40
+    max_turns: Annotated[int, Field(ge=1, le=1000)] = 120
     fault_rate: Annotated[float, Field(ge=0.0, le=1.0)] = 0.05
     # filled in by `Pipeline.stage` from `models`, never written in the file
     backend: ModelSettings | None = None
@@ -246,6 +246,7 @@ class JudgeSettings(Asking):
 DEFAULT_TARGET: dict[str, int] = {
     "single": 300, "parallel": 300, "chain": 450, "multi_turn": 500, "clarify": 350, "no_tool": 200, "recover": 300,
     "chat": 150, "policy": 200, "change": 200, "injection": 150, "dual": 150,
+    "chat": 150, "policy": 200, "change": 200, "injection": 150, "long": 100,
 }  # fmt: skip
 
 

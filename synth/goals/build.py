@@ -16,14 +16,13 @@ from synth.goals.kinds.draft import Side
 from synth.goals.rubric import make_rubric
 from synth.goals.rules import breaks
 from synth.goals.speech import Clause, Speaker
-from synth.goals.story import DeadEnd, Known, Story
+from synth.goals.story import LONGEST_TURN, DeadEnd, Known, Story
 from synth.goals.words import split_words
 from synth.records import Kind
 from synth.taskspec import Ask, Fact, Goal, GoalChange, Plan, Rubric, Start, Tell, UserProfile, WorldStart
 from synth.worlds.values import values_for
 
 ATTEMPTS = 10  # whole tries per task
-LONGEST_TURN = 360  # characters of requests in one message
 _SHOWN_REASONS = 3
 
 
@@ -197,7 +196,8 @@ def goal_text(changes: list[dict[str, Any]], tells: list[Tell], decline: bool = 
 def difficulty(desk: Desk, draft: Draft, plan: Plan, goal: Goal) -> int:
     """1 to 5 from what was measured: calls, looked-up keys, turns, hidden facts, faults, offered tools."""
     story = draft.story
-    score = 0.5 * len(plan.steps) + 0.6 * story.hops + 0.5 * (len(story.turns) - 1) + 1.2 * len(draft.hidden)
+    score = 0.5 * bent(len(plan.steps)) + 0.6 * bent(story.hops) + 0.5 * bent(len(story.turns) - 1)
+    score += 1.2 * len(draft.hidden)
     score += draft.weight
     score += (
         1.0 * sum(min(f.times, 2) for f in draft.faults)
@@ -206,3 +206,8 @@ def difficulty(desk: Desk, draft: Draft, plan: Plan, goal: Goal) -> int:
         + (1.0 if goal.forbidden else 0.0)
     )
     return 1 + sum(score >= bound for bound in (1.2, 2.4, 4.0, 6.0))
+
+
+def bent(n: int) -> float:
+    """The first four of a kind count in full, the others a tenth: the twentieth call is no harder than the tenth."""
+    return min(n, 4) + 0.1 * max(0, n - 4)

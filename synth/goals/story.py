@@ -31,6 +31,7 @@ from synth.taskspec import Source, Step, Tell
 from synth.worlds.state import State
 
 LONGEST_REQUEST = 260  # characters of one request
+LONGEST_TURN = 360  # characters of requests in one message
 
 
 class DeadEnd(Exception):

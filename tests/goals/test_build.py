@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from rubrics import CHECKS
 from rubrics.normal import Text, leaves, mentions
 from synth.goals import BuildFailed, Built, Desk, build
-from synth.goals.build import LONGEST_TURN
 from synth.goals.check import by_pointer, check, reached, replay
 from synth.goals.ground import at_path
 from synth.goals.independence import waves
+from synth.goals.story import LONGEST_TURN
 from synth.records import canonical
 from synth.taskspec import Step
 from synth.worlds.spec import World
 
-SWEEP = 15  # tasks per kind and world
+SWEEP = 12  # tasks per kind and world
 
 
 def tasks(kinds: tuple[str, ...] = KINDS, n: int = SWEEP) -> Iterator[tuple[str, Desk, Built]]:

@@ -7,6 +7,7 @@ from synth.goals.kinds.clarify import clarify
 from synth.goals.kinds.draft import Builder, Draft
 from synth.goals.kinds.dual import dual
 from synth.goals.kinds.injection import injection
+from synth.goals.kinds.long import long
 from synth.goals.kinds.no_tool import no_tool
 from synth.goals.kinds.policy import policy
 from synth.goals.kinds.recover import recover
@@ -25,6 +26,7 @@ BUILDERS: dict[Kind, Builder] = {
     "policy": policy,
     "dual": dual,
     "change": change,
+    "long": long,
 }
 
 __all__ = ["BUILDERS", "Builder", "Draft"]
