@@ -245,8 +245,7 @@ class JudgeSettings(Asking):
 
 DEFAULT_TARGET: dict[str, int] = {
     "single": 300, "parallel": 300, "chain": 450, "multi_turn": 500, "clarify": 350, "no_tool": 200, "recover": 300,
-    "chat": 150, "policy": 200, "change": 200, "injection": 150, "dual": 150,
-    "chat": 150, "policy": 200, "change": 200, "injection": 150, "long": 100,
+    "chat": 150, "policy": 200, "change": 200, "injection": 150, "dual": 150, "long": 100,
 }  # fmt: skip
 
 
