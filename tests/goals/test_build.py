@@ -33,9 +33,7 @@ def tasks(kinds: tuple[str, ...] = KINDS, n: int = SWEEP) -> Iterator[tuple[str,
                 yield kind, d, build(d, kind, random.Random(f"{name} {kind} {seed}"))  # type: ignore[arg-type]
 
 
-ONE_SIDED = tuple(
-    k for k in KINDS if k != "dual"
-)  # the user changes nothing; test_dual has the rest
+ONE_SIDED = tuple(k for k in KINDS if k != "dual")  # the user changes nothing; test_dual has the rest
 
 
 @pytest.fixture(scope="module")
