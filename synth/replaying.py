@@ -81,9 +81,9 @@ def replay_sample(run_dir: Path, count: int, seed: int = 0) -> dict[str, ReplayR
 
 
 def judge_settings(run_dir: Path) -> JudgeSettings:
-    """The settings under which the run's verdicts were given."""
-    made = (read_json(run_dir / "run.json") or {})["pipeline"]["stages"]["judge"]
-    return JudgeSettings.model_validate(made)
+    """The settings under which the run's verdicts were given; the usual ones where the folder does not say."""
+    pipeline = (read_json(run_dir / "run.json") or {}).get("pipeline")
+    return JudgeSettings() if pipeline is None else JudgeSettings.model_validate(pipeline["stages"]["judge"])
 
 
 def judged_again(
