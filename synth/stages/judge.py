@@ -5,19 +5,46 @@ from __future__ import annotations
 from typing import Any
 
 import rubrics
-from synth.errors import TaskFailure
-from synth.records import Criterion, FailedRow, TaskRow, TrajectoryRow, VerdictRow, content_hash
+from synth.errors import FailureClass, ModelError, TaskFailure, classify
+from synth.models import clients
+from synth.models.prompts import digests
+from synth.models.roles import REPAIR, Role
+from synth.models.session import Models, usage_rows, with_models
+from synth.records import Criterion, FailedRow, TaskRow, TrajectoryRow, UsageRow, VerdictRow, content_hash
+from synth.sim import questions
 from synth.sim.roles import param_roles
 from synth.sim.setup import Catalog, catalog_for, seen_tools, seen_world
 from synth.stage import Context, Output, Part
 
 TABLE = "verdicts"
-VERSION = "8"
+VERSION = "9"
 ASSETS = [
     "rubrics/data/standing.json",
     "rubrics/data/words.json",
 ]  # part of the fingerprint
 JUDGE = "code"
+
+
+def asks(settings: Any) -> bool:
+    return bool(settings.backends)
+
+
+def depends(settings: Any) -> dict[str, Any]:
+    """What decides verdicts besides settings and assets, where a model is asked: its script, the prompts."""
+    if not asks(settings):
+        return {}
+    return clients.outside_of(settings.backends) | digests(questions.PROMPT, REPAIR)
+
+
+def problems(settings: Any) -> list[tuple[str, str]]:
+    """What is wrong with the model before anything is judged, as (path in the stage, sentence)."""
+    return [(role, text) for role, backend in settings.backends.items() for text in clients.problems(backend)]
+
+
+def ready(settings: Any) -> None:
+    """Raises UsageError where the key of the endpoint is missing."""
+    for backend in settings.backends.values():
+        clients.ready(backend)
 
 
 def run(ctx: Context, part: Part) -> Output:
@@ -33,15 +60,52 @@ def run(ctx: Context, part: Part) -> Output:
                 raise TaskFailure(
                     "judge", "stages.judge", f"there is no task {trajectory.task_id} in part {part.index}"
                 )
-            output.rows.append(judge(trajectory, task, catalog, ctx.settings))
+            row, spent = judged(trajectory, task, catalog, ctx.settings)
+            output.usage += spent
+            output.rows.append(row)
             output.closed_with_rows += 1
         except Exception as error:  # noqa: BLE001 - the boundary of a slot: kept as a failed row of class judge
-            detail = error.detail if isinstance(error, TaskFailure) else f"{type(error).__name__}: {error}"
+            class_: FailureClass
+            class_, detail = classify(error) if isinstance(error, ModelError) else ("judge", _detail(error))
             output.failed.append(FailedRow(
-                stage="judge", row_id=trajectory.trajectory_id, parent_id=trajectory.trajectory_id, class_="judge",
+                stage="judge", row_id=trajectory.trajectory_id, parent_id=trajectory.trajectory_id, class_=class_,
                 boundary="stages.judge", detail=detail[:2000], attempts=1,
             ))  # fmt: skip
     return output
+
+
+def _detail(error: Exception) -> str:
+    return error.detail if isinstance(error, TaskFailure) else f"{type(error).__name__}: {error}"
+
+
+def judged(
+    trajectory: TrajectoryRow, task: TaskRow, catalog: Catalog, settings: Any
+) -> tuple[VerdictRow, list[UsageRow]]:
+    """The verdict by code; and where a model is configured and code found nothing wrong, its questions as well."""
+    row = judge(trajectory, task, catalog, settings)
+    backend = settings.backends.get("model")
+    if backend is None or row.passed is not True:
+        return row, []
+
+    async def work(models: Models) -> tuple[list[rubrics.Result], Role]:
+        role = models.role("judge", backend, settings.model)
+        return await questions.ask(role, trajectory, task), role
+
+    answers, role = with_models(work)
+    return with_answers(row, answers, role.model), usage_rows("judge", trajectory.trajectory_id, [role])
+
+
+def with_answers(row: VerdictRow, answers: list[rubrics.Result], model: str) -> VerdictRow:
+    """A passed verdict with a model's answers: a no fails it, a "cannot tell" leaves it open."""
+    more = [Criterion(id=r.id, part="style", passed=r.passed, score=r.score, evidence=r.evidence, judge=model)
+            for r in answers]  # fmt: skip
+    failed, open_ = [r for r in answers if r.passed is False], [r for r in answers if r.passed is None]
+    update: dict[str, Any] = {"criteria": [*row.criteria, *more], "judge": f"{row.judge}+{model}"}
+    if failed or open_:
+        update["passed"] = False if failed else None
+        update["score"] = row.score if failed else None
+        update["reasons"] = [f"{r.id}: {r.evidence}" for r in failed or open_]
+    return row.model_copy(update=update)
 
 
 def judge(trajectory: TrajectoryRow, task: TaskRow, catalog: Catalog, settings: Any) -> VerdictRow:
