@@ -115,8 +115,11 @@ def judge(trajectory: TrajectoryRow, task: TaskRow, catalog: Catalog, settings: 
     found = rubrics.verdict(results, settings.min_score)
     return VerdictRow(
         trajectory_id=trajectory.trajectory_id, task_id=task.task_id, passed=found.passed, score=found.score,
-        criteria=[Criterion(id=r.id, part=r.part, passed=r.passed, score=r.score, evidence=r.evidence, judge=JUDGE)
-                  for r in results],
+        criteria=[  # made here, so not checked again: a verdict has dozens
+            Criterion.model_construct(id=r.id, part=r.part, passed=r.passed, score=r.score, evidence=r.evidence,
+                                      judge=JUDGE)
+            for r in results
+        ],
         judge=JUDGE, reasons=list(found.reasons), rubric_sha256=content_hash(rubric),
     )  # fmt: skip
 
