@@ -97,14 +97,16 @@ def _fault(
         return f"no call did that ({verb!r})"
     for thing in _objects(claim):
         words = [w for w in _PLAIN.findall(_SEGMENT.split(thing)[0]) if w not in _EMPTY]
-        if words and not any(_heard(w, heard) for w in words):
+        if words and not any(_heard(w, f"{heard} {entities}") for w in words):
             return f"nothing in the conversation is about {quote(' '.join(words), 60)}"
     counted = _COUNTED.search(claim)
     if counted is not None:
         n = int(counted[1]) if counted[1].isdigit() else _SMALL[counted[1]]
         if n not in _amounts(ev, at, writes):
             return f"there were not {n} of them"
-    named = [phrase(m) for m in _LABEL.findall(raw)] or [phrase(m) for m in _ID.findall(_LABEL.sub(" ", raw))]
+    sorts = set(f"{calls} {entities}".split())  # "the mp3 file": what a thing is, not which
+    named = [phrase(m) for m in _LABEL.findall(raw)]
+    named = named or [n for n in map(phrase, _ID.findall(_LABEL.sub(" ", raw))) if n not in sorts]
     if named and not any(_touched(ev, n, recent or writes) for n in named):
         return f"no successful write touched {quote(named[0], 60)}"
     return None

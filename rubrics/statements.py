@@ -231,6 +231,8 @@ class _Known:
             words = set(_WORD.findall(head))
             if not any(f <= words for f in self._fields):
                 continue
+            if head.split()[0].endswith("ing") and frozenset(head.split()[:1]) not in self._fields:
+                continue  # an activity: "setting the status is something I can do"
             first = re.split(r"[.,;:!?(]| and | but | which | with | for | on | of | because | as | so ", rest)[0]
             loose = [w for w in _WORD.findall(first) if w not in _FILLER and w.isalpha() and not self._near(w)]
             if loose:

@@ -238,8 +238,9 @@ def plain(value: Any) -> bool:
 def goal_changes(
     desk: Desk, before: State, after: State, volatile: frozenset[tuple[str, str]]
 ) -> list[dict[str, Any]] | None:
-    """The difference as goal data. New rows carry no key; what the system stamps is left out. None where a new row's
-    generated key stands in another row and could come out differently."""
+    """The difference as goal data. New rows carry no key; what the system stamps is left out, unless it is all that the
+    write did to the row (a run is cancelled, an amount moves). None where a new row's generated key stands in another
+    row and could come out differently."""
     changes = diff(before, after)
     inserted: dict[str, set[Any]] = {}
     for c in changes:
@@ -251,15 +252,18 @@ def goal_changes(
         entity = desk.entity(c.entity)
         kind = "insert" if c.before is None else "delete" if c.after is None else "update"
         fields: dict[str, Any] = {}
+        stamps: dict[str, Any] = {}
         for f, v in (c.after or {}).items():
             spec = entity.fields.get(f)
-            if spec is None or spec.set_by != "tool" or (c.entity, f) in volatile:
+            if spec is None or spec.set_by == "never" or (c.entity, f) in volatile:
                 continue
             if kind == "update" and (c.before or {}).get(f) == v:
                 continue
-            if not isinstance(v, dict | tuple) and v in unstable:
+            if spec.set_by == "tool" and not isinstance(v, dict | tuple) and v in unstable:
                 return None
-            fields[f] = thaw(v)
+            (fields if spec.set_by == "tool" else stamps)[f] = thaw(v)
+        if kind == "update" and not fields:
+            fields = stamps
         if kind == "update" and not fields:
             continue
         generated = kind == "insert" and entity.generated_key

@@ -55,3 +55,13 @@ def test_a_job_is_a_new_row_and_its_request_key_is_nobodys_business(seed: int) -
     (change,) = b.goal.changes
     assert (change.entity, change.kind, list(change.fields)) == ("Export", "insert", ["kind"])
     assert "request key" not in " ".join(b.user.turns)
+
+
+def test_what_only_the_system_writes_is_a_goal_where_it_is_all_that_a_write_did() -> None:
+    spec = yaml.safe_load(HARBOUR.read_text())
+    for field in spec["entities"]["Account"]["fields"].values():
+        if field.get("type") == "money":
+            field["set_by"] = "system"
+    spec["tools"] = {"transfer": spec["tools"]["transfer"], "find_accounts": FIND}
+    b = build(Desk("w", World.load(spec), {t: t for t in spec["tools"]}, 1), "single", random.Random(0))
+    assert {c.entity for c in b.goal.changes} == {"Account"} and all(c.fields for c in b.goal.changes)
