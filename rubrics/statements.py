@@ -41,6 +41,7 @@ _PASSIVE = re.compile(
     r"\b(?:was|were|has been|have been) (?:now |just |successfully )?"
     r"(?:\w+ed|sent|made|set|put|built|paid|taken|written|begun|shut|given|found|kept|split|cut)\b"
 )
+_OUTAGE = re.compile(r"^the (?:service|server|system|backend) (?:is|was) (?:busy|down|slow|overloaded|unavailable)\b")
 _FILLER = frozenset(WORDS["filler"])
 _WORD = re.compile(r"[^\W_]+")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n")
@@ -107,6 +108,7 @@ class _Known:
         self.results: list[Any] = []
         self._calls = {c["id"]: c for c in ev.calls}
         self._counts: Counter[str] = Counter()
+        self._fresh: Counter[str] = Counter()  # the same since the user spoke last: a report counts what it reports
         self.blob = ""
         self._arithmetic: set[float] | None = None
 
@@ -125,14 +127,15 @@ class _Known:
             text = self._ev.results.get(i) or self._ev.texts[i]
             self._texts.append(text)
             self._parts.append(text.norm)
+            if m["role"] == "user":
+                self._fresh.clear()
             if m["role"] == "tool":
                 record = self._calls.get(m["tool_call_id"])
                 if record is not None:
                     self.results.append(record["result"])
-                    self._counts["calls"] += 1
-                    if record["ok"]:
-                        self._counts["tool " + record["name"]] += 1
-                        self._counts["ok " + record["effect"]] += 1
+                    what = ["calls", *(["tool " + record["name"], "ok " + record["effect"]] if record["ok"] else ())]
+                    self._counts.update(what)
+                    self._fresh.update(what)
         self._at = message
         if before != message:
             self.blob = "\n".join(self._parts)
@@ -190,7 +193,7 @@ class _Known:
             value = float(plain.replace("$", "").replace("€", "").replace("£", "").replace("¥", ""))
         if value in self._numbers or self._is_day(value, text) or (value in (0, 1) and value == int(value)):
             return True
-        if value in self._counts.values() or self._is_derived(value, words):
+        if value in (*self._counts.values(), *self._fresh.values()) or self._is_derived(value, words):
             return True
         stated = sorted({n for n in text.numbers if n != value})[:TERMS]
         near = [n for n in stated if n in self._numbers]
@@ -218,7 +221,7 @@ class _Known:
         """ "The <field> is <words>" where no result and nobody used these words."""
         if not any(w in text.norm for w in (" is ", " are ", " was ", " were ")):
             return None
-        for raw in _SENTENCE.split(text.raw):
+        for raw in _SENTENCE.split(_QUOTED.sub(" ", text.raw)):  # quotations are looked at as such
             sentence = squash(raw)
             if raw.rstrip().endswith("?") or not sentence:
                 continue
@@ -227,6 +230,8 @@ class _Known:
                 continue
             if _PASSIVE.search(sentence):
                 continue  # a deed, not a value: "was created"
+            if _OUTAGE.search(sentence) and self._counts["calls"] > self._counts["ok read"] + self._counts["ok write"]:
+                continue  # why a call failed, though some tool has a field "service"
             head, rest = sentence[: found.start()], found.group(1)
             words = set(_WORD.findall(head))
             if not any(f <= words for f in self._fields):
