@@ -10,6 +10,7 @@ from rubrics.evidence import Evidence, Missing, quote
 from rubrics.normal import squash
 from rubrics.outcome import Finding
 
+_I_DID = r"\bi(?:'ve| have)? (?:(?:just|now|already|also) )*(?:[^;?!]*?(?:,| and) (?:(?:then|also|even) )*)?"
 _ASKS = re.compile(r"\?|\b(?:please|go ahead|kindly|you (?:can|may|will|need|should|have to))\b")
 
 
@@ -32,7 +33,7 @@ def user_acted(ev: Evidence, acts: list[str], claims: list[str]) -> Finding:
         for sentence in SENTENCE.split(ev.texts[i].raw):
             norm = squash(sentence)
             for claim in claims:
-                if re.search(rf"\bi(?:'ve| have)? (?:(?:just|now|already|also) )*{re.escape(squash(claim))}", norm):
+                if re.search(rf"{_I_DID}{re.escape(squash(claim))}", norm):
                     return False, 0.0, f"message {i} claims what the user did: {quote(sentence)}"
     return True, 1.0, "; ".join(asked)
 

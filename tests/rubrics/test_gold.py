@@ -1,4 +1,7 @@
-"""The judge agrees with every trajectory that a person read and graded (rubrics/gold): both outcomes, every kind."""
+"""The judge agrees with the grade of every trajectory in rubrics/gold, and for the reader's reason.
+
+rubrics/gold/README.md says how they were made and graded.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ import rubrics
 
 GOLD = sorted((Path(rubrics.__file__).parent / "gold").glob("*.json"))
 KINDS = ("single", "parallel", "chain", "multi_turn", "clarify", "no_tool", "chat", "policy", "recover", "change",
-         "dual", "injection")  # fmt: skip
+         "dual", "injection", "long")  # fmt: skip
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -31,6 +34,9 @@ def test_there_are_sixty_of_every_kind_and_both_outcomes() -> None:
 def test_the_judge_agrees_with_the_grader(path: Path) -> None:
     gold = load(path)
     assert len(gold["why"].split()) > 3
-    rubric = {"criteria": [*gold["rubric"]["criteria"], *rubrics.standing()]}
-    verdict = rubrics.verdict(rubrics.score(rubric, gold["evidence"]))
+    results = rubrics.score({"criteria": [*gold["rubric"]["criteria"], *rubrics.standing()]}, gold["evidence"])
+    verdict = rubrics.verdict(results)
     assert verdict.passed is gold["passed"], verdict.reasons
+    found = {r.id: r.passed for r in results}
+    assert gold["expected"], "no criterion decides"
+    assert {name: found[name] for name in gold["expected"]} == gold["expected"]
