@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
@@ -24,6 +25,7 @@ from synth.worlds.values import values_for
 
 ATTEMPTS = 10  # whole tries per task
 _SHOWN_REASONS = 3
+_DENIES = re.compile(r"\b(?:not|never)\b")
 
 
 class BuildFailed(Exception):
@@ -41,6 +43,19 @@ class Built:
     rubric: Rubric
     difficulty: int
     parallel_safe: bool | None = None
+
+
+def unclear(goal: Goal) -> str | None:
+    """Why what is to be told cannot be told plainly: the same twice, or a field whose own words deny."""
+    if len({t.say for t in goal.tell}) < len(goal.tell):
+        return "the same is to be told twice"
+    for t in goal.tell:
+        value = t.value
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            continue
+        if _DENIES.search(t.say.replace(str(value), " ")):
+            return "the words of a field deny what is told"
+    return None
 
 
 def build(desk: Desk, kind: Kind, rng: random.Random, attempts: int = ATTEMPTS) -> Built:
@@ -109,6 +124,7 @@ def finish(desk: Desk, kind: Kind, draft: Draft, rng: random.Random) -> Built:
         and leaked_ids(steps, desk, turns)
     ):
         problem = "an id stands in the user's words"
+    problem = problem or unclear(goal)
     if draft.outage:
         text = f"The service behind this is down and nothing else can do it: {spoken(story.turns)}. Try, and say so."
         goal = Goal(changes=[], tell=[], refuse=True, text=text)

@@ -135,7 +135,7 @@ def tool_words(tool: str, fixed: list[str], obj: str | None, what: str) -> str:
 def transfer_clause(desk: Desk, act: Act, pieces: list[Piece]) -> Clause:
     """What is moved, from where, to where."""
     source, target = (spoken_field(desk, act, n) for n in sides(act.spec))
-    amount = next(spoken_field(desk, act, n) for n, p in act.params.items() if p.role == "amount")
+    (amount,) = (spoken_field(desk, act, n) for n, p in act.params.items() if p.role == "amount")
     by_label = {p.field: p for p in pieces}
     rest = [p for p in pieces if p.field not in (source, target, amount)]
     moved, there, here = (by_label[f].text for f in (amount, source, target))

@@ -81,6 +81,13 @@ class Story:
     def new_turn(self) -> None:
         self.turns.append([])
 
+    def kept_back(self) -> Known:
+        """The first fact that is told only when asked. DeadEnd where the story holds none: it was said otherwise."""
+        known = next((k for k in self.facts.values() if k.turn is None), None)
+        if known is None:
+            raise DeadEnd("what was to be kept back is said otherwise")
+        return known
+
     def mark(self) -> dict[str, Any]:
         """What has to be restored when the next part of the story leads nowhere."""
         kept: dict[str, Any] = {n: copy(getattr(self, n)) for n in _GROWS} | {"state": self.state, "hops": self.hops}

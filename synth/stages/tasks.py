@@ -27,7 +27,7 @@ from synth.surface import surfaces_of
 from synth.taskspec import Goal, UserProfile, WorldStart
 
 TABLE = "tasks"
-VERSION = "12"
+VERSION = "13"
 ASSETS = [
     "synth/sim/data/userside.yaml",
     "synth/goals/data/changes.yaml",

@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from rubrics import CHECKS
 from rubrics.normal import Text, leaves, mentions
 from synth.goals import BuildFailed, Built, Desk, build
+from synth.goals.build import unclear
 from synth.goals.check import by_pointer, check, reached, replay
 from synth.goals.ground import at_path
 from synth.goals.independence import waves
 from synth.goals.story import LONGEST_TURN
 from synth.records import canonical
-from synth.taskspec import Step
+from synth.taskspec import Goal, Step, Tell
 from synth.worlds.spec import World
 
 SWEEP = 12  # tasks per kind and world
@@ -234,6 +235,17 @@ def test_arguments_that_sound_the_same_make_no_task() -> None:
     twins = World.load(spec)
     with pytest.raises(BuildFailed, match="same words"):
         build(Desk("w", twins, {"add_book": "add_book"}, 0), "single", random.Random(1))
+
+
+def test_what_a_fields_own_words_deny_is_no_task() -> None:
+    def told(say: str, value: object) -> Goal:
+        return Goal(changes=[], tell=[Tell(id="t0", turn=0, say=say, value=value)])
+
+    assert unclear(told("the sections not is cobble", "cobble")) == "the words of a field deny what is told"
+    assert unclear(told('the title is "Do not touch"', "Do not touch")) is None
+    assert unclear(told("the budget is not set", None)) is None
+    twice = [Tell(id=f"t{n}", turn=0, say="the size is 4", value=4) for n in range(2)]
+    assert unclear(Goal(changes=[], tell=twice)) == "the same is to be told twice"
 
 
 def test_requests_are_short_and_never_ask_for_what_is_so(built: list[tuple[str, Desk, Built]]) -> None:

@@ -289,7 +289,7 @@ def pending(draft: Draft) -> None:
     if clause.vp.count(said) != 1 or mentions(aim.values[other], Text(clause.vp.replace(said, piece.text))):
         raise DeadEnd("the value stands twice in the request")
     story.turns[-1][-1] = Clause(vp=clause.vp.replace(said, piece.text))
-    secret = next(k for k in story.facts.values() if k.turn is None)
+    secret = story.kept_back()
     mended = next(
         (k for k in story.facts.values() if k.told.name == was.name and k.told.value == aim.values[other]), None
     )
@@ -305,7 +305,9 @@ def pending(draft: Draft) -> None:
         Fact(id=mended.id, say=correction, value=mended.told.value, about=[mended.told.name], told=None),
     ]
     story.facts = {at: k for at, k in story.facts.items() if k not in (secret, mended)}
-    step = next(s for s in story.steps if any(src.fact == secret.id for src in s.sources.values()))
+    step = next((s for s in story.steps if any(src.fact == secret.id for src in s.sources.values())), None)
+    if step is None:
+        raise DeadEnd("no argument is the hidden fact")
     question = phrase(rng, "asks", "value", field=secret.told.name, noun=noun(desk.world, str(aim.act.of)))
     draft.asks.append(Ask(turn=story.turn, before=step.id, facts=[secret.id], question=question))
     draft.weight += 1.2

@@ -27,7 +27,7 @@ def clarify(desk: Desk, rng: random.Random) -> Draft:
             if aim is not None and names:
                 name = rng.choice(names)
                 story.write(aim, hide=name)
-                told = next(k for k in story.facts.values() if k.turn is None)
+                told = story.kept_back()
                 label = spoken_field(desk, aim.act, name)
                 what = noun(desk.world, str(aim.act.of))
                 return Draft(story, hidden=[([told.id], phrase(rng, "asks", "value", field=label, noun=what))])

@@ -69,7 +69,7 @@ def fits(place: Place, kind: str, label: str, value: object) -> bool:
 
 def with_place(story: Story, aim: Aim, name: str, place: Place, rng: random.Random) -> Draft:
     """The story with the value on the user's side, and the words that bring it up."""
-    told = next(k for k in story.facts.values() if k.turn is None)
+    told = story.kept_back()
     label = spoken_field(story.desk, aim.act, name)
     opened = rng.random() < OPEN
     seed = rng.randrange(1 << 30)
