@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import rubrics
 from synth.errors import FailureClass, ModelError, TaskFailure, classify
@@ -116,8 +116,8 @@ def judge(trajectory: TrajectoryRow, task: TaskRow, catalog: Catalog, settings: 
     return VerdictRow(
         trajectory_id=trajectory.trajectory_id, task_id=task.task_id, passed=found.passed, score=found.score,
         criteria=[  # made here, so not checked again: a verdict has dozens
-            Criterion.model_construct(id=r.id, part=r.part, passed=r.passed, score=r.score, evidence=r.evidence,
-                                      judge=JUDGE)
+            Criterion.model_construct(id=r.id, part=cast(Any, r.part), passed=r.passed, score=r.score,
+                                      evidence=r.evidence, judge=JUDGE)
             for r in results
         ],
         judge=JUDGE, reasons=list(found.reasons), rubric_sha256=content_hash(rubric),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from synth import open_run
 from synth.pipeline import load_pipeline
+from synth.records import Kind
 from synth.replaying import replay_sample
 from synth.reports.diversity import categories, domains, duplicates, marks_of_run
 from synth.reports.tools import read_tools
@@ -32,8 +34,12 @@ def test_the_recipe_reaches_its_size(full: RunResult) -> None:
         rows = run.sql(sql).fetchall()
         return int(rows[0][0])
 
-    assert count("select count(*) from verdicts where passed") >= 2_000
-    assert count("select count(*) from sft") == 2_400
+    target = load_pipeline(RECIPE).stages.shards.target
+    assert isinstance(target, dict) and set(target) == set(get_args(Kind)) - {"code"}
+    by_kind = "select count(*) from verdicts join tasks using (task_id) where passed and kind = "
+    assert {kind: n for kind in target if (n := count(f"{by_kind}'{kind}'")) < 100} == {}
+    assert count("select count(*) from verdicts where passed is distinct from true") <= 5  # the expert's own
+    assert count("select count(*) from sft") == 3_350
     assert count("select count(distinct (server, parents[1])) from tools where origin = 'lifted'") >= LIFTED * 11_419
     assert count("select count(*) from tools where origin = 'synthetic'") >= 20_000
     assert count("select count(*) from failed where class = 'infra'") == 0
