@@ -10,11 +10,11 @@ from functools import lru_cache
 from importlib import resources
 from typing import Any
 
-import yaml
 from jinja2 import StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
 from synth.goals.words import split_words
+from synth.packaged import packaged_yaml
 from synth.records import Split, WorldRow
 from synth.worlds.spec import World
 from synth.worlds.values import values_for
@@ -33,11 +33,8 @@ def templates() -> tuple[tuple[str, Any], ...]:
     return tuple((f.name.removesuffix(".j2"), env.from_string(f.read_text(encoding="utf-8"))) for f in files)
 
 
-@lru_cache(maxsize=1)
 def words() -> dict[str, Any]:
-    text = resources.files("synth.goals").joinpath("data/agents.yaml").read_text(encoding="utf-8")
-    loaded: dict[str, Any] = yaml.safe_load(text)
-    return loaded
+    return packaged_yaml("synth.goals", "data/agents.yaml")
 
 
 @dataclass(frozen=True)

@@ -5,17 +5,14 @@ from __future__ import annotations
 import json
 import random
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib import resources
 from typing import Any
-
-import yaml
 
 from synth.goals.desk import Desk
 from synth.goals.draw import draw_write
 from synth.goals.story import DeadEnd, Story
 from synth.goals.templates import fill
 from synth.goals.words import plural
+from synth.packaged import packaged_yaml
 from synth.taskspec import Forbidden
 from synth.worlds.values import values_for
 
@@ -25,12 +22,9 @@ _CALLS = 0.4  # share of texts that spell the call out
 _FEWEST = 4  # characters of a value that another is put in place of
 
 
-@lru_cache(maxsize=1)
 def attacks() -> dict[str, Any]:
     """The file, read once."""
-    text = resources.files("synth.goals").joinpath("data/attacks.yaml").read_text(encoding="utf-8")
-    loaded: dict[str, Any] = yaml.safe_load(text)
-    return loaded
+    return packaged_yaml("synth.goals", "data/attacks.yaml")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from functools import cached_property
 from typing import Any
 
 from synth.errors import SpecError
-from synth.planting import planted
 from synth.surface import Surface, shown_world
 from synth.taskspec import Plant
 from synth.worlds import schema as sch
@@ -92,7 +91,7 @@ class Desk:
 
     @cached_property
     def start(self) -> State:
-        return planted(start_state(self.world, self.seed, self.split), self.plant)
+        return start_state(self.world, self.seed, self.split, self.plant)
 
     @cached_property
     def strict(self) -> CompiledWorld | None:

@@ -6,32 +6,22 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Mapping
-from functools import lru_cache
-from importlib import resources
 from typing import Any
 
-import yaml
+from synth.packaged import packaged_yaml
 
 _SLOT = re.compile(r"\{([a-z_]+)\}")
 _PART = re.compile(r"\[([A-Za-z]+)\]")
 
 
-def _load(name: str) -> dict[str, Any]:
-    text = resources.files("synth.goals").joinpath(f"data/{name}").read_text(encoding="utf-8")
-    loaded: dict[str, Any] = yaml.safe_load(text)
-    return loaded
-
-
-@lru_cache(maxsize=1)
 def grammar() -> dict[str, Any]:
     """Clauses, questions and asks, read once."""
-    return _load("grammar.yaml")
+    return packaged_yaml("synth.goals", "data/grammar.yaml")
 
 
-@lru_cache(maxsize=1)
 def personas() -> dict[str, Any]:
     """Personas, the parts of their sentences, and how they mend and list, read once."""
-    return _load("personas.yaml")
+    return packaged_yaml("synth.goals", "data/personas.yaml")
 
 
 def fill(template: str, slots: Mapping[str, str]) -> str:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import resources
-
-import yaml
 
 from synth.goals.words import field_words, split_words
+from synth.packaged import packaged_yaml
 
 _STRIPPED = ("is", "are", "was", "mark", "marked", "set", "make")
 _CLOCK = ("at", "on", "date", "time", "timestamp", "datetime")
@@ -31,8 +29,7 @@ class Lexicon:
 @lru_cache(maxsize=1)
 def lexicon() -> Lexicon:
     """The file, read once."""
-    text = resources.files("synth.goals").joinpath("data/verbs.yaml").read_text(encoding="utf-8")
-    found = yaml.safe_load(text)
+    found = dict(packaged_yaml("synth.goals", "data/verbs.yaml"))
     verbs = {op: frozenset(words.split()) for op, words in found.pop("verbs").items()}
     return Lexicon(verbs, **{name: frozenset(words.split()) for name, words in found.items()})
 

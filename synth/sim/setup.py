@@ -11,7 +11,6 @@ from typing import Any
 from synth.errors import TaskFailure
 from synth.executors.protocol import Executor
 from synth.executors.world import WorldExecutor
-from synth.planting import planted
 from synth.records import AgentRow, TaskRow, ToolRow, WorldRow, canonical, rng_for
 from synth.sim.environment import Environment, Offered
 from synth.sim.faults import FaultPlan
@@ -21,7 +20,7 @@ from synth.surface import functions_of, schemas_of, shown_world, surfaces_of
 from synth.taskspec import Start, WorldStart
 from synth.worlds.simulate import CompiledWorld, compile_world, start_state
 from synth.worlds.spec import World
-from synth.worlds.state import State
+from synth.worlds.state import State, planted
 
 CACHED_WORLDS = 512
 CACHED_STATES = 512

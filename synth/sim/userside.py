@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from typing import Any
 
-import yaml
-
+from synth.packaged import packaged_yaml
 from synth.worlds.simulate import CompiledWorld, compile_world
 from synth.worlds.spec import World
 
@@ -42,11 +40,8 @@ class Place:
         return str(self.world.tools[self.words["gate"]].to)
 
 
-@cache
 def _file() -> dict[str, Any]:
-    text = resources.files("synth.sim").joinpath("data/userside.yaml").read_text(encoding="utf-8")
-    loaded: dict[str, Any] = yaml.safe_load(text)
-    return loaded
+    return packaged_yaml("synth.sim", "data/userside.yaml")
 
 
 @cache

@@ -33,7 +33,7 @@ from synth.worlds.params import one_item
 from synth.worlds.rows import ToolError, row_key
 from synth.worlds.spec import ErrorSpec, FieldSpec, Param, ToolSpec, World
 from synth.worlds.start import start_rows
-from synth.worlds.state import Change, State, Table, freeze, squash, thaw
+from synth.worlds.state import Change, State, Table, freeze, planted, squash, thaw
 from synth.worlds.trees import circular
 
 TICK = timedelta(minutes=1)  # of world time per call
@@ -476,14 +476,7 @@ def start_state(world: World, seed: int, split: str = "train", plant: Iterable[A
         base = _STARTS[at] = fresh_state(compile_world(world), seed, split)
         if len(_STARTS) > _CACHE_SIZE:
             _STARTS.popitem(last=False)
-    state = base.snapshot()
-    for p in plant:
-        key = tuple(p.key) if isinstance(p.key, list) else p.key
-        if p.row is None:
-            state.remove(p.entity, key)
-        else:
-            state.put(p.entity, key, freeze(p.row))
-    return state
+    return planted(base, plant)
 
 
 class Simulator:

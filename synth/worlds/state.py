@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from synth.worlds.jsontext import json_writer
@@ -251,4 +251,17 @@ def diff(before: State, after: State) -> list[Change]:
             elif new[key] is not row and new[key] != row:
                 out.append(Change(entity, key, row, new[key]))
         out.extend(Change(entity, key, None, row) for key, row in new.items() if key not in old)
+    return out
+
+
+def planted(state: State, plants: Iterable[Any]) -> State:
+    """A state of its own with rows set by hand. A plant has `entity`, `key` (a list for a composite key) and `row`,
+    None to delete."""
+    out = state.snapshot()
+    for plant in plants:
+        key = tuple(plant.key) if isinstance(plant.key, list) else plant.key
+        if plant.row is None:
+            out.remove(plant.entity, key)
+        else:
+            out.put(plant.entity, key, freeze(plant.row))
     return out

@@ -5,11 +5,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from functools import lru_cache
-from importlib import resources
 from typing import Any
-
-import yaml
 
 from rubrics.normal import Text, mentions
 from synth.goals.clauses import spoken_field
@@ -17,13 +13,14 @@ from synth.goals.describe import sayable
 from synth.goals.desk import Act, Desk, names_row_of, pointer
 from synth.goals.draw import Aim, draw_write, field_type, settle
 from synth.goals.ground import records
-from synth.goals.kinds.clarify import hideable
+from synth.goals.kinds.clarify import with_payload
 from synth.goals.kinds.draft import TRIES, Draft, add_aim, add_write, row_keys, say_only
 from synth.goals.speech import Clause
 from synth.goals.story import DeadEnd, Story
 from synth.goals.templates import fill, phrase
 from synth.goals.verbs import awkward
 from synth.goals.words import noun, sentence
+from synth.packaged import packaged_yaml
 from synth.taskspec import Ask, Fact, Reply, Source
 from synth.worlds.state import thaw
 
@@ -33,12 +30,9 @@ AFTER = 0.25  # share with another goal after the change
 UNSAID = 0.5  # share of undone values that are not said again
 
 
-@lru_cache(maxsize=1)
 def texts() -> dict[str, Any]:
     """The file, read once."""
-    text = resources.files("synth.goals").joinpath("data/changes.yaml").read_text(encoding="utf-8")
-    loaded: dict[str, Any] = yaml.safe_load(text)
-    return loaded
+    return packaged_yaml("synth.goals", "data/changes.yaml")
 
 
 def change(desk: Desk, rng: random.Random) -> Draft:
@@ -267,16 +261,12 @@ def pending(draft: Draft) -> None:
     """Not done yet: the answer to a question corrects another value of the same request."""
     story, desk, rng = draft.story, draft.story.desk, draft.story.rng
     story.new_turn()
-    for _ in range(2 * TRIES):
-        aim = draw_write(desk, story.state, rng, desk.writes, [], 0.0)
-        hidden = [] if aim is None else hideable(desk, aim)
-        if aim is None or not hidden:
-            continue
+    for aim, hidden in with_payload(story, 2 * TRIES):
         others = [n for n, p in aim.act.params.items() if n in aim.values and n not in hidden[:1]
                   and p.role == "field" and plain(desk, aim.act, n, aim.values[n])]  # fmt: skip
         drawn = desk.draw(aim.act, story.state, rng, {}) if others else None
         first = None if drawn is None else drawn.get(others[0])
-        if first not in (None, aim.values.get(others[0] if others else "")) and first is not None:
+        if first is not None and first != aim.values[others[0]]:
             break
     else:
         raise DeadEnd("no value to correct")
@@ -323,12 +313,8 @@ def cancelled(draft: Draft) -> None:
     """Not done yet: asked for a missing value, the user drops that part. The rest is done."""
     story, desk, rng = draft.story, draft.story.desk, draft.story.rng
     story.new_turn()
-    for _ in range(2 * TRIES):
-        aim = draw_write(desk, story.state, rng, desk.writes, [], 0.0)
-        hidden = [] if aim is None else hideable(desk, aim)
-        if aim is not None and hidden:
-            break
-    else:
+    aim, hidden = next(with_payload(story, 2 * TRIES), (None, []))
+    if aim is None:
         raise DeadEnd("no payload to hide")
     besides(story, str(aim.act.of), force=True)
     if not story.aims:

@@ -6,11 +6,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from datetime import date
-from functools import lru_cache
-from importlib import resources
 from typing import Any
-
-import yaml
 
 from rubrics.normal import Text, mentions
 from synth.goals.clauses import spoken_field
@@ -23,6 +19,7 @@ from synth.goals.story import DeadEnd, Story
 from synth.goals.templates import fill
 from synth.goals.verbs import awkward
 from synth.goals.words import a, joined, noun, plural, say, sentence, split_words
+from synth.packaged import packaged_yaml
 from synth.taskspec import CriterionSpec, Reply, Tell
 from synth.worlds.values import values_for
 
@@ -33,12 +30,9 @@ _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Su
 _ABLE = {"create": "create {plural}", "delete": "delete {plural}", "update": "change {plural}", "send": "send {plural}"}
 
 
-@lru_cache(maxsize=1)
 def talk() -> dict[str, Any]:
     """The file, read once."""
-    text = resources.files("synth.goals").joinpath("data/chat.yaml").read_text(encoding="utf-8")
-    loaded: dict[str, Any] = yaml.safe_load(text)
-    return loaded
+    return packaged_yaml("synth.goals", "data/chat.yaml")
 
 
 def chat(desk: Desk, rng: random.Random) -> Draft:

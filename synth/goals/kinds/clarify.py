@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 
 from synth.goals.clauses import spoken_field
 from synth.goals.describe import sayable
@@ -21,19 +22,26 @@ def clarify(desk: Desk, rng: random.Random) -> Draft:
     story = Story(desk, rng, ids=rng.random() < 0.3)
     story.new_turn()
     if rng.random() < 0.7:
-        for _ in range(TRIES):
-            aim = draw_write(desk, story.state, rng, desk.writes, [], 0.0)
-            names = [] if aim is None else hideable(desk, aim)
-            if aim is not None and names:
-                name = rng.choice(names)
-                story.write(aim, hide=name)
-                told = story.kept_back()
-                label = spoken_field(desk, aim.act, name)
-                what = noun(desk.world, str(aim.act.of))
-                return Draft(story, hidden=[([told.id], phrase(rng, "asks", "value", field=label, noun=what))])
+        for aim, names in with_payload(story, TRIES):
+            name = rng.choice(names)
+            story.write(aim, hide=name)
+            told = story.kept_back()
+            label = spoken_field(desk, aim.act, name)
+            what = noun(desk.world, str(aim.act.of))
+            return Draft(story, hidden=[([told.id], phrase(rng, "asks", "value", field=label, noun=what))])
         raise DeadEnd("no payload to hide")
     aim = add_write(story)
     return hide_row(story, aim, rng)
+
+
+def with_payload(story: Story, tries: int) -> Iterator[tuple[Aim, list[str]]]:
+    """Drawn writes, each with its payload parameters that a user can be asked for."""
+    desk = story.desk
+    for _ in range(tries):
+        aim = draw_write(desk, story.state, story.rng, desk.writes, [], 0.0)
+        names = [] if aim is None else hideable(desk, aim)
+        if aim is not None and names:
+            yield aim, names
 
 
 def hideable(desk: Desk, aim: Aim) -> list[str]:

@@ -6,11 +6,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib import resources
 from typing import Any, Literal
-
-import yaml
 
 from synth.goals.clauses import spoken_field
 from synth.goals.describe import sayable
@@ -25,6 +21,7 @@ from synth.goals.story import DeadEnd, Story
 from synth.goals.templates import fill
 from synth.goals.verbs import awkward, label_of
 from synth.goals.words import a, noun, plural, say
+from synth.packaged import packaged_yaml
 from synth.taskspec import Ask, CriterionSpec, Fact, Reply, Rule, Tell
 from synth.worlds.state import thaw
 
@@ -36,12 +33,9 @@ Otherwise = Literal["refuse", "transfer", "ask", "offer"]
 _CHANGING = ("update", "delete", "move")
 
 
-@lru_cache(maxsize=1)
 def texts() -> dict[str, Any]:
     """The file, read once."""
-    text = resources.files("synth.goals").joinpath("data/rules.yaml").read_text(encoding="utf-8")
-    loaded: dict[str, Any] = yaml.safe_load(text)
-    return loaded
+    return packaged_yaml("synth.goals", "data/rules.yaml")
 
 
 @dataclass(frozen=True)
