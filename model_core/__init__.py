@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from model_core.costs import Sizes, sizes
     from model_core.errors import ModelError
     from model_core.model import Model, next_token_loss
+    from model_core.opening import Opened, open_checkpoint
     from model_core.parser import Call, Fault, ParsedReply, ReplyReader, parse_tool_calls
     from model_core.step import GreedyStep
     from model_core.tokens import K2Tokenizer, OwnTokenizer, Tokenizer, read_tokenizer
@@ -30,6 +31,7 @@ __all__ = [
     "Model",
     "ModelConfig",
     "ModelError",
+    "Opened",
     "OwnTokenizer",
     "ParsedReply",
     "ReplyReader",
@@ -40,6 +42,7 @@ __all__ = [
     "gate_scale",
     "load",
     "next_token_loss",
+    "open_checkpoint",
     "parse_tool_calls",
     "read_tokenizer",
     "render",
@@ -63,12 +66,14 @@ _FROM = {
     "Model": "model",
     "ModelConfig": "config",
     "ModelError": "errors",
+    "Opened": "opening",
     "Sizes": "costs",
     "Yarn": "config",
     "empty": "checkpoint",
     "gate_scale": "config",
     "load": "checkpoint",
     "next_token_loss": "model",
+    "open_checkpoint": "opening",
     "save": "checkpoint",
     "sizes": "costs",
 }
