@@ -24,6 +24,7 @@ def test_a_random_model_is_the_same_each_time_and_has_no_id_that_the_vocabulary_
     assert first.tokenizer.decode(first.tokenizer.encode(text)) == text
     ids = torch.tensor([first.tokenizer.encode(text)])
     assert torch.equal(first.model(ids), again.model(ids))
+    assert not torch.equal(first.model(ids), random_model(SMALL, seed=1).model(ids))
 
 
 def test_a_folder_opens_as_what_was_saved_in_it(tmp_path: Path) -> None:

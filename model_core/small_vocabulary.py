@@ -1,19 +1,11 @@
-"""A model with random weights and a small vocabulary of its own: for tests, and for a pipeline or a server that says
-`random`. It speaks nonsense; everything around it is real.
-
-The vocabulary is trained here, from words that tools and their users use, so that a schema in JSON takes few tokens.
-"""
+"""The vocabulary of models with random weights, trained here from words that tools and their users use, so that a
+schema in JSON takes few tokens."""
 
 from __future__ import annotations
 
 from functools import cache
 
-from model_core.checkpoint import empty
-from model_core.config import ModelConfig
-from model_core.model import Model
 from model_core.tokens import OwnTokenizer
-
-VOCABULARY = 4096  # at most; the words below give fewer
 
 _WORDS = """
 a about above account accounts accept access across action active activity add additional address after again agent
@@ -62,21 +54,9 @@ _FORMS = ('"{0}": ', "{0} {1}", "{0}_{1}", '"type": "{0}", "{1}"', "{1}-{0}", "{
 
 
 @cache
-def small_tokenizer() -> OwnTokenizer:
-    """The vocabulary of random models: every word above is one token, alone, in snake_case and in JSON."""
+def small_tokenizer(size: int = 4096) -> OwnTokenizer:
+    """At most `size` ids. Every word above is one token where there is room, alone, in snake_case and in JSON."""
     words = sorted(set(_WORDS.split()))
     texts = [form.format(word, words[place - 1]) for form in _FORMS for place, word in enumerate(words)]
     capitals = [word.capitalize() for word in words]
-    return OwnTokenizer.train([*texts, *capitals, *capitals], VOCABULARY)
-
-
-def random_config(config: str | ModelConfig = "tiny") -> ModelConfig:
-    """The preset (or the configuration given) with the vocabulary of `small_tokenizer`. Raises `ModelError` for a
-    preset that is not there."""
-    chosen = ModelConfig.preset(config) if isinstance(config, str) else config
-    return chosen.scaled(vocab_size=small_tokenizer().size)
-
-
-def random_model(config: str | ModelConfig = "tiny", seed: int = 0) -> tuple[Model, OwnTokenizer]:
-    """Weights drawn from `seed` in fp32 on the CPU, and their vocabulary. Same seed, same weights."""
-    return empty(random_config(config)).initialise(seed).eval(), small_tokenizer()
+    return OwnTokenizer.train([*texts, *capitals, *capitals], size)
