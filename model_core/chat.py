@@ -1,6 +1,6 @@
 """A conversation as K2 reads it: token ids and, for each, whether the assistant is to learn it. One walk makes both.
 
-    <|im_system|>tool_declare<|im_middle|>[tools as JSON]<|im_end|>
+    <|im_system|>tool_declare<|im_middle|>[tools: declare.py]<|im_end|>
     <|im_system|>system<|im_middle|>...<|im_end|>
     <|im_user|>user<|im_middle|>...<|im_end|>
     <|im_assistant|>assistant<|im_middle|>text<|tool_calls_section_begin|><|tool_call_begin|>functions.NAME:IDX
@@ -18,6 +18,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from model_core.declare import Declarations, declare
 from model_core.errors import ModelError
 from model_core.parser import ARGUMENT_BEGIN, CALL_BEGIN, CALL_END, SECTION_BEGIN, SECTION_END
 from model_core.tokens import Tokenizer
@@ -32,16 +33,17 @@ def render(
     tokenizer: Tokenizer,
     add_generation_prompt: bool = False,
     default_system: str | None = DEFAULT_SYSTEM,
+    declarations: Declarations = "json",
 ) -> tuple[list[int], list[bool]]:
     """Token ids and loss mask of OpenAI-style messages; the mask is true on what the assistant says and its end.
 
-    `default_system` speaks first where no system message does. Raises `ModelError` for a message that cannot be shown:
+    `default_system` speaks first where no system message does; `declarations` is the checkpoint's way of telling tools
+    (`ModelConfig.tool_declarations`). Raises `ModelError` for a message that cannot be shown:
     an unknown form of content, a result that answers no call.
     """
     walk = _Walk(tokenizer)
     if tools:
-        declared = json.dumps([_wrapped(tool) for tool in tools], ensure_ascii=False, separators=(",", ":"))
-        walk.message("system", "tool_declare", declared)
+        walk.message("system", "tool_declare", declare(tools, declarations))
     if default_system is not None and (not messages or messages[0].get("role") != "system"):
         walk.message("system", "system", default_system)
     for place, message in enumerate(messages):
@@ -134,8 +136,3 @@ class _Walk:
     def token(self, name: str, learn: bool = False) -> None:
         self.ids.append(self.tokenizer.special[name])
         self.mask.append(learn)
-
-
-def _wrapped(tool: Mapping[str, Any]) -> Mapping[str, Any]:
-    """In OpenAI's envelope, added where a bare function was given."""
-    return tool if "function" in tool else {"type": "function", "function": tool}

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from model_core.declare import Declarations
 from model_core.errors import ModelError
 
 # Keys of a public config.json whose only value this code implements.
@@ -67,10 +68,13 @@ class ModelConfig:
     max_position_embeddings: int = 4096
     tie_word_embeddings: bool = False
     initializer_range: float = 0.02
+    tool_declarations: Declarations = "json"  # no size: how tools were told in training (declare.py)
 
     def __post_init__(self) -> None:
         for name in ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "n_routed_experts"):
             _need(getattr(self, name) > 0, f"{name} is {getattr(self, name)}; it must be positive")
+        forms = get_args(Declarations)
+        _need(self.tool_declarations in forms, f"tool_declarations={self.tool_declarations!r} is none of {forms}")
         _need(self.qk_rope_head_dim % 2 == 0, f"qk_rope_head_dim is {self.qk_rope_head_dim}; rotation needs pairs")
         _need(
             self.n_routed_experts % self.n_group == 0,

@@ -172,3 +172,14 @@ def test_a_vocabulary_has_the_size_that_was_asked_for() -> None:
     assert OWN.size <= 400
     with pytest.raises(ModelError, match="needs 273 at least"):
         OwnTokenizer.train(TEXTS, 200)
+
+
+def test_a_word_has_the_same_tokens_in_prose_in_names_and_in_json() -> None:
+    texts = ["the guild member Leander", "guild_member", "getGuildMember", '{"guild": "member", "a": ["member"]}']
+    own = OwnTokenizer.train(texts * 50, 400)
+    member = own.encode("member")
+    for text in (" member.", "guild_member_id", '{"member": 1}', '"x member"', "member, member"):
+        ids = own.encode(text)
+        assert own.decode(ids) == text
+        assert any(ids[i : i + len(member)] == member for i in range(len(ids))), text
+    assert len(own.encode('": "')) == 1
