@@ -20,12 +20,12 @@ from synth.models.openai import OpenAIClient
 from synth.models.protocol import Reply, Sampling
 from synth.models.roles import Judged, Role
 
-NEEDED = ("torch", "transformers", "accelerate", "fastapi", "uvicorn")
+NEEDED = ("torch", "transformers", "accelerate", "fastapi", "openai", "uvicorn")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
         any(importlib.util.find_spec(name) is None for name in NEEDED),
-        reason="transformers serve needs torch, transformers, accelerate and fastapi: make setup",
+        reason="transformers serve needs torch, transformers, accelerate, fastapi and openai: make setup",
     ),
 ]
 
