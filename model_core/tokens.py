@@ -56,14 +56,14 @@ _K2_PATTERN = "|".join(
 )
 # How our own vocabulary cuts text: words (at a change of case too), digits, spaces and marks stand alone, so that
 # copying a word never depends on what is beside it; but the marks that hold JSON and sentences together are pieces with
-# the space after them, since they are half of all tokens otherwise.
+# the space after them (and the quote after that), since they are half of all tokens otherwise.
 _OWN_PATTERN = "|".join(
     [
         r"\p{Lu}?\p{Ll}+",
         r"\p{Lu}+(?!\p{Ll})",
         r"\p{L}",
         r"\p{N}",
-        r'["{}\[\](),:?]+ ?',
+        r'["{}\[\](),:?]+(?: ["{\[]*)?',
         r"[.!;] (?=\S)",
         r"\s+",
         r"[^\s\p{L}\p{N}]",
