@@ -1,0 +1,136 @@
+"""Examples for the training loop without end: rows shuffled, varied and encoded anew each epoch, by many processes.
+
+Same seed, same batches, for any number of processes.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import random
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.pool import AsyncResult, Pool
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_core.feeding.rows import Row, encode
+from model_core.feeding.vary import Lexicon, varied
+from model_core.tokens import Tokenizer, read_tokenizer
+
+_AHEAD = 4  # batches each process may be ahead
+Examples = list[tuple[NDArray[np.uint16], NDArray[np.bool_]]]  # ids and loss mask, one pair per example
+
+
+@dataclass(frozen=True)
+class Source:
+    """What batches are made of. `lengths`: tokens of each row as it is; `tokens`: of a batch, about; `longest`: longer
+    rows are left out; `lexicon` None: rows stay as they are."""
+
+    rows: Sequence[Row]
+    lengths: Sequence[int]
+    folder: Path  # of the vocabulary
+    lexicon: Lexicon | None
+    tokens: int
+    longest: int
+    seed: int
+
+    def plan(self, epoch: int) -> list[list[int]]:
+        """The rows of each batch of an epoch: all rows that are not too long, once each."""
+        rng = random.Random(f"{self.seed} plan {epoch}")
+        order = [place for place, length in enumerate(self.lengths) if length <= self.longest]
+        rng.shuffle(order)
+        batches: list[list[int]] = [[]]
+        size = 0
+        for place in order:
+            if batches[-1] and size + self.lengths[place] > self.tokens:
+                batches.append([])
+                size = 0
+            batches[-1].append(place)
+            size += self.lengths[place]
+        return batches
+
+    def make(self, tokenizer: Tokenizer, epoch: int, number: int, places: Sequence[int]) -> Examples:
+        """One batch. An example that other words make too long stays as it is."""
+        rng = random.Random(f"{self.seed} rows {epoch} {number}")
+        out: Examples = []
+        for place in places:
+            row = self.rows[place]
+            ids, mask = encode(row if self.lexicon is None else varied(row, self.lexicon, rng), tokenizer)
+            if len(ids) > self.longest:
+                ids, mask = encode(row, tokenizer)
+            out.append((np.array(ids, np.uint16), np.array(mask, np.bool_)))
+        return out
+
+
+def lengths_of(rows: Sequence[Row], tokenizer: Tokenizer) -> list[int]:
+    """Tokens of each row."""
+    return [len(encode(row, tokenizer)[0]) for row in rows]
+
+
+_here: tuple[Source, Tokenizer] | None = None  # of a worker process: set once, not sent with every batch
+
+
+def _begin(source: Source) -> None:
+    global _here
+    _here = (source, read_tokenizer(source.folder))
+
+
+def _make(epoch: int, number: int, places: list[int]) -> Examples:
+    assert _here is not None
+    source, tokenizer = _here
+    return source.make(tokenizer, epoch, number, places)
+
+
+class Examiner:
+    """Hands out the batches of a source from any position on. `processes` 0: made in this process.
+
+    Worker processes are forked here: make it before anything touches a GPU. Close it at the end.
+    """
+
+    def __init__(self, source: Source, processes: int) -> None:
+        self.source = source
+        self.position = 0
+        self._tokenizer = read_tokenizer(source.folder)
+        self._waiting: deque[AsyncResult[Examples]] = deque()
+        self._pool: Pool | None = None
+        if processes:
+            self._pool = multiprocessing.get_context("fork").Pool(processes, _begin, (source,))
+        self._ahead = processes * _AHEAD
+        self.go_to(0)
+
+    def go_to(self, position: int) -> None:
+        """The next batch is this one, counted from the first of the first epoch."""
+        self.position = position
+        self._waiting.clear()
+        self._jobs = self._jobs_from(position)
+        self._fill()
+
+    def next(self) -> Examples:
+        """The next batch."""
+        self.position += 1
+        if self._pool is None:
+            return self.source.make(self._tokenizer, *next(self._jobs))
+        self._fill()
+        return self._waiting.popleft().get()
+
+    def close(self) -> None:
+        """End the processes."""
+        if self._pool is not None:
+            self._pool.terminate()
+            self._pool.join()
+
+    def _fill(self) -> None:
+        while self._pool is not None and len(self._waiting) < self._ahead:
+            self._waiting.append(self._pool.apply_async(_make, next(self._jobs)))
+
+    def _jobs_from(self, position: int) -> Iterator[tuple[int, int, list[int]]]:
+        epoch = 0
+        while True:
+            plan = self.source.plan(epoch)
+            for number in range(min(position, len(plan)), len(plan)):
+                yield epoch, number, plan[number]
+            position = max(0, position - len(plan))
+            epoch += 1
