@@ -15,6 +15,16 @@ if TYPE_CHECKING:
     from model_core.checkpoint import empty, load, save
     from model_core.config import ModelConfig, Yarn, gate_scale
     from model_core.costs import Sizes, sizes
+    from model_core.engine import (
+        Completion,
+        Constraint,
+        Engine,
+        EngineLoop,
+        Event,
+        Request,
+        SamplingParams,
+        TokenLogprob,
+    )
     from model_core.errors import ModelError
     from model_core.model import Model, next_token_loss
     from model_core.opening import Opened, open_checkpoint
@@ -24,6 +34,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Call",
+    "Completion",
+    "Constraint",
+    "Engine",
+    "EngineLoop",
+    "Event",
     "Fault",
     "GreedyStep",
     "K2Tokenizer",
@@ -35,7 +50,10 @@ __all__ = [
     "OwnTokenizer",
     "ParsedReply",
     "ReplyReader",
+    "Request",
+    "SamplingParams",
     "Sizes",
+    "TokenLogprob",
     "Tokenizer",
     "Yarn",
     "empty",
@@ -51,6 +69,14 @@ __all__ = [
 ]
 
 _FROM = {
+    "Completion": "engine",
+    "Constraint": "engine",
+    "Engine": "engine",
+    "EngineLoop": "engine",
+    "Event": "engine",
+    "Request": "engine",
+    "SamplingParams": "engine",
+    "TokenLogprob": "engine",
     "K2Tokenizer": "tokens",
     "OwnTokenizer": "tokens",
     "Tokenizer": "tokens",

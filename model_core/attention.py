@@ -27,6 +27,19 @@ class Past:
     reach: int = 0  # places of the cache that are looked at
     visible_BTS: Tensor | None = None  # None: causal among the new tokens, nothing before them
     absorbed: bool = False
+    spans: tuple[Span, ...] = ()  # a flat batch over pages (`engine/paged.py`): x is [1, T, D], the cache [P, p, X]
+    places_T: Tensor | None = None  # of a flat batch: where its latents go, page * p + place in the page
+
+
+@dataclass
+class Span:
+    """Rows of a flat batch that attend together: their tokens lie in one run, as many for each row."""
+
+    tokens: slice
+    rows: int
+    pages_BP: Tensor | None  # what each row holds, its new tokens included; None: it holds nothing else
+    visible_BTS: Tensor | None
+    absorbed: bool
 
 
 class LatentAttention(nn.Module):
@@ -53,12 +66,29 @@ class LatentAttention(nn.Module):
         """[B, T, D]; `held_BSX` is this layer's cache, which takes up the new tokens."""
         q_nope, q_rope = self._queries(x_BTD, past.turns_BTr)
         latents_BSX = self._latents(x_BTD, past.turns_BTr)
+        if past.spans and held_BSX is not None:
+            return self.o_proj(self._over_pages(q_nope, q_rope, latents_BSX, past, held_BSX).flatten(-2))
         if held_BSX is not None:
             write(held_BSX, past.positions_BT, latents_BSX)
             if past.visible_BTS is not None:  # else nothing came before: what was just computed is all there is
                 latents_BSX = held_BSX[:, : past.reach]
         attend = self.absorbed if past.absorbed else self.expanded
         return self.o_proj(attend(q_nope, q_rope, latents_BSX, past.visible_BTS).flatten(-2))
+
+    def _over_pages(self, q_nope: Tensor, q_rope: Tensor, new_1TX: Tensor, past: Past, held_PpX: Tensor) -> Tensor:
+        """A flat batch, span by span: the pages of its rows are laid side by side, [B, S, X], and attended to."""
+        held_PpX.view(-1, held_PpX.shape[-1])[past.places_T] = new_1TX[0]
+        parts = []
+        for span in past.spans:
+            shape = (span.rows, -1)
+            q_n, q_r = q_nope[0, span.tokens].unflatten(0, shape), q_rope[0, span.tokens].unflatten(0, shape)
+            if span.pages_BP is None:
+                latents_BSX = new_1TX[0, span.tokens].unflatten(0, shape)
+            else:
+                latents_BSX = held_PpX.index_select(0, span.pages_BP.flatten()).view(span.rows, -1, held_PpX.shape[-1])
+            attend = self.absorbed if span.absorbed else self.expanded
+            parts.append(attend(q_n, q_r, latents_BSX, span.visible_BTS).flatten(0, 1))
+        return (torch.cat(parts) if len(parts) > 1 else parts[0]).unsqueeze(0)
 
     def _queries(self, x_BTD: Tensor, turns_BTr: Tensor) -> tuple[Tensor, Tensor]:
         """The plain and the rotated part, [B, T, H, N] and [B, T, H, R]."""

@@ -96,15 +96,27 @@ class Model(nn.Module):
         """The normalised state before the head, [B, T, D]; arguments as in `forward`."""
         if counts_B is not None and cache is None:
             raise ModelError("counts_B says what a cache keeps of padded rows; there is no cache")
-        x_BTD = self.embed_tokens(ids_BT)
-        past = self.past(ids_BT, cache, x_BTD.dtype, absorbed)
-        for layer, block in enumerate(self.layers):
-            x_BTD = block(x_BTD, past, None if cache is None else cache.latents_LBSX[layer])
+        x_BTD = self.through(ids_BT, self.past(ids_BT, cache, absorbed), None if cache is None else cache.latents_LBSX)
         if cache is not None:
             cache.advance(ids_BT.shape[1] if counts_B is None else counts_B)
+        return x_BTD
+
+    def through(self, ids_BT: Tensor, past: Past, held_LBSX: Tensor | None = None) -> Tensor:
+        """The normalised state before the head, [B, T, D], where `past` says what each token may see.
+
+        `held_LBSX` is the cache, layer by layer: dense as here, or pages (`engine/paged.py`).
+        """
+        x_BTD = self.embed_tokens(ids_BT)
+        for layer, block in enumerate(self.layers):
+            x_BTD = block(x_BTD, past, None if held_LBSX is None else held_LBSX[layer])
         return self.norm(x_BTD)
 
-    def past(self, ids_BT: Tensor, cache: LatentCache | None, dtype: torch.dtype, absorbed: bool | None) -> Past:
+    def turns(self, positions_BT: Tensor) -> Tensor:
+        """The rotations at these positions, [2, B, T, R/2]."""
+        frequencies = self._frequencies(positions_BT.device)
+        return turns(positions_BT, frequencies, turn_scale(self.config), self.embed_tokens.weight.dtype)
+
+    def past(self, ids_BT: Tensor, cache: LatentCache | None, absorbed: bool | None) -> Past:
         """Positions, rotations and visibility for one pass, computed once for all layers."""
         B, T = ids_BT.shape
         fresh = True
@@ -115,7 +127,7 @@ class Model(nn.Module):
             fresh = cache.make_room(T)
         if absorbed is None:
             absorbed = not fresh and absorbing_is_cheaper(self.config, T)
-        turns_BTr = turns(positions_BT, self._frequencies(ids_BT.device), turn_scale(self.config), dtype)
+        turns_BTr = self.turns(positions_BT)
         visible = None
         if cache is not None and not fresh:
             visible = torch.arange(cache.reach, device=ids_BT.device) <= positions_BT[..., None]
