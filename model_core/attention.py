@@ -17,6 +17,8 @@ from model_core.config import ModelConfig
 from model_core.norm import LATENT_EPS, RMSNorm
 from model_core.rope import attention_scale, rotate
 
+LOGITS_AT_ONCE = 1 << 22  # how many logits `max_logits` holds
+
 
 @dataclass
 class Past:
@@ -61,6 +63,13 @@ class LatentAttention(nn.Module):
         self.kv_a_layernorm = RMSNorm(C, LATENT_EPS)
         self.kv_b_proj = nn.Linear(C, H * (N + V), bias=False)
         self.o_proj = nn.Linear(H * V, D, bias=False)
+        # The switch of QK-Clip: a tensor [H] takes up the largest scaled logit of each head in passes with gradients.
+        self.max_logits_H: Tensor | None = None
+
+    @property
+    def query_weight(self) -> Tensor:
+        """The weight whose rows are the heads' queries, [H (N + R), D or Q]."""
+        return (self.q_proj if self.config.q_lora_rank is None else self.q_b_proj).weight
 
     def forward(self, x_BTD: Tensor, past: Past, held_BSX: Tensor | None = None) -> Tensor:
         """[B, T, D]; `held_BSX` is this layer's cache, which takes up the new tokens."""
@@ -123,6 +132,9 @@ class LatentAttention(nn.Module):
         v = F.pad(v, (0, k.shape[-1] - V)) if k.shape[-1] > V else v
         mask = None if visible_BTS is None else visible_BTS.unsqueeze(1)
         q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
+        if self.max_logits_H is not None and torch.is_grad_enabled():
+            with torch.no_grad():
+                self._note(max_logits(q, k, visible_BTS) * self.scale)
         out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None, scale=self.scale)
         return out.transpose(1, 2)[..., :V]
 
@@ -140,10 +152,40 @@ class LatentAttention(nn.Module):
         logits_BTHS = torch.bmm(q_BtX, latents_BSX.transpose(1, 2)).view(B, T, H, S)
         logits_BTHS = logits_BTHS.to(torch.promote_types(logits_BTHS.dtype, torch.float32)) * self.scale
         visible = _causal(T, S, logits_BTHS.device) if visible_BTS is None else visible_BTS
-        weights = logits_BTHS.masked_fill(~visible.unsqueeze(2), float("-inf")).softmax(-1).to(latents_BSX.dtype)
+        logits_BTHS = logits_BTHS.masked_fill(~visible.unsqueeze(2), float("-inf"))
+        if self.max_logits_H is not None and torch.is_grad_enabled():
+            self._note(logits_BTHS.detach().amax((0, 1, 3)))
+        weights = logits_BTHS.softmax(-1).to(latents_BSX.dtype)
         mixed_BTHC = torch.bmm(weights.view(B, T * H, S), latents_BSX[..., :C])
         mixed_HtC = mixed_BTHC.view(B * T, H, C).transpose(0, 1)
         return torch.bmm(mixed_HtC, W_HdC[:, N:].transpose(1, 2)).transpose(0, 1).reshape(B, T, H, -1)
+
+    def _note(self, max_logits_H: Tensor) -> None:
+        assert self.max_logits_H is not None
+        torch.maximum(self.max_logits_H, max_logits_H.to(self.max_logits_H.dtype), out=self.max_logits_H)
+
+
+def max_logits(q_BHTd: Tensor, k_BHSd: Tensor, visible_BTS: Tensor | None) -> Tensor:
+    """The largest product of a query with a key it sees, per head: [H], exact, unscaled. T queries are the last of S.
+
+    The fused kernels never show their logits, so this multiplies once more, a few queries at a time and, where
+    attention is causal, only with the keys up to them: about a quarter of attention's forward and backward products.
+    """
+    B, H, T, _ = q_BHTd.shape
+    S = k_BHSd.shape[2]
+    chunk = min(T, max(16, LOGITS_AT_ONCE // (B * H * S)))
+    maxima = []
+    for start in range(0, T, chunk):
+        stop = min(start + chunk, T)
+        reach = S if visible_BTS is not None else S - T + stop
+        logits = torch.matmul(q_BHTd[:, :, start:stop], k_BHSd[:, :, :reach].mT)
+        if visible_BTS is not None:
+            logits.masked_fill_(~visible_BTS[:, None, start:stop], float("-inf"))
+        else:  # only the last square is cut by the diagonal
+            unseen = torch.ones(stop - start, stop - start, dtype=torch.bool, device=logits.device).triu_(1)
+            logits[..., S - T + start :].masked_fill_(unseen, float("-inf"))
+        maxima.append(logits.amax((0, 2, 3)))
+    return torch.stack(maxima).amax(0)
 
 
 def _causal(T: int, S: int, device: torch.device) -> Tensor:
