@@ -89,14 +89,15 @@ def ideal(calls: list[int], at_once: int, latency: float) -> float:
     return max(free)
 
 
-async def play(run_dir: Path, settings: RolloutsSettings, seed: int) -> list[Output]:
-    """All parts of the run's tasks, side by side, as the driver plays them."""
+async def play(run_dir: Path, settings: RolloutsSettings, seed: int, outputs: list[Output]) -> None:
+    """All parts of the run's tasks, side by side, as the driver plays them; fills `outputs`. (What `asyncio.run` is
+    given back it writes out as text, every row of it, which is no part of a call.)"""
     states = read_stages(run_dir)
     inputs = snapshot(run_dir, states.values(), ("worlds", "tools", "agents", "tasks"))
     models = Models()
     try:
         parts = [Part("rollouts", i, 0, 0) for i in inputs.parts("tasks")]
-        return list(await asyncio.gather(*(rollouts.arun(Context(seed, settings, inputs), p, models) for p in parts)))
+        outputs += await asyncio.gather(*(rollouts.arun(Context(seed, settings, inputs), p, models) for p in parts))
     finally:
         await models.close()
 
@@ -119,8 +120,9 @@ def main() -> None:
                                 timeout_s=args.timeout)  # fmt: skip
             base = pipeline.stage("rollouts")
             settings = base.model_copy(update={"policy": "m", "backend": model})
+            outputs: list[Output] = []
             cpu = time.process_time()
-            outputs = asyncio.run(play(run_dir, settings, pipeline.seed))  # type: ignore[arg-type]
+            asyncio.run(play(run_dir, settings, pipeline.seed, outputs))  # type: ignore[arg-type]
             cpu = time.process_time() - cpu
             seen = stats(url)
     print(json.dumps(told(outputs, expert, seen, cpu, args)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
@@ -12,6 +13,7 @@ from synth.models.roles import Role, RoleName
 from synth.records import StageName, UsageRow, canonical
 
 T = TypeVar("T")
+COLLECT_AFTER = 50_000  # new objects; Python's own 700 walk the open episodes at every few calls: 15 % of all CPU
 UNBOUNDED = 64  # slots at once where no model has a cap (scripted ones answer at once)
 
 
@@ -21,6 +23,7 @@ class Models:
     def __init__(self) -> None:
         self._clients: dict[str, ModelClient] = {}
         self._gates: dict[int, asyncio.Semaphore] = {}
+        gc.set_threshold(max(COLLECT_AFTER, gc.get_threshold()[0]), *gc.get_threshold()[1:])
 
     def client(self, backend: Any) -> ModelClient:
         """The client of a model, made once. Raises UsageError as `clients.client_of` does."""
