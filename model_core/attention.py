@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from model_core.cache import write
 from model_core.config import ModelConfig
 from model_core.norm import LATENT_EPS, RMSNorm
+from model_core.packed import Documents, attend
 from model_core.rope import attention_scale, rotate
 
 LOGITS_AT_ONCE = 1 << 22  # how many logits `max_logits` holds
@@ -29,6 +30,7 @@ class Past:
     reach: int = 0  # places of the cache that are looked at
     visible_BTS: Tensor | None = None  # None: causal among the new tokens, nothing before them
     absorbed: bool = False
+    documents: Documents | None = None  # several texts in one row, each blind to the others
     spans: tuple[Span, ...] = ()  # a flat batch over pages (`engine/paged.py`): x is [1, T, D], the cache [P, p, X]
     places_T: Tensor | None = None  # of a flat batch: where its latents go, page * p + place in the page
 
@@ -81,8 +83,9 @@ class LatentAttention(nn.Module):
             write(held_BSX, past.positions_BT, latents_BSX)
             if past.visible_BTS is not None:  # else nothing came before: what was just computed is all there is
                 latents_BSX = held_BSX[:, : past.reach]
-        attend = self.absorbed if past.absorbed else self.expanded
-        return self.o_proj(attend(q_nope, q_rope, latents_BSX, past.visible_BTS).flatten(-2))
+        if past.absorbed:
+            return self.o_proj(self.absorbed(q_nope, q_rope, latents_BSX, past.visible_BTS).flatten(-2))
+        return self.o_proj(self.expanded(q_nope, q_rope, latents_BSX, past.visible_BTS, past.documents).flatten(-2))
 
     def _over_pages(self, q_nope: Tensor, q_rope: Tensor, new_1TX: Tensor, past: Past, held_PpX: Tensor) -> Tensor:
         """A flat batch, span by span: the pages of its rows are laid side by side, [B, S, X], and attended to."""
@@ -117,7 +120,14 @@ class LatentAttention(nn.Module):
         k_rope = rotate(k_rope.unsqueeze(-2), turns_BTr).squeeze(-2)
         return torch.cat((self.kv_a_layernorm(latent_BTC), k_rope), dim=-1)
 
-    def expanded(self, q_nope: Tensor, q_rope: Tensor, latents_BSX: Tensor, visible_BTS: Tensor | None) -> Tensor:
+    def expanded(
+        self,
+        q_nope: Tensor,
+        q_rope: Tensor,
+        latents_BSX: Tensor,
+        visible_BTS: Tensor | None,
+        documents: Documents | None = None,
+    ) -> Tensor:
         """Keys and values of every head written out, then ordinary attention: [B, T, H, V]. For training and prefill.
 
         Cheaper per pair of tokens (N + R + V numbers a head), dearer per context token (it is expanded each time).
@@ -130,6 +140,12 @@ class LatentAttention(nn.Module):
         q = torch.cat((q_nope, q_rope), dim=-1)
         # The fused kernels want values as wide as keys: pad with zeros, cut them off again.
         v = F.pad(v, (0, k.shape[-1] - V)) if k.shape[-1] > V else v
+        if documents is not None:
+            out, ceiling_H = attend(q, k, v, documents, self.scale)
+            if self.max_logits_H is not None and torch.is_grad_enabled():
+                with torch.no_grad():
+                    self._note(self._max_in_each(q, k, documents) if ceiling_H is None else ceiling_H)
+            return out[..., :V]
         mask = None if visible_BTS is None else visible_BTS.unsqueeze(1)
         q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
         if self.max_logits_H is not None and torch.is_grad_enabled():
@@ -159,6 +175,11 @@ class LatentAttention(nn.Module):
         mixed_BTHC = torch.bmm(weights.view(B, T * H, S), latents_BSX[..., :C])
         mixed_HtC = mixed_BTHC.view(B * T, H, C).transpose(0, 1)
         return torch.bmm(mixed_HtC, W_HdC[:, N:].transpose(1, 2)).transpose(0, 1).reshape(B, T, H, -1)
+
+    def _max_in_each(self, q_1THd: Tensor, k_1THd: Tensor, documents: Documents) -> Tensor:
+        """The largest logit of each head within any document, [H]."""
+        rows = zip(*(x.transpose(1, 2).split(documents.lengths, dim=2) for x in (q_1THd, k_1THd)), strict=True)
+        return torch.stack([max_logits(q, k, None) for q, k in rows]).amax(0) * self.scale
 
     def _note(self, max_logits_H: Tensor) -> None:
         assert self.max_logits_H is not None

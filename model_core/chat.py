@@ -35,7 +35,8 @@ def render(
     default_system: str | None = DEFAULT_SYSTEM,
     declarations: Declarations = "json",
 ) -> tuple[list[int], list[bool]]:
-    """Token ids and loss mask of OpenAI-style messages; the mask is true on what the assistant says and its end.
+    """Token ids and loss mask of OpenAI-style messages; the mask is true on what the assistant says and its end
+    (but for messages with `train` false).
 
     `default_system` speaks first where no system message does; `declarations` is the checkpoint's way of telling tools
     (`ModelConfig.tool_declarations`). Raises `ModelError` for a message that cannot be shown:
@@ -87,17 +88,18 @@ class _Walk:
         self.token("<|im_middle|>")
 
     def assistant(self, message: Mapping[str, Any]) -> None:
+        learn = message.get("train") is not False
         self.header("assistant", str(message.get("name") or "assistant"))
-        self.text(self.content(message), learn=True)
+        self.text(self.content(message), learn)
         calls = message.get("tool_calls") or ()
         if calls:
-            self.token(SECTION_BEGIN, learn=True)
+            self.token(SECTION_BEGIN, learn)
             for call in calls:
-                self.call(call)
-            self.token(SECTION_END, learn=True)
-        self.token("<|im_end|>", learn=True)
+                self.call(call, learn)
+            self.token(SECTION_END, learn)
+        self.token("<|im_end|>", learn)
 
-    def call(self, call: Mapping[str, Any]) -> None:
+    def call(self, call: Mapping[str, Any], learn: bool) -> None:
         function = call.get("function")
         if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
             raise ModelError(f"message {self.place} holds a call without a function name")
@@ -105,11 +107,11 @@ class _Walk:
         self._calls += 1
         self._open[str(call.get("id") or shown)] = shown
         arguments = function.get("arguments", {})
-        self.token(CALL_BEGIN, learn=True)
-        self.text(shown, learn=True)
-        self.token(ARGUMENT_BEGIN, learn=True)
-        self.text(arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False), learn=True)
-        self.token(CALL_END, learn=True)
+        self.token(CALL_BEGIN, learn)
+        self.text(shown, learn)
+        self.token(ARGUMENT_BEGIN, learn)
+        self.text(arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False), learn)
+        self.token(CALL_END, learn)
 
     def result(self, message: Mapping[str, Any]) -> None:
         given = message.get("tool_call_id")

@@ -13,6 +13,7 @@ from model_core.errors import ModelError
 from model_core.mlp import SwiGLU
 from model_core.moe import Experts, MoE, Router
 from model_core.norm import RMSNorm
+from model_core.packed import Documents
 from model_core.rope import inverse_frequencies, turn_scale, turns
 
 
@@ -110,6 +111,11 @@ class Model(nn.Module):
         for layer, block in enumerate(self.layers):
             x_BTD = block(x_BTD, past, None if held_LBSX is None else held_LBSX[layer])
         return self.norm(x_BTD)
+
+    def packed(self, ids_1T: Tensor, documents: Documents) -> Tensor:
+        """The normalised state before the head, [1, T, D], of several texts in one row, each blind to the others."""
+        positions_1T = documents.positions_1T
+        return self.through(ids_1T, Past(positions_1T, self.turns(positions_1T), documents=documents))
 
     def turns(self, positions_BT: Tensor) -> Tensor:
         """The rotations at these positions, [2, B, T, R/2]."""

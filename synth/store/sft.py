@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from synth.records import SCHEMA_VERSION
 from synth.store.files import sync_dir
 from synth.store.parts import write_parquet
 
@@ -30,7 +31,8 @@ SFT_SCHEMA = pa.schema(
         ("messages", pa.list_(_MESSAGE)), ("tools", pa.string()), ("trajectory_id", pa.string()),
         ("task_id", pa.string()),
         ("kind", pa.string()), ("policy", pa.string()), ("score", pa.float64()),
-    ]
+    ],
+    metadata={"schema_version": str(SCHEMA_VERSION)},  # trainers refuse what they do not know
 )  # fmt: skip
 
 
