@@ -15,7 +15,7 @@ from model_core.tokens import Tokenizer
 from model_core.training.tokens import TokenFile, TokenWriter
 
 SCHEMA_VERSION = "1"  # of the shards that are understood here
-_WANTED = ("messages", "tools", "trajectory_id")
+_WANTED = ("messages", "tools", "trajectory_id", "kind")
 _REMEMBERED = 20_000  # texts whose tokens are remembered: the same tools and system prompts come again and again
 
 
