@@ -132,8 +132,15 @@ class Engine:
         turns = self._plan()
         if turns:
             self._compute(turns)
-        events = [event for sequence in list(self._by_id.values()) if (event := sequence.news())]
         self._leave()
+        events = []
+        for request_id, sequence in list(self._by_id.items()):
+            event = sequence.news()
+            if event is not None:
+                events.append(event)
+            if sequence.finished is not None:
+                del self._by_id[request_id]
+                self.counts.finished += 1
         return events
 
     # Who is in the batch.
@@ -154,12 +161,10 @@ class Engine:
             self._count_reused(sequence, found)
 
     def _leave(self) -> None:
-        """Those that have ended give their pages back."""
+        """Those that have ended give their pages and places back."""
         ended = [sequence for sequence in self._by_id.values() if sequence.finished is not None]
         for sequence in ended:
             self._drop_pages(sequence)
-            del self._by_id[sequence.request.request_id]
-            self.counts.finished += 1
         if ended:
             self._running = [sequence for sequence in self._running if sequence.finished is None]
             self._waiting = deque(sequence for sequence in self._waiting if sequence.finished is None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 
 from model_core.engine.engine import Engine
 from model_core.engine.requests import Completion, Event, FinishReason, Request
@@ -27,7 +27,7 @@ class EngineLoop:
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
 
-    async def stream(self, request: Request) -> AsyncIterator[Event]:
+    async def stream(self, request: Request) -> AsyncGenerator[Event]:
         """News of a request until its completion; leaving early cancels it. Raises `ModelError` as `Engine.add`."""
         loop = asyncio.get_running_loop()
         news: asyncio.Queue[Event | ModelError] = asyncio.Queue()
