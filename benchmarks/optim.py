@@ -16,18 +16,18 @@ import statistics
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import torch
-from pyarrow import parquet
 from torch import Tensor
 from torch.optim import AdamW, Optimizer
 
-from model_core import Model, ModelConfig, OwnTokenizer, empty, gate_scale, next_token_loss, render
+from model_core import Model, ModelConfig, OwnTokenizer, empty, gate_scale, next_token_loss
 from model_core.attention import LatentAttention
 from model_core.optim import MuonClip
+from model_core.training.shards import rendered, rows_of, texts_of
 
 WARM_UP, LOOK_EVERY = 10, 10
 SMALL = ModelConfig(
@@ -66,16 +66,14 @@ def optimizer_of(kind: str, model: Model, lr: float) -> Optimizer:
     return AdamW(model.parameters(), lr=lr, betas=(0.9, 0.95), weight_decay=0.1, fused=True)
 
 
-def windows(shards: Path, split: str, tokenizer: OwnTokenizer | None, rows: int, length: int) -> tuple[Tensor, Any]:
+def windows(
+    shards: Path, split: str, tokenizer: OwnTokenizer | None, documents: int, length: int
+) -> tuple[Tensor, OwnTokenizer]:
     """The first rows of a split as windows [N, length + 1] of one stream; a vocabulary is learned if none is given."""
-    files = sorted(shards.glob(f"{split}-*.parquet"))
-    table = [row for file in files for row in parquet.read_table(file, columns=["messages", "tools"]).to_pylist()][
-        :rows
-    ]
     if tokenizer is None:
-        texts = [row["tools"] for row in table] + [m["content"] or "" for row in table for m in row["messages"]]
-        tokenizer = OwnTokenizer.train(texts, SMALL.vocab_size)
-    ids = [t for row in table for t in render(row["messages"], json.loads(row["tools"] or "[]"), tokenizer)[0]]
+        tokenizer = OwnTokenizer.train(texts_of(shards, split), SMALL.vocab_size)
+    rows = rendered(islice(rows_of(shards, split), documents), tokenizer)
+    ids = [token for _, tokens, _ in rows for token in tokens]
     count = len(ids) // (length + 1)
     return torch.tensor(ids[: count * (length + 1)]).view(count, length + 1), tokenizer
 

@@ -32,7 +32,7 @@ def slow_maxima(model: Model, ids: Tensor) -> Tensor:
     """Per head, from the whole matrix of logits of the first layer."""
     block = model.layers[0]
     x = block.input_layernorm(model.embed_tokens(ids))
-    past = model.past(ids, None, x.dtype, None)
+    past = model.past(ids, None, None)
     attention, config = block.self_attn, model.config
     q_nope, q_rope = attention._queries(x, past.turns_BTr)
     latent, k_rope = attention._latents(x, past.turns_BTr).split((config.kv_lora_rank, config.qk_rope_head_dim), -1)
