@@ -103,7 +103,7 @@ class K2Tokenizer:
         import tiktoken
 
         self._encoding = tiktoken.Encoding("k2", pat_str=_K2_PATTERN, mergeable_ranks=ranks, special_tokens=special)
-        self._special = special
+        self._ranks, self._special = ranks, special
 
     @staticmethod
     def read(folder: Path | str) -> K2Tokenizer:
@@ -132,6 +132,12 @@ class K2Tokenizer:
 
     def decode(self, ids: Sequence[int]) -> str:
         return self._encoding.decode(list(ids), errors="replace")
+
+    def token_bytes(self) -> list[bytes]:
+        found = [b""] * self.size
+        for text, rank in self._ranks.items():
+            found[rank] = text
+        return found
 
 
 class OwnTokenizer:
@@ -197,6 +203,31 @@ class OwnTokenizer:
             else:
                 run.append(number)
         return text + str(self._bpe.decode(run))
+
+    def token_bytes(self) -> list[bytes]:
+        byte_of = {character: byte for byte, character in _byte_characters()}
+        found = [b""] * self.size
+        for written, number in self._bpe.get_vocab().items():
+            found[number] = bytes(byte_of[character] for character in written)
+        return found
+
+
+def token_bytes(tokenizer: Tokenizer) -> list[bytes]:
+    """The bytes of each ordinary token, by id; empty for special and unused ids."""
+    if isinstance(tokenizer, K2Tokenizer | OwnTokenizer):
+        return tokenizer.token_bytes()
+    raise ModelError(f"the bytes of the tokens of a {type(tokenizer).__name__} are not known")
+
+
+def _byte_characters() -> Iterator[tuple[int, str]]:
+    """How a byte-level BPE writes each byte: printable ones of Latin-1 as they are, the others from U+0100 on."""
+    spare = 0x100
+    for byte in range(256):
+        if 0x21 <= byte <= 0x7E or 0xA1 <= byte <= 0xAC or byte >= 0xAE:
+            yield byte, chr(byte)
+        else:
+            yield byte, chr(spare)
+            spare += 1
 
 
 def read_tokenizer(folder: Path | str) -> Tokenizer:

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 import pytest
 
-WANTED = ("torch", "safetensors", "transformers")
+WANTED = ("torch", "safetensors", "transformers", "llguidance")
 MISSING = [name for name in WANTED if find_spec(name) is None]
 
 
