@@ -78,7 +78,7 @@ def schema_constraint(tokenizer: Tokenizer, schema: Mapping[str, Any], *, max_to
     Raises `SchemaRefused`, its tool "response_format".
     """
     vocabulary = vocabulary_of(tokenizer)
-    ready = compiled(vocabulary, json.dumps(schema, ensure_ascii=False), "response_format")
+    ready = compiled(vocabulary, json.dumps(schema, ensure_ascii=False), "response_format", False)
     if ready.cost + 2 > max_tokens:
         raise _too_long("response_format", ready.cost + 2, max_tokens)
     return SchemaConstraint(vocabulary, ready, max_tokens)

@@ -26,9 +26,8 @@ def object_expr(reader: _Reader, schema: Schema, path: str, depth: int) -> Node:
         properties.setdefault(name, True if others is None else others)
     if isinstance(names, dict) and "enum" in names and not properties:
         properties = {str(name): True if others is None else others for name in names["enum"]}
-    open_ended = (
-        not properties and others is not False and not (others is None and ("properties" in schema or not path))
-    )
+    declared = "properties" in schema or (reader.arguments and not path)
+    open_ended = not properties and others is not False and not (others is None and declared)
     if schema.get("patternProperties") and not properties:
         return _matched_keys(reader, schema, path, depth, least)
     if open_ended:

@@ -27,6 +27,11 @@ from model_core.errors import ModelError
 _RECURSION = 4  # levels of a `$ref` inside itself
 _FREE_DEPTH = 3  # levels of JSON where a schema leaves everything open
 _MOST_DISTINCT = 60  # values of a set that the grammar can tell apart
+_DRAFTS = (
+    "https://json-schema.org/draft/2020-12/schema",
+    "http://json-schema.org/draft-07/schema#",
+    "http://json-schema.org/draft-04/schema#",
+)
 _SCALARS = ("string", "integer", "number", "boolean", "null")
 
 
@@ -38,13 +43,19 @@ class SchemaRefused(ModelError):
         self.tool, self.reason = tool, reason
 
 
-def schema_expr(make: Builder, schema: Any, name: str, ground: Ground | None = None) -> Node:
-    """The JSON texts of a schema. Raises `SchemaRefused`, with `name` as the tool's."""
-    if not isinstance(schema, (Mapping, bool)):
-        raise SchemaRefused(name, "it is no JSON object")
-    reader = _Reader(make, schema, ground)
+def schema_expr(make: Builder, schema: Any, name: str, ground: Ground | None = None, arguments: bool = True) -> Node:
+    """The JSON texts of a schema. Raises `SchemaRefused`, with `name` as the tool's.
+
+    `arguments` are an object whatever the schema leaves open, and an empty one where it declares no properties.
+    """
+    _need_schema(schema, name)
+    reader = _Reader(make, schema, ground, arguments)
     try:
-        return reader.value(schema, "", _RECURSION)
+        if not arguments:
+            return reader.value(schema, "", _RECURSION)
+        if "object" not in types_of(reader.resolved(schema)):
+            raise SchemaRefused(name, "arguments are an object, and it asks for another type")
+        return reader.value(merge(reader.resolved(schema), {"type": "object"}), "", _RECURSION)
     except (MergeError, PatternError, NumberError, TooManyStatesError) as error:
         raise SchemaRefused(name, f"{error}{reader.where}") from error
     except _RefusedError as error:
@@ -53,13 +64,29 @@ def schema_expr(make: Builder, schema: Any, name: str, ground: Ground | None = N
         raise SchemaRefused(name, "it is nested too deep") from error
 
 
+def _need_schema(schema: Any, name: str) -> None:
+    """Refuse what is no schema: a keyword of a wrong type, an unknown type. Drafts differ; any one will do."""
+    if not isinstance(schema, Mapping | bool):
+        raise SchemaRefused(name, "it is no JSON object")
+    if isinstance(schema, bool):
+        return
+    told = {word: value for word, value in schema.items() if word != "$schema"}
+    if any(jsonschema_rs.meta.is_valid({**told, "$schema": draft}) for draft in _DRAFTS):
+        return
+    try:
+        jsonschema_rs.meta.validate(told)
+    except jsonschema_rs.ValidationError as error:
+        place = "/".join(map(str, error.instance_path))
+        raise SchemaRefused(name, f"it is no JSON Schema: {error.message}{_at(place)}") from error
+
+
 class _RefusedError(ValueError):
     """The reason of a refusal, with its place."""
 
 
 class _Reader:
-    def __init__(self, make: Builder, root: Any, ground: Ground | None) -> None:
-        self.make, self.root, self.ground = make, root, ground
+    def __init__(self, make: Builder, root: Any, ground: Ground | None, arguments: bool) -> None:
+        self.make, self.root, self.ground, self.arguments = make, root, ground, arguments
         self.where = ""
         self._known: dict[tuple[int, int], Node] = {}
         self._held: list[Any] = []  # keeps the ids in `_known` alive

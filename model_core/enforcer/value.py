@@ -28,12 +28,14 @@ _CHARACTER = 4  # bytes, so tokens, that an unfinished character may need
 
 
 class Compiled:
-    """A schema made ready: the grammar (compiled when first used) and the costs of closing it."""
+    """A schema made ready: its grammar and the costs of closing it. Raises `SchemaRefused`."""
 
-    def __init__(self, vocabulary: Vocabulary, schema: Any, name: str, ground: Ground | None = None) -> None:
+    def __init__(
+        self, vocabulary: Vocabulary, schema: Any, name: str, ground: Ground | None = None, arguments: bool = True
+    ) -> None:
         self.vocabulary, self.name = vocabulary, name
         self.make = Builder()
-        self.root: Node = schema_expr(self.make, schema, name, ground)
+        self.root: Node = schema_expr(self.make, schema, name, ground, arguments)
         self.closer = Closer(self.make, vocabulary.count)
         try:
             possible, self.cost, self.bound = (
@@ -44,22 +46,20 @@ class Compiled:
         if not possible:
             raise SchemaRefused(name, "nothing is valid under it, or its recursion does not end within a few levels")
         self.open_keys = self.make.has_open_keys
-        self._matcher: Any = None
+        try:
+            self._matcher = vocabulary.matcher(write_lark(self.root))
+        except ValueError as error:
+            raise SchemaRefused(name, f"its grammar is too large: {str(error)[:200]}") from error
 
     def matcher(self) -> Any:
-        """At its beginning. Raises `SchemaRefused` where the grammar is too large for llguidance."""
-        if self._matcher is None:
-            try:
-                self._matcher = self.vocabulary.matcher(write_lark(self.root))
-            except ValueError as error:
-                raise SchemaRefused(self.name, f"the grammar was refused: {str(error)[:200]}") from error
+        """The grammar at its beginning."""
         return self._matcher.deep_copy()
 
 
 @lru_cache(maxsize=4096)
-def compiled(vocabulary: Vocabulary, schema: str, name: str) -> Compiled:
+def compiled(vocabulary: Vocabulary, schema: str, name: str, arguments: bool = True) -> Compiled:
     """A schema given as JSON text, once for all requests. Raises `SchemaRefused`."""
-    return Compiled(vocabulary, json.loads(schema), name)
+    return Compiled(vocabulary, json.loads(schema), name, None, arguments)
 
 
 @lru_cache(maxsize=64)

@@ -148,6 +148,16 @@ def test_response_format_holds_the_whole_reply_to_a_schema() -> None:
         schema_constraint(vocabulary(), {"not": {"type": "null"}}, max_tokens=9)
 
 
+def test_arguments_are_an_object_and_a_response_is_what_its_schema_says() -> None:
+    for schema in ({}, {"anyOf": [{"type": "string"}, CITY]}, {"enum": ["x", {"city": "x"}]}):
+        ids, _ = drawn(tool_constraint(vocabulary(), [tool(schema)], "act", max_tokens=60), 1)
+        assert all(isinstance(call.arguments, dict) for call in read(ids).calls) and not read(ids).faults
+    word = schema_constraint(vocabulary(), {"enum": ["x", 3]}, max_tokens=9)
+    assert refusal(word, [*vocabulary().encode('"x"'), END]) is None
+    anything = schema_constraint(vocabulary(), {"type": "object"}, max_tokens=30)
+    assert refusal(anything, [*vocabulary().encode('{"a": 1}'), END]) is None
+
+
 SAID = 'Please book room 12 at "Hôtel du Lac" for Anna-Lena, 3.50 a night.'
 BOOK = {
     "type": "object",

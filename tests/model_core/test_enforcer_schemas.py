@@ -72,7 +72,7 @@ REFUSED = {
         a={"type": "array", "uniqueItems": True, "minItems": 2, "items": {"type": "string"}}
     ),
     "spells a marker": thing(a={"enum": ["<|tool_call_end|>"]}),
-    "the type 'file'": thing(a={"type": "file"}),
+    'no JSON Schema: "file"': thing(a={"type": "file"}),
     "recursion does not end": {
         "type": "object",
         "properties": {"a": {"$ref": "#/$defs/x"}},
@@ -81,6 +81,11 @@ REFUSED = {
     },
     "nothing is valid": thing(a={"type": "integer", "minimum": 3, "maximum": 2}),
 }
+
+
+REFUSED["asks for another type"] = {"type": "array"}
+REFUSED["3 is not of type"] = {"allOf": 3}
+REFUSED["grammar is too large"] = thing(a={"type": "string", "maxLength": 10**12})
 
 
 @pytest.mark.parametrize("reason", REFUSED)
