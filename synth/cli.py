@@ -218,6 +218,37 @@ def doctor(
     show_model(model, as_json) if model else rooms.show(as_json)
 
 
+@app.command()
+def serve(
+    checkpoint: Annotated[str, typer.Argument(help="A checkpoint folder; `random`: a tiny untrained model, to try.")],
+    host: Annotated[str, typer.Option(help="Another address than this machine's own needs a key.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 8000,
+    name: Annotated[str | None, typer.Option(help="What requests call it; the folder's name by default.")] = None,
+    api_key_env: Annotated[
+        str | None, typer.Option("--api-key-env", metavar="NAME", help="The environment variable that holds the key.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    dtype: Annotated[str | None, typer.Option(help="float32 on a CPU, bfloat16 on a GPU by default.")] = None,
+    enforcer: Annotated[
+        bool, typer.Option("--enforcer/--no-enforcer", help="Calls name declared tools and fit their schemas.")
+    ] = True,
+    max_batch: Annotated[int, typer.Option("--max-batch", min=1, help="Answers that run at once.")] = 32,
+    cache_tokens: Annotated[int, typer.Option("--cache-tokens", min=256, help="Tokens the cache holds.")] = 65536,
+    max_queue: Annotated[int, typer.Option("--max-queue", min=1, help="Answers under way; more get a 429.")] = 1024,
+    max_body_mb: Annotated[int, typer.Option("--max-body-mb", min=1, max=1024, help="Of one request.")] = 8,
+    grace_s: Annotated[float, typer.Option("--grace", min=0, help="Seconds that answers have when it stops.")] = 30.0,
+    as_json: AsJson = False,
+) -> None:
+    """An OpenAI-compatible server on the model core."""
+    from synth import cli_serve
+
+    cli_serve.serve(
+        checkpoint, host=host, port=port, name=name, api_key_env=api_key_env, device=device, dtype=dtype,
+        enforcer=enforcer, max_batch=max_batch, cache_tokens=cache_tokens, max_queue=max_queue,
+        max_body_mb=max_body_mb, grace_s=grace_s, as_json=as_json,
+    )  # fmt: skip
+
+
 @app.command(context_settings=THROUGH)
 def catalog(ctx: typer.Context) -> None:
     """The real tools: list, show, harvest, audit."""
