@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import weakref
 from typing import Any
 
 import pytest
@@ -10,6 +11,10 @@ import pytest
 from synth.models import openai
 from synth.models.openai import WrittenTools, request_body
 from synth.models.protocol import Sampling
+
+
+class Tool(dict[str, Any]):
+    """A dict one can watch."""
 
 
 def tools(name: str) -> list[dict[str, Any]]:
@@ -37,8 +42,10 @@ def test_tools_are_written_once_and_never_taken_for_others(monkeypatch: pytest.M
     for _ in range(3):
         written.joined(body("x"), list(kept))
     assert sum(isinstance(value, list) for value in seen) == 1
-    for i in range(50):  # ids of tools that are gone are used again
-        other = tools(f"other{i}")
-        assert json.loads(written.joined(body("x"), other))["tools"] == other
-        del other
-    assert len(written._kept) == 8
+    monkeypatch.setattr(openai, "_json", plain)
+    many = [[Tool(name=f"t{i}")] for i in range(20)]
+    refs = [weakref.ref(offered[0]) for offered in many]
+    for offered in many:
+        written.joined(body("x"), offered)
+    del many, offered
+    assert [ref() is not None for ref in refs] == [False] * 12 + [True] * 8  # an id in use cannot become another's
