@@ -183,6 +183,25 @@ def judge_trial(
 
 
 @app.command()
+def export(
+    run: RunFolder,
+    form: Annotated[str, typer.Option("--format", help="trl, llamafactory, axolotl, verl, openai, hermes or sts.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="A folder that does not exist yet.")],
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse examples of which the format cannot say everything.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """The examples of a run in another trainer's format; each row is read back and compared."""
+    from synth.store.views import open_run
+
+    run_dir = open_run(run).run_dir
+    from synth import cli_export
+
+    cli_export.export(run_dir, form, out, strict, as_json)
+
+
+@app.command()
 def replay(
     run: RunFolder,
     trajectory_id: Annotated[str | None, typer.Argument(metavar="[TRAJECTORY_ID]")] = None,
