@@ -24,10 +24,10 @@ class Trl:
     def write(self, example: Example, lossy: set[str]) -> dict[str, Any]:
         all_train(example)
         plain = [_plain(m, {c.id: c.id for c in m.calls}, as_text=False) for m in example.messages]
-        row = {"messages": [json_text(m) for m in plain], "tools": json_text(example.tools)}
-        if [_as_datasets_reads(text) for text in [*row["messages"], row["tools"]]] != [*plain, example.tools]:
+        messages, tools = [json_text(m) for m in plain], json_text(example.tools)
+        if [_as_datasets_reads(text) for text in [*messages, tools]] != [*plain, example.tools]:
             lossy.add("number_rounded")
-        return row
+        return {"messages": messages, "tools": tools}
 
     def read(self, row: Any) -> tuple[list[Message], list[dict[str, Any]]]:
         return [_read(json.loads(m)) for m in row["messages"]], json.loads(row["tools"])
