@@ -45,6 +45,8 @@ class Span:
     pages_BP: Tensor | None  # what each row holds, its new tokens included; None: it holds nothing else
     visible_BTS: Tensor | None
     absorbed: bool
+    shared_P: Tensor | None = None  # pages that every row holds before those (absorbed attention alone knows them)
+    side: Tensor | None = None  # where the pages are laid side by side, [B * P, p * X]: the same memory for all layers
 
 
 class LatentAttention(nn.Module):
@@ -95,12 +97,17 @@ class LatentAttention(nn.Module):
         for span in past.spans:
             shape = (span.rows, -1)
             q_n, q_r = q_nope[0, span.tokens].unflatten(0, shape), q_rope[0, span.tokens].unflatten(0, shape)
-            if span.pages_BP is None:
+            if span.pages_BP is None or span.side is None:
                 latents_BSX = new_1TX[0, span.tokens].unflatten(0, shape)
             else:
-                latents_BSX = held_PpX.index_select(0, span.pages_BP.flatten()).view(span.rows, -1, held_PpX.shape[-1])
-            attend = self.absorbed if span.absorbed else self.expanded
-            parts.append(attend(q_n, q_r, latents_BSX, span.visible_BTS).flatten(0, 1))
+                torch.index_select(held_PpX.flatten(1), 0, span.pages_BP.flatten(), out=span.side)
+                latents_BSX = span.side.view(span.rows, -1, held_PpX.shape[-1])
+            if span.shared_P is not None:
+                shared_SX = held_PpX.index_select(0, span.shared_P).flatten(0, 1)
+                out = self.absorbed(q_n, q_r, latents_BSX, span.visible_BTS, shared_SX)
+            else:
+                out = (self.absorbed if span.absorbed else self.expanded)(q_n, q_r, latents_BSX, span.visible_BTS)
+            parts.append(out.flatten(0, 1))
         return (torch.cat(parts) if len(parts) > 1 else parts[0]).unsqueeze(0)
 
     def _queries(self, x_BTD: Tensor, turns_BTr: Tensor) -> tuple[Tensor, Tensor]:
@@ -155,26 +162,41 @@ class LatentAttention(nn.Module):
         out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None, scale=self.scale)
         return out.transpose(1, 2)[..., :V]
 
-    def absorbed(self, q_nope: Tensor, q_rope: Tensor, latents_BSX: Tensor, visible_BTS: Tensor | None) -> Tensor:
+    def absorbed(
+        self,
+        q_nope: Tensor,
+        q_rope: Tensor,
+        latents_BSX: Tensor,
+        visible_BTS: Tensor | None,
+        shared_SX: Tensor | None = None,
+    ) -> Tensor:
         """The same numbers without writing keys and values out: [B, T, H, V]. For decoding.
 
         q.(W_k c) = (W_k^T q).c, so the key matrix is absorbed into the query and the value matrix into the output;
-        all heads read one latent per token, as in multi-query attention.
+        all heads read one latent per token, as in multi-query attention. `shared_SX` is a past that all rows have in
+        common, before their own: read once, by one matrix product for all of them (`visible_BTS` spans both).
         """
         config = self.config
-        (B, T, H, N), S, C = q_nope.shape, latents_BSX.shape[1], config.kv_lora_rank
+        (B, T, H, N), C = q_nope.shape, config.kv_lora_rank
         W_HdC = self.kv_b_proj.weight.view(H, N + config.v_head_dim, C)
         q_BTHC = torch.bmm(q_nope.reshape(B * T, H, N).transpose(0, 1), W_HdC[:, :N]).transpose(0, 1).view(B, T, H, C)
         q_BtX = torch.cat((q_BTHC, q_rope), dim=-1).view(B, T * H, -1)
-        logits_BTHS = torch.bmm(q_BtX, latents_BSX.transpose(1, 2)).view(B, T, H, S)
+        logits_BtS = torch.bmm(q_BtX, latents_BSX.transpose(1, 2))
+        if shared_SX is not None:
+            logits_BtS = torch.cat((F.linear(q_BtX, shared_SX), logits_BtS), dim=-1)
+        S = logits_BtS.shape[-1]
+        logits_BTHS = logits_BtS.view(B, T, H, S)
         logits_BTHS = logits_BTHS.to(torch.promote_types(logits_BTHS.dtype, torch.float32)) * self.scale
         visible = _causal(T, S, logits_BTHS.device) if visible_BTS is None else visible_BTS
         logits_BTHS = logits_BTHS.masked_fill(~visible.unsqueeze(2), float("-inf"))
         if self.max_logits_H is not None and torch.is_grad_enabled():
             self._note(logits_BTHS.detach().amax((0, 1, 3)))
-        weights = logits_BTHS.softmax(-1).to(latents_BSX.dtype)
-        mixed_BTHC = torch.bmm(weights.view(B, T * H, S), latents_BSX[..., :C])
-        mixed_HtC = mixed_BTHC.view(B * T, H, C).transpose(0, 1)
+        weights_BtS = logits_BTHS.softmax(-1).to(latents_BSX.dtype).view(B, T * H, S)
+        own = S - latents_BSX.shape[1]
+        mixed_BtC = torch.bmm(weights_BtS[..., own:], latents_BSX[..., :C])
+        if shared_SX is not None:
+            mixed_BtC = mixed_BtC + weights_BtS[..., :own] @ shared_SX[:, :C]
+        mixed_HtC = mixed_BtC.view(B * T, H, C).transpose(0, 1)
         return torch.bmm(mixed_HtC, W_HdC[:, N:].transpose(1, 2)).transpose(0, 1).reshape(B, T, H, -1)
 
     def _max_in_each(self, q_1THd: Tensor, k_1THd: Tensor, documents: Documents) -> Tensor:

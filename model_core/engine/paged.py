@@ -5,7 +5,9 @@ P pages, p tokens in a page, B rows, T tokens, S context, X latent and rotary ke
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +16,9 @@ from torch import Tensor
 from model_core.attention import Past, Span, absorbing_is_cheaper
 from model_core.model import Model
 
+SHARERS = 3  # rows with a beginning in common, from which on it is read once for all of them
+FAR, NEAR = 1.5, 256  # rows attend together if none is so many times as long as another, or all have few tokens
+
 
 @dataclass
 class Piece:
@@ -21,7 +26,7 @@ class Piece:
 
     ids: Sequence[int]
     start: int
-    pages: Sequence[int]
+    pages: list[int]
 
 
 class PagedCache:
@@ -35,6 +40,7 @@ class PagedCache:
         self.device = weight.device
         # Zeros, not empty: places beyond a row's length are masked out, but 0 * nan is nan.
         self.held_LPpX = torch.zeros(config.num_hidden_layers, pages, size, X, dtype=weight.dtype, device=self.device)
+        self._room = self.held_LPpX.new_empty(0)
 
     def wipe(self, pages: Sequence[int]) -> None:
         """Zero them again, after a sequence whose numbers went wrong."""
@@ -43,51 +49,80 @@ class PagedCache:
     @torch.no_grad()
     def forward(self, pieces: Sequence[Piece]) -> Tensor:
         """Logits [B, V] after the last token of each piece."""
-        order = sorted(range(len(pieces)), key=lambda i: (len(pieces[i].ids), len(pieces[i].pages)))
-        flat = [pieces[i] for i in order]
+        groups = list(self._groups(pieces))
+        flat = [pieces[place] for group in groups for place in group]
         ids = torch.tensor([[token for piece in flat for token in piece.ids]], device=self.device)
-        positions = torch.tensor([[piece.start + t for piece in flat for t in range(len(piece.ids))]])
-        places = [piece.pages[at // self.size] * self.size + at % self.size for piece in flat for at in _range(piece)]
-        past = Past(positions.to(self.device), self.model.turns(positions.to(self.device)))
-        past.places_T = torch.tensor(places, device=self.device)
-        past.spans = tuple(self._spans(flat))
-        ends: list[int] = []
-        back = [0] * len(flat)
-        for place, piece in enumerate(flat):
-            ends.append((ends[-1] if ends else -1) + len(piece.ids))
-            back[order[place]] = place
+        positions = [at for piece in flat for at in range(piece.start, piece.start + len(piece.ids))]
+        positions_1T = torch.tensor([positions], device=self.device)
+        past = Past(positions_1T, self.model.turns(positions_1T))
+        past.places_T = torch.tensor([place for piece in flat for place in self._places(piece)], device=self.device)
+        past.spans = tuple(self._spans(pieces, groups))
         x_1TD = self.model.through(ids, past, self.held_LPpX)
-        last = torch.tensor(ends, device=self.device)[torch.tensor(back, device=self.device)]
+        ends = [end - 1 for end in itertools.accumulate(len(piece.ids) for piece in flat)]
+        last = [0] * len(flat)
+        for place, end in zip(itertools.chain.from_iterable(groups), ends, strict=True):
+            last[place] = end
         return self.model.head(x_1TD[0, last])
 
-    def _spans(self, flat: Sequence[Piece]) -> list[Span]:
-        """Rows with as many new tokens attend together."""
-        spans: list[Span] = []
-        begun, token = 0, 0
-        while begun < len(flat):
-            T = len(flat[begun].ids)
-            ended = begun + 1
-            while ended < len(flat) and len(flat[ended].ids) == T and self._alike(flat[begun], flat[ended]):
-                ended += 1
-            tokens = slice(token, token + T * (ended - begun))
-            spans.append(self._span(flat[begun:ended], T, tokens))
-            begun, token = ended, tokens.stop
-        return spans
+    def _places(self, piece: Piece) -> Iterator[int]:
+        """Where its latents go, counted over all pages."""
+        for at in range(piece.start, piece.start + len(piece.ids)):
+            page, place = divmod(at, self.size)
+            yield piece.pages[page] * self.size + place
 
-    def _alike(self, first: Piece, other: Piece) -> bool:
-        """Whether two rows with as many new tokens share a span."""
-        return (first.start == 0) == (other.start == 0)
+    def _groups(self, pieces: Sequence[Piece]) -> Iterator[list[int]]:
+        """Who attends together (places of pieces): as many new tokens, a beginning in common, lengths alike."""
+        sharers = Counter(piece.pages[0] for piece in pieces if self._absorbed(piece))
 
-    def _span(self, rows: Sequence[Piece], T: int, tokens: slice) -> Span:
+        def kind(piece: Piece) -> tuple[int, bool, int]:
+            shares = self._absorbed(piece) and sharers[piece.pages[0]] >= SHARERS
+            return len(piece.ids), piece.start == 0, piece.pages[0] if shares else 0
+
+        order = sorted(range(len(pieces)), key=lambda place: (kind(pieces[place]), len(pieces[place].pages)))
+        for _, alike in itertools.groupby(order, key=lambda place: kind(pieces[place])):
+            group: list[int] = []
+            for place in alike:
+                if group and len(pieces[place].pages) > max(FAR * len(pieces[group[0]].pages), NEAR // self.size):
+                    yield group
+                    group = []
+                group.append(place)
+            yield group
+
+    def _absorbed(self, piece: Piece) -> bool:
+        return piece.start > 0 and absorbing_is_cheaper(self.model.config, len(piece.ids))
+
+    def _spans(self, pieces: Sequence[Piece], groups: Sequence[Sequence[int]]) -> Iterator[Span]:
+        token = 0
+        for group in groups:
+            rows = [pieces[place] for place in group]
+            tokens = slice(token, token + len(rows) * len(rows[0].ids))
+            yield self._span(rows, tokens)
+            token = tokens.stop
+
+    def _span(self, rows: Sequence[Piece], tokens: slice) -> Span:
         if rows[0].start == 0:
             return Span(tokens, len(rows), None, None, False)
-        wide = max(len(piece.pages) for piece in rows)
-        pages = torch.tensor([[*piece.pages, *[0] * (wide - len(piece.pages))] for piece in rows], device=self.device)
+        absorbed = self._absorbed(rows[0])
+        common = _common([piece.pages for piece in rows]) if absorbed and len(rows) >= SHARERS else 0
+        # A page being written may be held by its writer alone, so a last page of its own is left to each row.
+        longest = max(len(piece.pages) for piece in rows)
+        own = [[*piece.pages[common:], *[0] * (longest - len(piece.pages))] for piece in rows]
         starts = torch.tensor([piece.start for piece in rows], device=self.device)
-        positions_BT = starts[:, None] + torch.arange(T, device=self.device)
-        visible = torch.arange(wide * self.size, device=self.device) <= positions_BT[..., None]
-        return Span(tokens, len(rows), pages, visible, absorbing_is_cheaper(self.model.config, T))
+        positions_BT = starts[:, None] + torch.arange(len(rows[0].ids), device=self.device)
+        visible_BTS = torch.arange(longest * self.size, device=self.device) <= positions_BT[..., None]
+        shared = torch.tensor(rows[0].pages[:common], device=self.device) if common else None
+        pages_BP = torch.tensor(own, device=self.device)
+        return Span(tokens, len(rows), pages_BP, visible_BTS, absorbed, shared, self._side(pages_BP.numel()))
+
+    def _side(self, pages: int) -> Tensor:
+        """Room to lay so many pages side by side. Fresh memory for each layer would cost more than the copying."""
+        wide = self.held_LPpX[0, 0].numel()
+        if self._room.numel() < pages * wide:
+            self._room = self.held_LPpX.new_empty(pages * wide)
+        return self._room[: pages * wide].view(pages, wide)
 
 
-def _range(piece: Piece) -> range:
-    return range(piece.start, piece.start + len(piece.ids))
+def _common(rows: Sequence[list[int]]) -> int:
+    """How many pages all rows begin with; the least and the greatest row differ first."""
+    pairs = enumerate(zip(min(rows), max(rows), strict=False))
+    return next((at for at, (a, b) in pairs if a != b), len(min(rows)))
