@@ -177,7 +177,7 @@ def ray_overhead(parts: int, size: int) -> float:
     from synth import ray_exec
     from synth.work import Job
 
-    executor = ray_exec.RayExecutor(1)
+    executor = ray_exec.RayExecutor(ray_exec.Cluster(1))
 
     with tempfile.TemporaryDirectory() as folder:
         inputs = CommittedInputs(Path(folder), {})

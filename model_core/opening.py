@@ -10,7 +10,8 @@ from model_core.config import ModelConfig
 from model_core.errors import ModelError
 from model_core.tokens import Tokenizer, read_tokenizer
 
-RANDOM = "random"
+RANDOM, BUNDLED = "random", "bundled"
+BUNDLED_FOLDER = Path(__file__).parent / "bundled"
 
 
 @dataclass(frozen=True)
@@ -24,9 +25,10 @@ class Opened:
 
 
 def open_checkpoint(named: str, device: str = "cpu", dtype: str = "float32", seed: int = 0) -> Opened:
-    """Open a checkpoint folder, or `random` / `random:PRESET` (weights drawn from `seed`). `dtype` as torch names it.
+    """Open a checkpoint folder, `bundled`, or `random` / `random:PRESET` (weights drawn from `seed`).
 
-    Raises `ModelError` for a folder that is missing or broken, and for an unknown preset or dtype.
+    `dtype` as torch names it. Raises `ModelError` for a folder that is missing or broken, and for an unknown preset or
+    dtype.
     """
     import torch
 
@@ -38,10 +40,12 @@ def open_checkpoint(named: str, device: str = "cpu", dtype: str = "float32", see
     if named == RANDOM or named.startswith(RANDOM + ":"):
         preset = named.partition(":")[2] or "tiny"
         return random_model(ModelConfig.preset(preset), named, device, kind, seed)
-    if not Path(named).is_dir():
-        raise ModelError(f"{named} is no folder; give a checkpoint folder, or `random` to try without one")
-    tokenizer = read_tokenizer(named)
-    return Opened(load(named, device, kind), tokenizer, Path(named).resolve().name)
+    folder = BUNDLED_FOLDER if named == BUNDLED else Path(named)
+    if not folder.is_dir():
+        what = "no model is bundled with this build" if named == BUNDLED else f"{named} is no folder"
+        raise ModelError(f"{what}; give a checkpoint folder, or `random` to try without one")
+    tokenizer = read_tokenizer(folder)
+    return Opened(load(folder, device, kind), tokenizer, folder.resolve().name)
 
 
 def random_model(

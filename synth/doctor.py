@@ -27,7 +27,7 @@ class Finding:
 
 def examine() -> list[Finding]:
     """All checks, in the order of how much depends on them."""
-    return [_python(), _ray(), _space(), _gpu(), _docker(), _sandbox(), _npm(), _endpoint()]
+    return [_python(), _ray(), _space(), _gpu(), _k2(), _docker(), _sandbox(), _npm(), _endpoint()]
 
 
 def show(as_json: bool) -> None:
@@ -42,7 +42,9 @@ def show(as_json: bool) -> None:
 
 def _python() -> Finding:
     found = ".".join(map(str, sys.version_info[:3]))
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    from synth.models.k2.slots import cpus_here
+
+    cpus = cpus_here()
     return Finding("python", sys.version_info >= (3, 11), f"{found}, {cpus} CPUs", "install python 3.11 or newer", True)
 
 
@@ -71,6 +73,19 @@ def _gpu() -> Finding:
         "no NVIDIA GPU seen",
         "only needed for large checkpoints: install the NVIDIA driver; the expert policy needs none",
     )
+
+
+def _k2() -> Finding:
+    """What a `kind: k2` model would run on with its defaults."""
+    from synth.models.k2.checkpoints import problem_of
+    from synth.models.k2.slots import cpus_here, gpus_here
+    from synth.pipeline import K2Model
+
+    defaults = K2Model(kind="k2")
+    if problem := problem_of(defaults.model_copy(update={"checkpoint": "random"})):
+        return Finding("k2", False, problem, "only needed for `kind: k2` models")
+    bundled = problem_of(defaults)
+    return Finding("k2", True, f"{defaults.slots(cpus_here(), gpus_here())}; {bundled or 'a model is bundled'}", "")
 
 
 def _docker() -> Finding:

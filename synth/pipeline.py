@@ -13,6 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from synth.careful_yaml import Problem, Wrong
+from synth.models.k2.slots import Slots, cpus_here, gpus_here, slots_of
 from synth.pipeline_problems import nearest, nearest_of, problem_of
 from synth.pipeline_yaml import PipelineError, override, parse, read_text
 from synth.records import STAGES, Kind, StageName
@@ -43,11 +44,45 @@ class SplitShares(Settings):
 
 
 class K2Model(Settings):
+    """A model of `model_core` on workers of this run. `checkpoint`: a folder, `bundled`, or `random` (weights of the
+    preset `config`, drawn from `seed`). `workers: 0` is one in the run's own process. `enforcer`: calls are held to
+    the declared tools; `grounded`: their strings also to what was said. `temperature` and `max_tokens` are of a reply
+    where a role does not say."""
+
     kind: Literal["k2"]
-    checkpoint: str = "bundled"
-    workers: Annotated[int, Field(ge=1, le=4096)] | Literal["auto"] = "auto"
-    gpus_per_worker: Annotated[float, Field(ge=0, le=64)] | Literal["auto"] = "auto"
-    OUTSIDE = frozenset({"workers", "gpus_per_worker"})
+    checkpoint: Annotated[str, Field(min_length=1, max_length=2000)] = "bundled"
+    config: Annotated[str, Field(min_length=1, max_length=64)] = "tiny"
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    enforcer: bool = True
+    grounded: bool = False
+    temperature: Annotated[float, Field(ge=0, le=2)] = 0.6
+    max_tokens: Annotated[int, Field(ge=1, le=131_072)] = 512
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    workers: Annotated[int, Field(ge=0, le=4096)] | Literal["auto"] = "auto"
+    gpus_per_worker: Annotated[float, Field(ge=0, le=1)] | Literal["auto"] = "auto"
+    max_batch: Annotated[int, Field(ge=1, le=4096)] = 32
+    cache_tokens: Annotated[int, Field(ge=1024, le=2**31)] = 65_536
+    OUTSIDE = frozenset({"device", "workers", "gpus_per_worker", "max_batch", "cache_tokens"})
+
+    @model_validator(mode="after")
+    def _fits(self) -> K2Model:
+        if self.checkpoint != "random" and (given := {"config", "seed"} & self.model_fields_set):
+            raise ValueError(f"{min(given)} is of random weights; write `checkpoint: random` or leave it out")
+        if self.device == "cpu" and self.gpus_per_worker not in ("auto", 0):
+            raise ValueError("gpus_per_worker is for a GPU and device is cpu; leave one of them out")
+        if self.grounded and not self.enforcer:
+            raise ValueError("grounded needs the enforcer; write `enforcer: true` or leave grounded out")
+        return self
+
+    def slots(self, cpus: int, gpus: float) -> Slots:
+        """What workers it gets where there is so much."""
+        return slots_of(self.workers, self.gpus_per_worker, self.device, self.dtype, cpus, gpus)
+
+    @property
+    def in_flight(self) -> int:
+        """Requests worth having under way: a batch for each worker. Of `auto` workers, as many as this machine has."""
+        return self.max_batch * self.slots(cpus_here(), gpus_here()).workers
 
 
 class OpenAIModel(Settings):
@@ -60,6 +95,10 @@ class OpenAIModel(Settings):
     usd_per_mtoken_in: Annotated[float, Field(ge=0, le=10_000)] = 0.0
     usd_per_mtoken_out: Annotated[float, Field(ge=0, le=10_000)] = 0.0
     OUTSIDE = frozenset({"api_key_env", "max_concurrency", "timeout_s", "usd_per_mtoken_in", "usd_per_mtoken_out"})
+
+    @property
+    def in_flight(self) -> int:
+        return self.max_concurrency
 
 
 class ScriptedModel(Settings):
@@ -360,7 +399,7 @@ class Pipeline(Settings):
         """How many slots are worth having open at once for the models that stages ask: what these take together."""
         names = {name for path, name in self._named()} | {self.stages.rollouts.policy}
         asked = [self.models[name] for name in names if name in self.models]
-        return sum(model.max_concurrency if isinstance(model, OpenAIModel) else 1 for model in asked)
+        return sum(1 if isinstance(model, ScriptedModel) else model.in_flight for model in asked)
 
     def stage(self, name: StageName) -> Settings:
         """The settings handed to a stage; a model policy carries its backend."""
@@ -396,19 +435,29 @@ def load_pipeline(file: str | Path, overrides: list[str] | tuple[str, ...] = ())
 
 
 def _found(pipeline: Pipeline, base: Path) -> Pipeline:
-    """The pipeline with world files as absolute paths, and with scripts that lie beside its file, and not under the
-    current folder, named from here."""
+    """The pipeline with world files as absolute paths, and with scripts and checkpoints that lie beside its file, and
+    not under the current folder, named from here."""
     worlds = pipeline.stages.worlds
     if worlds.files:
         files = [str((base / file).absolute()) for file in worlds.files]
         stages = pipeline.stages.model_copy(update={"worlds": worlds.model_copy(update={"files": files})})
         pipeline = pipeline.model_copy(update={"stages": stages})
     moved = {
-        name: model.model_copy(update={"script": str(base / model.script)})
+        name: model.model_copy(update={field: str(base / named)})
         for name, model in pipeline.models.items()
-        if isinstance(model, ScriptedModel) and not Path(model.script).exists() and (base / model.script).exists()
+        for field, named in _on_disk(model)
+        if not Path(named).exists() and (base / named).exists()
     }
     return pipeline.model_copy(update={"models": {**pipeline.models, **moved}}) if moved else pipeline
+
+
+def _on_disk(model: K2Model | OpenAIModel | ScriptedModel) -> list[tuple[str, str]]:
+    """(field, path) of what a model names on disk."""
+    if isinstance(model, ScriptedModel):
+        return [("script", model.script)]
+    if isinstance(model, K2Model) and model.checkpoint not in ("bundled", "random"):
+        return [("checkpoint", model.checkpoint)]
+    return []
 
 
 def check_named(pipeline: Pipeline, base: Path) -> list[Problem]:
@@ -416,12 +465,9 @@ def check_named(pipeline: Pipeline, base: Path) -> list[Problem]:
     and what it asks for that is not built yet."""
     problems = []
     for name, model in pipeline.models.items():
-        named = model.script if isinstance(model, ScriptedModel) else None
-        if isinstance(model, K2Model) and model.checkpoint != "bundled":
-            named = model.checkpoint
-        if named is not None and not any((root / named).exists() for root in (Path.cwd(), base)):
-            field = "script" if isinstance(model, ScriptedModel) else "checkpoint"
-            problems.append(Problem(f"models.{name}.{field}", f"{named!r} does not exist"))
+        for field, named in _on_disk(model):
+            if not any((root / named).exists() for root in (Path.cwd(), base)):
+                problems.append(Problem(f"models.{name}.{field}", f"{named!r} does not exist"))
     if pipeline.executors.mcp is not None:
         problems.append(Problem("executors.mcp", "calls cannot be run on live servers yet; leave `executors` out"))
     return problems + _unknown_servers(pipeline)

@@ -1,4 +1,4 @@
-"""Parts on Ray: the only room that knows Ray. `ray.init` on this machine by default, `address` for a cluster.
+"""Parts on Ray; with `ray_models` the only room that knows Ray, on this machine by default, or a cluster by `address`.
 
 A part is one Ray task in a reused worker process, so that worlds and tools are decoded once per worker. A worker that
 dies costs its part another try; after `TRIES` the slots become infra failures in the ledger. Ray's own retries are
@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +22,9 @@ from synth.work import Done, Job, do_part, lost_slots
 TRIES = 3
 OBJECT_STORE_BYTES = 128 << 20  # rows travel as files, not as objects; Ray's default would take a third of the memory
 
+STARTS = 3  # Ray gives its own processes half a minute, which a busy machine may not have
+_QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+
 
 def _task(job: Job) -> Done:
     done = do_part(job)
@@ -27,18 +32,97 @@ def _task(job: Job) -> Done:
     return replace(done, job=None)  # type: ignore[arg-type]
 
 
-class RayExecutor:
-    """Runs jobs as Ray tasks. Ray starts at the first job, so a run with nothing to do never pays for it."""
+class Cluster:
+    """Ray on this machine, or a cluster. It starts when it is first wanted, so a run with nothing to do never pays for
+    it; any thread may want it."""
 
     def __init__(self, workers: int | None = None, address: str | None = None) -> None:
-        self._workers = workers or len(os.sched_getaffinity(0))
+        self.workers = workers or len(os.sched_getaffinity(0))
         self._address = address
+        self._started = False
+        self._keeper: ThreadPoolExecutor | None = None
+        self._lock = threading.Lock()
+
+    def start(self) -> None:
+        """Raises UsageError where Ray cannot be reached."""
+        with self._lock:
+            if self._started:
+                return
+            if threading.current_thread() is threading.main_thread():
+                self._start()
+            else:  # Ray's processes die with the thread that started them: this one is kept until `close`
+                self._keeper = ThreadPoolExecutor(1, "ray")
+                self._keeper.submit(self._start).result()
+            self._started = True
+
+    def has(self, resource: str) -> float:
+        """How much of a resource (`CPU`, `GPU`) there is in all."""
+        import ray
+
+        return float(ray.cluster_resources().get(resource, 0.0))  # type: ignore[no-untyped-call]
+
+    def close(self) -> None:
+        import ray
+
+        with self._lock:
+            if self._started:
+                ray.shutdown()
+                self._started = False
+            if self._keeper is not None:
+                self._keeper.shutdown()
+                self._keeper = None
+
+    def _start(self) -> None:
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no telemetry
+        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        os.environ.setdefault("RAY_DEDUP_LOGS", "0")
+        import ray
+
+        try:
+            if self._address:
+                _knock(self._address)
+                ray.init(address=self._address, **_QUIET)
+                self.workers = max(1, int(self.has("CPU")))
+            else:
+                self._start_here()
+        except Exception as error:  # noqa: BLE001 - Ray says that it could not start in plain Exceptions
+            mend = "" if self._address else "; --workers 0 runs without Ray"
+            where = f"the cluster at {self._address}" if self._address else "Ray on this machine"
+            raise UsageError(f"{where} could not be reached: {' '.join(str(error).split())[:200]}{mend}") from None
+
+    def _start_here(self) -> None:
+        import ray
+
+        for attempt in range(1, STARTS + 1):
+            try:
+                ray.init(address="local", num_cpus=self.workers, include_dashboard=False,
+                         object_store_memory=OBJECT_STORE_BYTES, **_QUIET)  # fmt: skip
+                return
+            except Exception as error:
+                ray.shutdown()
+                if attempt == STARTS or "timed out" not in str(error):
+                    raise
+
+
+class RayExecutor:
+    """Runs jobs as Ray tasks on a cluster, which it closes."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
         self._flying: dict[Any, tuple[Job, int]] = {}
         self._remote: Any = None
-        self.slots = 2 * self._workers  # one running and one waiting per worker
+
+    @property
+    def slots(self) -> int:
+        """One job running and one waiting per worker."""
+        return 2 * self._cluster.workers
 
     def submit(self, job: Job) -> None:
-        self._start()
+        import ray
+
+        self._cluster.start()
+        if self._remote is None:
+            self._remote = ray.remote(_task).options(num_cpus=1, max_retries=0)
         self._launch(job, 1)
 
     def wait(self, seconds: float) -> Done | None:
@@ -65,12 +149,11 @@ class RayExecutor:
     def close(self) -> None:
         import ray
 
-        if self._remote is not None:
-            for ref in self._flying:
-                ray.cancel(ref, force=True)
-            self._flying.clear()
-            ray.shutdown()
-            self._remote = None
+        for ref in self._flying:
+            ray.cancel(ref, force=True)
+        self._flying.clear()
+        self._cluster.close()
+        self._remote = None
 
     def _launch(self, job: Job, tries: int) -> None:
         self._flying[self._remote.remote(job)] = (job, tries)
@@ -79,30 +162,6 @@ class RayExecutor:
         output = lost_slots(job, "infra", detail)
         entry = write_part(job.inputs.run_dir, job.part, output, job.digest, job.attempt)
         return Done(job, entry, trouble=detail)
-
-    def _start(self) -> None:
-        if self._remote is not None:
-            return
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no telemetry
-        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-        os.environ.setdefault("RAY_DEDUP_LOGS", "0")
-        import ray
-
-        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-        try:
-            if self._address:
-                _knock(self._address)
-                ray.init(address=self._address, **quiet)
-                self._workers = max(1, int(ray.cluster_resources().get("CPU", 1)))  # type: ignore[no-untyped-call]
-                self.slots = 2 * self._workers
-            else:
-                ray.init(address="local", num_cpus=self._workers, include_dashboard=False,
-                         object_store_memory=OBJECT_STORE_BYTES, **quiet)  # fmt: skip
-        except Exception as error:  # noqa: BLE001 - Ray says that it could not start in plain Exceptions
-            mend = "" if self._address else "; --workers 0 runs without Ray"
-            where = f"the cluster at {self._address}" if self._address else "Ray on this machine"
-            raise UsageError(f"{where} could not be reached: {' '.join(str(error).split())[:200]}{mend}") from None
-        self._remote = ray.remote(_task).options(num_cpus=1, max_retries=0)
 
 
 def _knock(address: str) -> None:

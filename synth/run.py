@@ -354,15 +354,15 @@ class _Run:
 
 
 def _executor(options: Options, pipeline: Pipeline) -> Executor:
-    room = pipeline.slots_asking()
-    inner: Executor | None = None if room else InProcess()
-    if options.workers != 0:
-        from synth.ray_exec import RayExecutor
+    room, part_size = pipeline.slots_asking(), pipeline.stages.tasks.part_size
+    if options.workers == 0:
+        return SideBySide(None if room else InProcess(), room, part_size)
+    from synth.ray_exec import Cluster, RayExecutor
+    from synth.ray_models import RayPool
 
-        inner = RayExecutor(options.workers, options.ray_address)
-    if room or inner is None:
-        return SideBySide(inner, room, pipeline.stages.tasks.part_size)
-    return inner
+    cluster = Cluster(options.workers, options.ray_address)
+    inner = RayExecutor(cluster)
+    return SideBySide(inner, room, part_size, lambda backend: RayPool(cluster, backend)) if room else inner
 
 
 def _check_owner(run_dir: Path, pipeline: Pipeline) -> None:

@@ -10,9 +10,12 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
+from synth.models.clients import inline
+from synth.models.k2.asks import Pool
 from synth.models.session import Models
 from synth.work import Done, Executor, Job, asks_models, do_part_asking
 
@@ -21,16 +24,18 @@ MOST_PARTS = 256
 
 
 class SideBySide:
-    """`room`: slots that may ask at once; `part_size`: slots of a part."""
+    """`room`: slots that may ask at once; `part_size`: slots of a part; `pool_of` gives the workers of a k2 model."""
 
-    def __init__(self, inner: Executor | None, room: int, part_size: int) -> None:
+    def __init__(
+        self, inner: Executor | None, room: int, part_size: int, pool_of: Callable[[Any], Pool] = inline
+    ) -> None:
         self.inner = inner
         self._parts = min(MOST_PARTS, AHEAD * -(-room // part_size) + 1)
         self._done: queue.SimpleQueue[Done] = queue.SimpleQueue()
         self._inside = 0
         self._flying: set[Future[Any]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._models = Models()
+        self._models = Models(pool_of)
 
     @property
     def slots(self) -> int:
@@ -54,14 +59,14 @@ class SideBySide:
             return done
 
     def close(self) -> None:
+        if self._loop is not None:
+            for future in list(self._flying):
+                future.cancel()
+            # before Ray is: workers of models live there
+            asyncio.run_coroutine_threadsafe(self._models.close(), self._loop).result(timeout=10)
+            self._loop.call_soon_threadsafe(self._loop.stop)
         if self.inner is not None:
             self.inner.close()
-        if self._loop is None:
-            return
-        for future in list(self._flying):
-            future.cancel()
-        asyncio.run_coroutine_threadsafe(self._models.close(), self._loop).result(timeout=10)
-        self._loop.call_soon_threadsafe(self._loop.stop)
 
     def _started(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:

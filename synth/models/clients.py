@@ -2,38 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from synth.errors import UsageError
+from synth.models.k2 import checkpoints
+from synth.models.k2.asks import Pool
+from synth.models.k2.client import K2Client
+from synth.models.k2.slots import cpus_here, gpus_here
+from synth.models.k2.worker import Inline
 from synth.models.openai import OpenAIClient, api_key_from
 from synth.models.protocol import ModelClient
 from synth.models.scripted import ScriptedClient
 
 
-def client_of(backend: Any) -> ModelClient:
-    """The client of a model. Raises UsageError for what this build cannot run, for a script that cannot be read and
-    for a key that is not there."""
+def inline(backend: Any) -> Pool:
+    """The workers of a k2 model where there is no Ray: one, in this process."""
+    return Inline(backend, backend.slots(cpus_here(), gpus_here()))
+
+
+def client_of(backend: Any, pool_of: Callable[[Any], Pool] = inline) -> ModelClient:
+    """The client of a model; `pool_of` gives the workers of a k2 model. Raises UsageError for a model that is not
+    there, for a script that cannot be read and for a key that is missing."""
     if backend.kind == "scripted":
         return ScriptedClient.load(backend.script)
-    if backend.kind == "openai":
-        return OpenAIClient(
-            backend.base_url, backend.model, api_key=api_key_from(backend.api_key_env),
-            max_concurrency=backend.max_concurrency, timeout_s=backend.timeout_s,
-            usd_per_mtoken_in=backend.usd_per_mtoken_in, usd_per_mtoken_out=backend.usd_per_mtoken_out,
-        )  # fmt: skip
-    raise UsageError(f"models of kind {backend.kind!r} cannot be asked yet; use a model of kind openai")
+    if backend.kind == "k2":
+        if problem := checkpoints.problem_of(backend):
+            raise UsageError(problem)
+        return K2Client(inline(backend) if backend.workers == 0 else pool_of(backend), backend)
+    return OpenAIClient(
+        backend.base_url, backend.model, api_key=api_key_from(backend.api_key_env),
+        max_concurrency=backend.max_concurrency, timeout_s=backend.timeout_s,
+        usd_per_mtoken_in=backend.usd_per_mtoken_in, usd_per_mtoken_out=backend.usd_per_mtoken_out,
+    )  # fmt: skip
 
 
 def said_by(backend: Any, name: str) -> str:
-    """What a row says about who wrote it: `endpoint:<model>`, `scripted:<name in the pipeline file>`."""
+    """What a row says about who wrote it: `endpoint:<model>`, `scripted:<name in the pipeline file>`, `k2:<checkpoint>`
+    (`checkpoints.said_of`)."""
+    if backend.kind == "k2":
+        return checkpoints.said_of(backend)
     return f"endpoint:{backend.model}" if backend.kind == "openai" else f"{backend.kind}:{name}"
 
 
 def outside(backend: Any) -> dict[str, Any]:
-    """What lies outside the pipeline file and decides what the model says: the script of a scripted one."""
-    if backend is None or backend.kind != "scripted":
-        return {}
-    return {"script": ScriptedClient.load(backend.script).script.model_dump(mode="json")}
+    """What lies outside the pipeline file and decides what the model says: a script, the bytes of a checkpoint."""
+    if backend is not None and backend.kind == "scripted":
+        return {"script": ScriptedClient.load(backend.script).script.model_dump(mode="json")}
+    if backend is not None and backend.kind == "k2" and (weights := checkpoints.hash_of(backend.checkpoint)):
+        return {"weights": weights}
+    return {}
 
 
 def outside_of(backends: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,8 @@ import gc
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
-from synth.models.clients import client_of, said_by
+from synth.models.clients import client_of, inline, said_by
+from synth.models.k2.asks import Pool
 from synth.models.protocol import ModelClient, Sampling
 from synth.models.roles import Role, RoleName
 from synth.records import StageName, UsageRow, canonical
@@ -18,9 +19,10 @@ UNBOUNDED = 64  # slots at once where no model has a cap (scripted ones answer a
 
 
 class Models:
-    """The clients of one run on one event loop. `slots` bounds how many slots are worked on at once."""
+    """The clients of one run on one event loop. `pool_of` gives the workers of a k2 model."""
 
-    def __init__(self) -> None:
+    def __init__(self, pool_of: Callable[[Any], Pool] = inline) -> None:
+        self._pool_of = pool_of
         self._clients: dict[str, ModelClient] = {}
         self._gates: dict[int, asyncio.Semaphore] = {}
         gc.set_threshold(max(COLLECT_AFTER, gc.get_threshold()[0]), *gc.get_threshold()[1:])
@@ -29,7 +31,7 @@ class Models:
         """The client of a model, made once. Raises UsageError as `clients.client_of` does."""
         at = canonical(backend.model_dump(mode="json"))
         if at not in self._clients:
-            self._clients[at] = client_of(backend)
+            self._clients[at] = client_of(backend, self._pool_of)
         return self._clients[at]
 
     def role(self, name: RoleName, backend: Any, called: str, sampling: Sampling = Sampling()) -> Role:
@@ -38,7 +40,7 @@ class Models:
 
     def gate(self, backends: Iterable[Any]) -> asyncio.Semaphore:
         """How many slots that ask these models may be open at once: as many as the models take requests together."""
-        caps = {canonical(b.model_dump(mode="json")): getattr(b, "max_concurrency", UNBOUNDED) for b in backends}
+        caps = {canonical(b.model_dump(mode="json")): getattr(b, "in_flight", UNBOUNDED) for b in backends}
         room = max(1, sum(caps.values()))
         return self._gates.setdefault(room, asyncio.Semaphore(room))
 

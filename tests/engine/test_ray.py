@@ -11,7 +11,7 @@ import pytest
 import toys
 from conftest import ALL, Runner, files, pipeline
 
-from synth.ray_exec import RayExecutor
+from synth.ray_exec import Cluster, RayExecutor
 from synth.run import Options, run_pipeline
 from synth.stage import Context, Output, Part
 from synth.store.views import open_run
@@ -50,7 +50,7 @@ def test_a_dying_worker_costs_infra_failures_and_no_slot(tmp_path: Path) -> None
     cloudpickle.register_pickle_by_value(sys.modules[__name__])
     stages: dict[Any, Any] = toys.modules(rollouts=DiesAt17)
     options = Options(out=tmp_path / "run")
-    told = run_pipeline(pipeline(shards={"allow_infra": True}), options, stages, executor=RayExecutor(1))
+    told = run_pipeline(pipeline(shards={"allow_infra": True}), options, stages, executor=RayExecutor(Cluster(1)))
     assert told.exit_code == 0
     opened = open_run(tmp_path / "run")
     lost = [row for row in opened.rows("failed") if row.class_ == "infra"]
