@@ -52,10 +52,32 @@ class Assistant:
             prompt, _ = render(
                 messages, tools, self.tokenizer, add_generation_prompt=True, declarations=self._declarations
             )
-        room = self.limit - len(prompt)
+            params = self._fitted(len(prompt), params, fit)
+            schema = wanted_schema(response_format)
+            if schema is not None:
+                if tools and tool_choice != "none":
+                    raise ModelError(
+                        "a response_format and tools that may be called exclude each other here; "
+                        "give one of them, or tool_choice none"
+                    )
+                constraint: Constraint | None = schema_constraint(self.tokenizer, schema, max_tokens=params.max_tokens)
+            elif tools and enforce:
+                constraint = tool_constraint(
+                    self.tokenizer, tools, tool_choice, parallel=parallel, max_tokens=params.max_tokens,
+                    first_index=calls_made(messages), grounded=grounded,
+                )  # fmt: skip
+            elif tool_choice in ("auto", "none"):
+                constraint = None
+            else:
+                raise ModelError(f"tool_choice {tool_choice!r} needs tools and the enforcer; give them or choose auto")
+        return Request(request_id, prompt, params, constraint)
+
+    def _fitted(self, prompt_tokens: int, params: SamplingParams | None, fit: bool) -> SamplingParams:
+        """The parameters for a prompt of this length. Raises `ModelError` where both do not fit."""
+        room = self.limit - prompt_tokens
         if room < 1:
             raise ModelError(
-                f"the prompt has {len(prompt)} tokens; a prompt and its answer have {self.limit}: send a shorter one"
+                f"the prompt has {prompt_tokens} tokens; a prompt and its answer have {self.limit}: send a shorter one"
             )
         if params is None:
             params, fit = SamplingParams(max_tokens=DEFAULT_TOKENS), True
@@ -63,27 +85,10 @@ class Assistant:
             params = replace(params, max_tokens=min(room, params.max_tokens))
         if params.max_tokens > room:
             raise ModelError(
-                f"the prompt has {len(prompt)} tokens and max_tokens is {params.max_tokens}, together more than "
+                f"the prompt has {prompt_tokens} tokens and max_tokens is {params.max_tokens}, together more than "
                 f"{self.limit}; at most {room} are left for the answer"
             )
-        schema = wanted_schema(response_format)
-        if schema is not None:
-            if tools and tool_choice != "none":
-                raise ModelError(
-                    "a response_format and tools that may be called exclude each other here; "
-                    "give one of them, or tool_choice none"
-                )
-            constraint: Constraint | None = schema_constraint(self.tokenizer, schema, max_tokens=params.max_tokens)
-        elif tools and enforce:
-            constraint = tool_constraint(
-                self.tokenizer, tools, tool_choice, parallel=parallel, max_tokens=params.max_tokens,
-                first_index=calls_made(messages), grounded=grounded,
-            )  # fmt: skip
-        elif tool_choice in ("auto", "none"):
-            constraint = None
-        else:
-            raise ModelError(f"tool_choice {tool_choice!r} needs tools and the enforcer; give them or choose auto")
-        return Request(request_id, prompt, params, constraint)
+        return params
 
     def read(self, completion: Completion, first_index: int | None = None) -> tuple[Message, AnswerEnd]:
         """The message and why it ended. What is malformed is in `message["faults"]`; a call that is well-formed is in
@@ -109,6 +114,17 @@ def wanted_schema(response_format: Mapping[str, Any] | None) -> dict[str, Any] |
 def calls_made(messages: Sequence[Mapping[str, Any]]) -> int:
     """How many calls a conversation holds: the number of its next one."""
     return sum(len(message.get("tool_calls") or ()) for message in messages)
+
+
+def heard(messages: Sequence[Mapping[str, Any]]) -> str:
+    """All that was said to the model: what grounded arguments may be taken from."""
+    return "\n".join(content_text(message) for message in messages if message.get("role") != "assistant")
+
+
+def content_text(message: Mapping[str, Any]) -> str:
+    """The text of a message whose content is text, parts of text, or nothing."""
+    content = message.get("content") or ""
+    return content if isinstance(content, str) else "".join(str(part.get("text", "")) for part in content)
 
 
 def call_message(call: Call, number: int | None = None) -> dict[str, Any]:

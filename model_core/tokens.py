@@ -190,6 +190,8 @@ class OwnTokenizer:
         return self._special
 
     def encode(self, text: str) -> list[int]:
+        if not text.isascii():  # half a surrogate pair, which JSON can spell, is no character: U+FFFD, as for K2's
+            text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         ids: list[int] = self._bpe.encode(text, add_special_tokens=False).ids
         return ids
 

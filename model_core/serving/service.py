@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 
-from model_core.assistant import DEFAULT_TOKENS, Assistant, answer_end, calls_made, message_of
+from model_core.assistant import DEFAULT_TOKENS, Assistant, answer_end, calls_made, heard, message_of
 from model_core.enforcer import SchemaRefused
 from model_core.engine import Completion, EngineLoop, Event, Request, SamplingParams, TokenLogprob
 from model_core.errors import ModelError
@@ -134,6 +134,7 @@ class Service:
                 request_id=f"{answer_id}-{index}",
                 tool_choice=request.choice, response_format=fields.get("response_format"), enforce=enforce,
                 parallel=request.parallel_tool_calls, fit=request.budget is None,
+                grounded=heard(messages) if request.grounded else None,
             )
             for index in range(request.n)
         ]  # fmt: skip

@@ -217,8 +217,9 @@ Budget = Annotated[int, Field(ge=1, le=10_000_000)]
 
 
 class ChatRequest(_Strict):
-    """OpenAI's body and three fields more: `min_p`, `repetition_penalty`, and `enforcer` (whether calls are held to
-    the declared tools and their schemas; the server's setting without it)."""
+    """OpenAI's body and four fields more: `min_p`, `repetition_penalty`, `enforcer` (whether calls are held to the
+    declared tools and their schemas; the server's setting without it), and `grounded` (whether their string arguments
+    are taken from what was said to the model)."""
 
     model: str
     messages: Annotated[list[AnyMessage], Field(min_length=1)]
@@ -243,6 +244,7 @@ class ChatRequest(_Strict):
     top_logprobs: Annotated[int, Field(ge=0, le=20)] = 0
     modalities: list[Literal["text"]] = ["text"]
     enforcer: bool | None = None
+    grounded: bool = False
 
     @property
     def budget(self) -> int | None:

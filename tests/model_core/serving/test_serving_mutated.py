@@ -48,7 +48,7 @@ def wrong_choice(asked: dict[str, Any], choice: dict[str, Any]) -> str | None:
         if enforced and function is None:
             return f"an undeclared tool: {call}"
         if enforced and function.get("parameters"):
-            jsonschema.validate(json.loads(call["function"]["arguments"]), function["parameters"])
+            meets(json.loads(call["function"]["arguments"]), function["parameters"])
     if enforced and message.get("faults") and not asked.get("stop"):
         return f"faults in spite of the enforcer: {message['faults']}"
     wanted = (asked.get("response_format") or {}).get("type", "text")
@@ -57,8 +57,13 @@ def wrong_choice(asked: dict[str, Any], choice: dict[str, Any]) -> str | None:
         if not isinstance(value, dict) and wanted == "json_object":
             return "no JSON object"
         if wanted == "json_schema":
-            jsonschema.validate(value, asked["response_format"]["json_schema"]["schema"])
+            meets(value, asked["response_format"]["json_schema"]["schema"])
     return None
+
+
+def meets(value: Any, schema: Any) -> None:
+    """Raises where it does not. The schema is not looked at: a bad pattern for keys that no answer has is fine."""
+    jsonschema.Draft202012Validator(schema).validate(value)
 
 
 async def send_all(client: httpx.AsyncClient, seeds: range) -> tuple[Counter[int], list[str]]:
@@ -78,7 +83,7 @@ async def send_all(client: httpx.AsyncClient, seeds: range) -> tuple[Counter[int
         statuses[response.status_code] += 1
         try:
             told = problem(raw, response)
-        except (ValueError, jsonschema.ValidationError, jsonschema.SchemaError) as error:
+        except (ValueError, jsonschema.ValidationError) as error:
             told = f"{type(error).__name__}: {str(error)[:300]}"
         if told is not None:
             wrong.append(f"seed {seed}: {told}")
@@ -140,7 +145,7 @@ def test_five_hundred_clients_at_once_lose_no_answer() -> None:
                      "seed": client, "stream": client % 2 == 0}  # fmt: skip
             if asked["stream"]:
                 asked["stream_options"] = {"include_usage": True}
-            async with httpx.AsyncClient(base_url=url, timeout=300) as http:
+            async with httpx.AsyncClient(base_url=url, timeout=300, verify=False) as http:
                 response = await http.post("/v1/chat/completions", json=asked)
             if not asked["stream"]:
                 answer = response.json()
