@@ -110,6 +110,7 @@ class K2Worker:
         return replace(counted, message=message, finish_reason=end)
 
     def _request(self, ask: Ask) -> Any:
+        from model_core.assistant import heard
         from model_core.enforcer import SchemaRefused
         from model_core.engine import SamplingParams
 
@@ -122,7 +123,7 @@ class K2Worker:
             wanted = {"type": "json_schema", "json_schema": {"schema": ask.schema}}
         prepare = partial(self._assistant.prepare, ask.messages, ask.tools, params, request_id=ask.ask_id, fit=True)
         try:
-            grounded = _heard(ask.messages) if backend.grounded else None
+            grounded = heard(ask.messages) if backend.grounded else None
             return prepare(response_format=wanted, enforce=backend.enforcer, grounded=grounded)
         except SchemaRefused as refused:  # better free than without the tool; what comes is checked when it is run
             self._tell(str(refused.tool), str(refused))
@@ -147,11 +148,6 @@ def _answer_of(task: asyncio.Task[Answer]) -> Answer:
 def named(backend: Any) -> str:
     """The checkpoint as `model_core.opening` knows it."""
     return f"random:{backend.config}" if backend.checkpoint == "random" else str(backend.checkpoint)
-
-
-def _heard(messages: Sequence[dict[str, Any]]) -> str:
-    """What grounded arguments may be taken from: everything that was said to the model."""
-    return "\n".join(str(message.get("content") or "") for message in messages if message.get("role") != "assistant")
 
 
 class Inline(Pool):
