@@ -121,3 +121,23 @@ def test_a_pinned_step_continues_as_a_full_forward_does() -> None:
             text = torch.cat((text, successor.view(1, 1)), dim=1)
     with pytest.raises(ModelError, match="cannot be pinned at 33"):
         cache.pin(33)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("T", [1, 5])
+def test_the_fused_reading_of_the_cache_equals_the_written_out_one(T: int) -> None:
+    config = CONFIGS["plain"]
+    attention = model_of(config).layers[0].self_attn
+    generator = torch.Generator().manual_seed(0)
+    t, X = T * config.num_attention_heads, config.kv_lora_rank + config.qk_rope_head_dim
+    q = torch.randn(3, t, X, dtype=torch.float64, generator=generator)
+    held = torch.randn(3, 20, X, dtype=torch.float64, generator=generator)
+    starts = torch.tensor([2, 9, 14])
+    visible = torch.arange(20) <= starts[:, None, None] + torch.arange(T)[:, None]
+    fused, plain = attention._mixed_fused(q, held, visible), attention._mixed(q, held, visible, None)
+    assert torch.allclose(fused, plain, atol=1e-10)
+    shared = held[:1, :2].expand(3, -1, -1)  # the first two places are the same for all rows
+    held[:, :2] = shared
+    split = attention._mixed(q, held[:, 2:], visible, shared[0])
+    assert torch.allclose(split, attention._mixed(q, held, visible, None), atol=1e-10)
+    assert plain.abs().max() > 0.5
