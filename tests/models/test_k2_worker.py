@@ -15,7 +15,9 @@ from model_core import ModelConfig, save
 from model_core.opening import random_model
 from synth.errors import ModelMalformed, ModelRefused, ModelUnavailable
 from synth.models import clients
+from synth.models.k2.asks import Ask
 from synth.models.k2.client import K2Client
+from synth.models.k2.worker import K2Worker
 from synth.models.protocol import Reply, Sampling
 from synth.pipeline import K2Model
 
@@ -132,15 +134,22 @@ def test_a_tool_that_cannot_be_held_to_leaves_the_request_free_and_is_named_once
     assert "odd" in told
 
 
-def test_a_bug_under_one_request_is_its_own(checkpoint: str) -> None:
-    unheard = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "enum": {1, 2}}}}
+def test_a_bug_under_one_request_is_its_own(checkpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = K2Worker._request
+
+    def request(self: K2Worker, one: Ask) -> Any:
+        if one.messages[-1]["content"] == "b":
+            raise ZeroDivisionError("a bug")
+        return honest(self, one)
+
+    monkeypatch.setattr(K2Worker, "_request", request)
 
     async def work(client: K2Client) -> Any:
-        asks = (ask(client, text, tools=(tool,)) for text, tool in (("a", TOOL), ("b", unheard), ("c", TOOL)))
-        return await asyncio.gather(*asks, return_exceptions=True)
+        return await asyncio.gather(*(ask(client, text) for text in "abc"), return_exceptions=True)
 
     first, broken, last = run(checkpoint, work)
-    assert isinstance(first, Reply) and isinstance(last, Reply) and isinstance(broken, Exception)
+    assert isinstance(first, Reply) and isinstance(last, Reply)
+    assert isinstance(broken, ModelUnavailable) and str(broken) == "ZeroDivisionError: a bug"
 
 
 def test_a_torn_checkpoint_is_told(tmp_path: Path, checkpoint: str) -> None:

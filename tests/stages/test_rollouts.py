@@ -124,7 +124,7 @@ def test_what_a_policy_lacks_is_known_before_anything_is_played(
     endpoint = OpenAIModel(kind="openai", base_url="http://127.0.0.1:1", model="m", api_key_env="NO_SUCH_KEY")
     with pytest.raises(UsageError, match="NO_SUCH_KEY"):
         rollouts.ready(RolloutsSettings().model_copy(update={"backend": endpoint}))
-    core = RolloutsSettings().model_copy(update={"backend": K2Model(kind="k2")})
+    core = RolloutsSettings().model_copy(update={"backend": K2Model(kind="k2", checkpoint="nowhere")})
     assert [path for path, _ in rollouts.problems(core)] == ["policy"]
     rollouts.ready(RolloutsSettings())
     assert rollouts.problems(RolloutsSettings()) == []

@@ -13,20 +13,29 @@ REMEMBERED = 100_000  # conversations and prefixes
 
 
 class Affinity:
-    """`batch`: requests that a worker computes together. A worker is swamped with a batch more than the idlest has."""
+    """`batch`: requests that a worker computes together. A worker is swamped with so many more than the idlest has: a
+    batch for a conversation of its own, whose turns nobody else has; a quarter for a beginning, which is soon computed
+    elsewhere as well."""
 
     def __init__(self, workers: int, batch: int) -> None:
         self.load = [0] * workers  # requests in flight
         self._batch = batch
         self._home: OrderedDict[str, int] = OrderedDict()
 
-    def enter(self, keys: tuple[str, ...]) -> int:
-        """The worker for a request with these keys, the most telling first; it counts as loaded until `leave`."""
+    def enter(self, keys: tuple[str, str]) -> int:
+        """The worker for a request with these keys (`keys_of`); it counts as loaded until `leave`."""
         idlest = min(range(len(self.load)), key=self.load.__getitem__)
-        free = self.load[idlest] + self._batch
-        homes = (self._home.get(key) for key in keys)
-        worker = next((home for home in homes if home is not None and self.load[home] < free), idlest)
-        self._remember(keys, worker)
+        conversation, beginning = keys
+        worker = self._free(conversation, self.load[idlest] + self._batch)
+        if worker is None:
+            worker = self._free(beginning, self.load[idlest] + max(1, self._batch // 4))
+        if worker is None:
+            worker = idlest
+        self._home[conversation] = worker
+        self._home.move_to_end(conversation)
+        self._home.setdefault(beginning, worker)  # it stays where it was first
+        while len(self._home) > REMEMBERED:
+            self._home.popitem(last=False)
         self.load[worker] += 1
         return worker
 
@@ -37,15 +46,10 @@ class Affinity:
         """Its cache is gone."""
         self._home = OrderedDict((key, home) for key, home in self._home.items() if home != worker)
 
-    def _remember(self, keys: tuple[str, ...], worker: int) -> None:
-        for place, key in enumerate(keys):
-            if place == 0:
-                self._home[key] = worker
-                self._home.move_to_end(key)
-            else:  # a shared beginning stays where it was first: its overflow is told by the conversations
-                self._home.setdefault(key, worker)
-        while len(self._home) > REMEMBERED:
-            self._home.popitem(last=False)
+    def _free(self, key: str, load: int) -> int | None:
+        """Where a key is at home, if that worker has less to do than this."""
+        home = self._home.get(key)
+        return home if home is not None and self.load[home] < load else None
 
 
 def keys_of(messages: list[Message], tools: list[dict[str, Any]]) -> tuple[str, str]:

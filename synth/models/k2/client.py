@@ -94,7 +94,7 @@ class K2Client:
             seed=int(digest_of([sampling.seed, messages])[:15], 16) >> 1, stop=sampling.stop,
         )  # fmt: skip
 
-    async def _tried(self, affinity: Affinity, ask: Ask, keys: tuple[str, ...], tries: int) -> Answer | None:
+    async def _tried(self, affinity: Affinity, ask: Ask, keys: tuple[str, str], tries: int) -> Answer | None:
         """The answer; None where the worker died and another try is due."""
         worker = affinity.enter(keys)
         life = self._life[worker]
