@@ -156,6 +156,12 @@ def race(args: argparse.Namespace) -> None:
         for seed, laps in enumerate(of_seed):
             lap = reached(laps, goal)
             print(f"  seed {seed}: " + (f"{lap.step} steps, {lap.cpu_s:.1f} CPU s" if lap else "not reached"))
+    laps_to_goal = [reached(laps, goal) for laps in runs["muonclip"]]
+    crossed = [lap for lap in laps_to_goal if lap]
+    if len(crossed) == len(laps_to_goal):
+        steps = statistics.fmean(lap.step for lap in crossed) / args.steps
+        cpu = statistics.fmean(lap.cpu_s for lap in crossed) / statistics.fmean(r[-1].cpu_s for r in runs["adamw"])
+        print(f"muonclip needs {steps:.2f} of AdamW's steps and {cpu:.2f} of its CPU seconds")
     if args.out:
         table = [{"kind": k, "lr": lr, "seed": s, "laps": [asdict(lap) for lap in v]} for (k, lr, s), v in done.items()]
         args.out.write_text(json.dumps({"goal": goal, "best": best, "runs": table}))
@@ -215,14 +221,14 @@ def main() -> None:
     racing.add_argument("--steps", type=int, default=150)
     racing.add_argument("--seeds", type=int, default=3)
     racing.add_argument("--jobs", type=int, default=2)
-    racing.add_argument("--rates", type=float, nargs="+", default=[1e-3, 2e-3, 4e-3, 8e-3, 16e-3])
+    racing.add_argument("--rates", type=float, nargs="+", default=[1e-3, 2e-3, 4e-3, 8e-3, 16e-3, 32e-3])
     racing.add_argument("--rows", type=int, default=8)
     racing.add_argument("--length", type=int, default=256)
     costing = parts.add_parser("cost")
     costing.set_defaults(work=cost)
     costing.add_argument("--rows", type=int, default=4)
     costing.add_argument("--length", type=int, default=512)
-    costing.add_argument("--rounds", type=int, default=3)
+    costing.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()
     args.work(args)
 
