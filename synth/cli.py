@@ -268,6 +268,22 @@ def serve(
     )  # fmt: skip
 
 
+@app.command()
+def train(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A training file, such as pipelines/train.yaml.")],
+    sets: Sets = None,
+    out: Out = None,
+    as_json: AsJson = False,
+    ray_address: Annotated[
+        str | None, typer.Option("--ray-address", help="A Ray cluster for several ranks; this machine by default.")
+    ] = None,
+) -> None:
+    """Train the model core on the shards of a run, or go on where a training run was broken off."""
+    from synth import cli_train
+
+    cli_train.train(file, sets or [], out, as_json, ray_address)
+
+
 @app.command(context_settings=THROUGH)
 def catalog(ctx: typer.Context) -> None:
     """The real tools: list, show, harvest, audit."""

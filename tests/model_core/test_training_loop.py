@@ -238,8 +238,9 @@ def begin(folder: Path, job: Job, out: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, stdout=subprocess.DEVNULL)
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_and_taken_up_the_weights_are_the_same(tmp_path: Path) -> None:
-    job = job_on(tmp_path, steps=60, checkpoint_every=1, log_every=100, held_out_every=100)
+    job = job_on(tmp_path, steps=40, checkpoint_every=1, log_every=100, held_out_every=100)
     assert begin(tmp_path, job, tmp_path / "whole").wait() == 0
     kills = 0
     for _ in range(30):
