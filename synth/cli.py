@@ -9,7 +9,7 @@ import errno
 import io
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
@@ -180,6 +180,37 @@ def judge_trial(
     from synth import cli_trial
 
     cli_trial.judge_trial(run_dir, limit, seed, as_json)
+
+
+@app.command("eval")
+def eval_(
+    run: RunFolder,
+    model: Annotated[
+        str, typer.Option("--model", help="bundled, a checkpoint folder, or a built-in policy.")
+    ] = "bundled",
+    pipeline: Annotated[
+        Path | None, typer.Option("--pipeline", help="Take the model of that name from this pipeline file.")
+    ] = None,
+    tasks: Annotated[int, typer.Option("--tasks", min=1, help="Tasks of each kind.")] = 100,
+    kind: Annotated[
+        list[str] | None, typer.Option("--kind", help="Only this kind; may be given more than once.")
+    ] = None,
+    attempts: Annotated[int, typer.Option("--attempts", min=1, max=64, help="Episodes per task, for pass@k.")] = 1,
+    enforcer: Annotated[Literal["on", "off", "both"], typer.Option(help="Hold calls to the declared tools.")] = "both",
+    grounded: Annotated[bool, typer.Option("--grounded", help="Hold strings of calls to what was said, too.")] = False,
+    temperature: Annotated[float, typer.Option(min=0.0, max=2.0)] = 0.0,
+    split: Annotated[Literal["eval", "validation", "train"], typer.Option(help="Which worlds.")] = "eval",
+    calls: Annotated[bool, typer.Option("--calls/--no-calls", help="Also compare first calls with the run's.")] = True,
+    out: Annotated[Path | None, typer.Option("--out", help="Write the figures to this file as well.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let a policy play a run's held-out tasks: pass rate per kind, exact calls, tokens per pass."""
+    from synth import cli_eval
+    from synth.evaluating.playing import Plan
+    from synth.store.views import open_run
+
+    plan = Plan(model, tasks=tasks, kinds=tuple(kind or ()), attempts=attempts, split=split, calls=calls)
+    cli_eval.eval_(open_run(run).run_dir, model, pipeline, enforcer, grounded, temperature, plan, out, as_json)
 
 
 @app.command()
