@@ -60,5 +60,5 @@ def rotate(x_BTHR: Tensor, turns_BTr: Tensor) -> Tensor:
     The released weights lay pairs side by side; splitting the vector into halves instead is the classic mistake.
     """
     cos, sin = turns_BTr.unsqueeze(-2).unbind(0)
-    even, odd = x_BTHR[..., 0::2], x_BTHR[..., 1::2]
+    even, odd = x_BTHR.unflatten(-1, (-1, 2)).unbind(-1)  # its gradient is one kernel; that of two slices is four
     return torch.cat((even * cos - odd * sin, odd * cos + even * sin), dim=-1)

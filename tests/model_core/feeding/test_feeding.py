@@ -30,7 +30,7 @@ def example(number: int) -> Row:
         {"role": "tool", "tool_call_id": "x", "name": "retire_kayak", "content": '{"retired": true}'},
         {"role": "assistant", "content": "Gladly done: the kayak is retired."},
     ]
-    return row_of("single", messages, TOOLS, "compact")
+    return row_of("single", messages, TOOLS, "compact")  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")

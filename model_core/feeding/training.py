@@ -1,0 +1,124 @@
+"""The training run of the bundled model on a packed folder: varied examples into the loop of `model_core.training`."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from model_core.checkpoint import empty
+from model_core.config import ModelConfig
+from model_core.errors import ModelError
+from model_core.feeding.packing import read_lexicon, read_packed
+from model_core.feeding.rows import Row, encode
+from model_core.feeding.stream import Examiner, Source
+from model_core.tokens import Tokenizer, read_tokenizer
+from model_core.training.feed import Batch, batch_of
+from model_core.training.job import MODEL, Job, keep_model
+from model_core.training.loop import Trainer, device_of
+from model_core.training.settings import Settings
+
+_WAITING = 3  # batches that stand ready on the device
+
+
+class VariedStream:
+    """What the loop asks for batches (`training.feed.Stream`). A thread has the next ones ready."""
+
+    def __init__(self, examiner: Examiner, name: str, prompt_weight: float, device: torch.device) -> None:
+        self.name, self.seen = name, 0
+        self._examiner, self._prompt_weight, self._device = examiner, prompt_weight, device
+        self._thread = ThreadPoolExecutor(1)
+        self._ready: deque[Future[tuple[Batch, int]]] = deque()
+        self._given = 0  # batches
+
+    def step(self, accumulate: int, rank: int = 0, ranks: int = 1) -> list[Batch]:
+        """The next batches; one rank only."""
+        if ranks != 1:
+            raise ModelError("varied examples are for one rank; train with `synth train` on many")
+        made = []
+        for _ in range(accumulate):
+            while len(self._ready) < _WAITING:
+                self._ready.append(self._thread.submit(self._next))
+            batch, tokens = self._ready.popleft().result()
+            self.seen += tokens
+            self._given += 1
+            made.append(batch)
+        return made
+
+    def _next(self) -> tuple[Batch, int]:
+        examples = self._examiner.next()
+        return batch_of(examples, self._prompt_weight, self._device), sum(len(ids) for ids, _ in examples)
+
+    def state(self) -> dict[str, int]:
+        """The position."""
+        return {"position": self._given, "seen": self.seen}
+
+    def go_to(self, state: dict[str, int]) -> None:
+        """Stand where `state` was taken."""
+        while self._ready:
+            self._ready.popleft().result()
+        self._examiner.go_to(state["position"])
+        self._given, self.seen = state["position"], state["seen"]
+
+    def close(self) -> None:
+        """Let the thread end."""
+        while self._ready:
+            self._ready.popleft().result()
+        self._thread.shutdown()
+
+
+def train(
+    folder: Path,
+    sizes: dict[str, Any],
+    settings: Settings,
+    out: Path,
+    processes: int,
+    tell: Callable[[str], None] = lambda line: None,
+) -> Path:
+    """Train a model of the preset `tiny` with other `sizes` on a packed folder; returns the checkpoint folder."""
+    out.mkdir(parents=True, exist_ok=True)
+    rows, held = read_packed(folder)
+    about = json.loads((folder / "about.json").read_text())
+    tokenizer = read_tokenizer(folder)
+    lengths = json.loads((folder / "lengths.json").read_text())
+    source = Source(rows, lengths, folder, read_lexicon(folder), settings.batch_tokens, about["longest"], settings.seed)
+    examiner = Examiner(source, processes)  # forks: before anything touches the GPU
+    tell(f"{len(rows):,} rows, {sum(lengths):,} tokens an epoch")
+    try:
+        told = {"vocab_size": tokenizer.size, "tool_declarations": about["declarations"]}
+        model = empty(ModelConfig.preset("tiny").scaled(**told | sizes)).initialise(settings.seed)
+        tell(f"{sum(p.numel() for p in model.parameters()):,} parameters")
+        device = device_of(settings)
+        stream = VariedStream(examiner, f"{folder.name} {about['tokens']}", settings.prompt_weight, device)
+        job = Job(tokens="", tokenizer=str(folder), settings=settings, weights="bfloat16", file_mib=15)
+        trainer = Trainer(model, stream, settings, out, held_out_batches(held, tokenizer, settings, device))
+        (out / "settings.json").write_text(json.dumps({"sizes": sizes, "settings": asdict(settings)}, indent=1) + "\n")
+        trainer.run(tell, lambda trained: keep_model(trained, job, out / MODEL))
+        stream.close()
+    finally:
+        examiner.close()
+    return out / MODEL
+
+
+def held_out_batches(rows: list[Row], tokenizer: Tokenizer, settings: Settings, device: torch.device) -> list[Batch]:
+    """The held-out rows, unvaried, as batches; at most `held_out_tokens`."""
+    batches: list[Batch] = []
+    waiting: list[tuple[list[int], list[bool]]] = []
+    size = total = 0
+    for row in rows:
+        ids, mask = encode(row, tokenizer)
+        if total + len(ids) > settings.held_out_tokens:
+            break
+        if waiting and size + len(ids) > settings.batch_tokens:
+            batches.append(batch_of(waiting, 0.0, device))
+            waiting, size = [], 0
+        waiting.append((ids, mask))
+        size += len(ids)
+        total += len(ids)
+    return [*batches, batch_of(waiting, 0.0, device)] if waiting else batches

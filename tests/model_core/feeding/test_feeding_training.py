@@ -1,0 +1,76 @@
+"""Shards are packed and trained on: from Parquet to a checkpoint that loads, and a run that goes on as if unbroken."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+import torch
+from pyarrow import parquet
+
+from model_core import load
+from model_core.errors import ModelError
+from model_core.feeding.packing import pack, read_packed
+from model_core.feeding.training import train
+from model_core.training.settings import OptimizerSettings, Settings
+
+TOOLS = [{"name": "retire_kayak", "description": "Retires a kayak.", "parameters": {"properties": {"kayak_id": {}}}}]
+SIZES = {"hidden_size": 32, "intermediate_size": 64, "moe_intermediate_size": 32, "num_hidden_layers": 2,
+         "num_attention_heads": 2, "q_lora_rank": 16, "kv_lora_rank": 16, "n_routed_experts": 4,
+         "qk_nope_head_dim": 8, "qk_rope_head_dim": 8, "v_head_dim": 8}  # fmt: skip
+SETTINGS = Settings(steps=6, batch_tokens=600, prompt_weight=0.25, warmup=1, log_every=2, held_out_every=3,
+                    checkpoint_every=3, device="cpu", optimizer=OptimizerSettings(lr=0.01))  # fmt: skip
+
+
+def shards(folder: Path) -> Path:
+    folder.mkdir()
+    for split, numbers in (("train", range(24)), ("validation", range(30, 34))):
+        rows = [row(n) for n in numbers]
+        table = pa.Table.from_pylist(rows).replace_schema_metadata({"schema_version": "1"})
+        parquet.write_table(table, folder / f"{split}-00000.parquet")
+    return folder
+
+
+def row(number: int) -> dict[str, Any]:
+    said = "x " * 400 if number == 7 else f"Please retire Kayak-{number}."
+    call = {"id": "c", "type": "function", "function": {"name": "retire_kayak", "arguments": '{"kayak_id": "K"}'}}
+    messages = [{"role": "user", "content": said, "tool_calls": None, "tool_call_id": None},
+                {"role": "assistant", "content": "", "tool_calls": [call], "tool_call_id": None},
+                {"role": "tool", "content": "{}", "tool_calls": None, "tool_call_id": "c"},
+                {"role": "assistant", "content": "Done.", "tool_calls": None, "tool_call_id": None}]  # fmt: skip
+    return {"messages": messages, "tools": json.dumps(TOOLS), "trajectory_id": f"t{number}", "kind": "single"}
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("packing")
+    pack(shards(folder / "sft"), folder / "packed", vocabulary=420, longest=300, held_out=3)
+    return folder / "packed"
+
+
+def test_what_does_not_fit_is_counted(packed: Path) -> None:
+    about = json.loads((packed / "about.json").read_text())
+    rows, held = read_packed(packed)
+    assert about["rows"] == {"single": 23} and about["too_long"] == {"single": 1}
+    assert len(rows) == 23 and len(held) == about["held_out_rows"] == 3
+    assert sum(json.loads((packed / "lengths.json").read_text())) == about["tokens"]
+    with pytest.raises(ModelError, match="exists already"):
+        pack(packed, packed, 420, 300, 3)
+
+
+def test_it_learns_and_a_broken_run_goes_on_to_the_same_weights(packed: Path, tmp_path: Path) -> None:
+    whole = train(packed, SIZES, SETTINGS, tmp_path / "whole", processes=0)
+    model = load(whole)
+    assert model.config.tool_declarations == "compact"
+    lines = [json.loads(line) for line in (tmp_path / "whole" / "metrics.jsonl").read_text().splitlines()]
+    losses = [line["held_out_loss"] for line in lines if "held_out_loss" in line]
+    assert losses[-1] < losses[0]
+    (tmp_path / "broken" / "checkpoints").mkdir(parents=True)
+    half = sorted((tmp_path / "whole" / "checkpoints").glob("step-*.pt"))[0]
+    (tmp_path / "broken" / "checkpoints" / half.name).write_bytes(half.read_bytes())
+    again = load(train(packed, SIZES, SETTINGS, tmp_path / "broken", processes=1))
+    for name, weight in model.state_dict().items():
+        assert torch.equal(weight, again.state_dict()[name]), name
