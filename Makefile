@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN_FLAGS ?=
 
-.PHONY: setup run test test-slow lint bench clean
+.PHONY: setup run test test-slow lint bench bundle clean
 
 setup: .venv/.setup-done
 
@@ -30,6 +30,14 @@ lint: setup
 
 bench: setup
 	$(BIN)/python -m pytest -q benchmarks/bench_*.py --benchmark-only
+
+# The bundled model anew, into runs/bundle-*: hours on two cores for the data, minutes on a GPU for the training.
+bundle: setup
+	$(BIN)/synth run pipelines/bundle.yaml
+	$(BIN)/python -m model_core.feeding pack runs/bundle/sft --out runs/bundle-packed
+	$(BIN)/python -m model_core.feeding train runs/bundle-packed pipelines/bundle.json --out runs/bundle-training
+	$(BIN)/python -m model_core.feeding ship runs/bundle-training/model runs/bundle-packed --out runs/bundle-model
+	$(BIN)/synth eval runs/bundle --model runs/bundle-model --out runs/bundle-eval.json
 
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
