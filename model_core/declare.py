@@ -5,7 +5,7 @@ the description; what is said about single parameters, and bounds, are left out:
 
     create_reader(email: email, full_name, tags?: string[], topic?: web|print) Creates a reader.
 
-A parameter is a string where no type stands, and optional where a `?` does. It is a quarter of the JSON's tokens, so
+A parameter is a string where no type stands, and optional where a `?` does. It is a fifth of the JSON's tokens, so
 that a tiny model can read a dozen tools. A checkpoint trained on it says so: `tool_declarations` in its config.json.
 """
 

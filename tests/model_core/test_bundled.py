@@ -51,9 +51,7 @@ def answer(opened: Opened, said: str) -> dict[str, Any]:
          "create_paddler", {"full_name": "Orla Venn", "email": "orla.venn@tidal.example.org"}),
     ],
 )  # fmt: skip
-def test_it_calls_the_tool_that_was_asked_for(
-    opened: Opened, said: str, name: str, arguments: dict[str, Any]
-) -> None:
+def test_it_calls_the_tool_that_was_asked_for(opened: Opened, said: str, name: str, arguments: dict[str, Any]) -> None:
     (call,) = answer(opened, said)["tool_calls"]
     assert call["function"]["name"] == name
     assert json.loads(call["function"]["arguments"]) == arguments

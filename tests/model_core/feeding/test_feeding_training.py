@@ -14,6 +14,7 @@ from pyarrow import parquet
 from model_core import load
 from model_core.errors import ModelError
 from model_core.feeding.packing import pack, read_packed
+from model_core.feeding.shipping import ship
 from model_core.feeding.training import train
 from model_core.training.settings import OptimizerSettings, Settings
 
@@ -74,3 +75,14 @@ def test_it_learns_and_a_broken_run_goes_on_to_the_same_weights(packed: Path, tm
     again = load(train(packed, SIZES, SETTINGS, tmp_path / "broken", processes=1))
     for name, weight in model.state_dict().items():
         assert torch.equal(weight, again.state_dict()[name]), name
+
+
+def test_a_shipped_checkpoint_is_quantised_and_nearly_as_good(packed: Path, tmp_path: Path) -> None:
+    trained = train(packed, SIZES, SETTINGS, tmp_path / "run", processes=0)
+    found = ship(trained, packed, tmp_path / "shipped")
+    assert load(tmp_path / "shipped").config == load(trained).config
+    assert json.loads((tmp_path / "shipped" / "config.json").read_text())["quantization_config"]["fmt"] == "e4m3"
+    assert found["loss"] != found["loss_fp8"] and abs(found["loss"] - found["loss_fp8"]) < 0.05
+    assert found["bytes"] == sum(path.stat().st_size for path in (tmp_path / "shipped").iterdir())
+    with pytest.raises(ModelError, match="exists already"):
+        ship(trained, packed, tmp_path / "shipped")
