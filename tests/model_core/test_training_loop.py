@@ -19,7 +19,18 @@ from training_data import counting_tokens, row, small_vocabulary, write_shards
 
 from model_core import Model, ModelError, empty, load, read_tokenizer
 from model_core.packed import Documents
-from model_core.training import Feed, Job, OptimizerSettings, Settings, TokenFile, Trainer, run_job, tokenise
+from model_core.training import (
+    Batch,
+    Feed,
+    Job,
+    OptimizerSettings,
+    Settings,
+    TokenFile,
+    Trainer,
+    batch_of,
+    run_job,
+    tokenise,
+)
 from model_core.training.balance import Balancer
 from model_core.training.job import first_model
 from model_core.training.objective import InBf16, InFull, Objective
@@ -260,3 +271,43 @@ def test_killed_at_any_moment_and_taken_up_the_weights_are_the_same(tmp_path: Pa
             break
     assert kills >= 2
     assert same(load(tmp_path / "whole" / "model"), load(tmp_path / "killed" / "model"))
+
+
+class TwoSizes:
+    """A stream whose steps are a long document and a short one."""
+
+    name, seen = "two sizes", 0
+
+    def __init__(self) -> None:
+        self.batches = [batch_of([(list(range(n)), [True] * n)], 0.0) for n in (60, 4)]
+
+    def step(self, accumulate: int, rank: int = 0, ranks: int = 1) -> list[Batch]:
+        return self.batches
+
+    def state(self) -> dict[str, int]:
+        return {}
+
+    def go_to(self, state: dict[str, int]) -> None:
+        assert not state
+
+
+def test_a_step_weighs_tokens_alike_whatever_batch_they_are_in(tmp_path: Path) -> None:
+    stream, model = TwoSizes(), small().initialise(seed=0)
+    total = sum(batch.sums[0] for batch in stream.batches)
+    loss = sum(Objective(model)(batch)[0] for batch in stream.batches) / total
+    wanted = torch.autograd.grad(loss, list(model.parameters()))
+    last = Trainer(model, stream, settings("adamw"), tmp_path / "run").train_step()
+    assert float(last["losses"][0]) == pytest.approx(float(loss.detach()), rel=1e-5)
+    norm = torch.cat([gradient.flatten() for gradient in wanted]).norm()
+    assert float(last["grad_norm"]) == pytest.approx(float(norm), rel=1e-4)
+
+
+def test_lines_of_steps_that_are_made_again_do_not_stand_twice(tmp_path: Path) -> None:
+    tokens = counting_tokens(tmp_path / "tokens")
+    train(tmp_path / "run", settings("adamw", steps=6, log_every=1), tokens)
+    (tmp_path / "run" / "checkpoints" / "step-0000006.pt").unlink()  # as if killed before it was written
+    with (tmp_path / "run" / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 7, "lo')
+    train(tmp_path / "run", settings("adamw", steps=6, log_every=1), tokens)
+    lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [1, 2, 3, 4, 5, 6]
