@@ -33,7 +33,14 @@ def object_expr(reader: _Reader, schema: Schema, path: str, depth: int) -> Node:
     if open_ended:
         key = _key_like(reader, names)
         value = reader.value(True if others is None else others, f"{path}/*", depth)
-        return free_object(reader.make, key, value, least, most, single=isinstance(names, dict) and "pattern" in names)
+        return free_object(
+            reader.make,
+            key,
+            value,
+            least,
+            most,
+            single=isinstance(names, dict) and bool({"pattern", "maxLength"} & set(names)),
+        )
     found = [
         (_key(reader.make, name), reader.value(kind, f"{path}/{name}", depth), name in (required or []))
         for name, kind in properties.items()
@@ -77,18 +84,21 @@ def free_object(
     return make.seq(make.lit("{"), inside if least else make.maybe(inside), make.lit("}"))
 
 
-def open_key(make: Builder) -> Node:
+def open_key(make: Builder, least: int = 1, most: int | None = None) -> Node:
     """Any key without escapes."""
-    inside = make.rep(make.char([(0x20, 0x21), (0x23, 0x5B), (0x5D, 0x7E), (0xA0, LAST)]), 1)
+    inside = make.rep(make.char([(0x20, 0x21), (0x23, 0x5B), (0x5D, 0x7E), (0xA0, LAST)]), max(least, 1), most)
     return make.term(make.seq(make.lit('"'), inside, make.lit('": ')), True)
 
 
 def _key_like(reader: _Reader, names: object) -> Node:
-    if isinstance(names, dict) and "pattern" in names:
+    if not isinstance(names, dict):
+        return open_key(reader.make)
+    asked = set(names) & {"enum", "const", "pattern", "minLength", "maxLength", "format", "$ref", "anyOf", "oneOf"}
+    if asked == {"pattern"}:
         return _pattern_key(reader.make, names["pattern"])
-    if isinstance(names, dict) and set(names) & {"enum", "const", "minLength", "maxLength", "format", "$ref"}:
-        raise PatternError("`propertyNames` with conditions other than a pattern")
-    return open_key(reader.make)
+    if asked <= {"minLength", "maxLength"}:
+        return open_key(reader.make, int(names.get("minLength", 1)), names.get("maxLength"))
+    raise PatternError("`propertyNames` with conditions other than a pattern or a length")
 
 
 def _pattern_key(make: Builder, pattern: str) -> Node:

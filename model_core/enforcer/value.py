@@ -99,7 +99,7 @@ class Value:
         tight = self._is_tight(room)
         if tight and self._way_out_cost(self._here()) >= room - 1:
             return [*self._way_out(), self.close], True
-        tokens: list[int] = self._matcher.compute_ff_tokens()
+        tokens: list[int] = self._vocabulary.forced_by(self._matcher)
         left_over = room - len(tokens)
         if left_over - self._slack < self.schema.bound and tokens:
             spelled = b"".join(self._vocabulary.bytes_of[token] for token in tokens)

@@ -13,6 +13,7 @@ import numpy as np
 from model_core.enforcer.lark import free_text
 from model_core.tokens import Tokenizer, token_bytes
 
+_BEGINNINGS = ("a", "Z", "0", "/", "-")  # of values
 _REMEMBERED = 200_000  # texts whose tokens are kept
 
 
@@ -41,6 +42,21 @@ class Vocabulary:
                 self._encoded.clear()
             found = self._encoded[text] = tuple(self.tokenizer.encode(text))
         return found
+
+    def forced_by(self, matcher: llguidance.LLMatcher) -> list[int]:
+        """The tokens of the text that must come next.
+
+        llguidance holds the last ones back where a longer token begins like them. Those that open a string value are
+        given here too, where the letters, digits and marks that values begin with would not change how they are cut.
+        """
+        tokens: list[int] = matcher.compute_ff_tokens()
+        rest = matcher.compute_ff_bytes()[sum(len(self.bytes_of[token]) for token in tokens) :]
+        if not rest.endswith(b': "'):
+            return tokens
+        text = rest.decode(errors="replace")
+        alone = self.encode(text)
+        stands = all(self.encode(text + begun)[: len(alone)] == alone for begun in _BEGINNINGS)
+        return [*tokens, *alone] if stands else tokens
 
     def count(self, text: str) -> int:
         """How many tokens a short text takes."""

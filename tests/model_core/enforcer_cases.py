@@ -186,6 +186,11 @@ CASES: dict[str, tuple[dict[str, Any], list[Any], list[Any]]] = {
         [{"a": {}}, {"a": {"x": 1, "xy": 2, "é 1": 3}}],
         [{"a": {"x": "y"}}],
     ),
+    "keys of a length": (
+        thing(a={"type": "object", "additionalProperties": {"type": "null"}, "propertyNames": {"minLength": 2}}),
+        [{"a": {"ab": None, "abc": None}}],
+        [{"a": {"b": None}}],
+    ),
     "keys by pattern": (
         thing(a={"type": "object", "patternProperties": {"^x[0-9]$": {"type": "null"}}, "additionalProperties": False}),
         [{"a": {"x1": None}}, {"a": {}}],
