@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
@@ -95,7 +96,9 @@ def test_an_answer_under_a_schema_is_an_object_of_it(checkpoint: str) -> None:
     assert reply.message["content"] in ('{"right": true}', '{"right": false}')
 
 
-def test_without_the_enforcer_what_is_malformed_is_told_with_its_text(checkpoint: str) -> None:
+def test_calls_are_held_to_their_schema_and_without_the_enforcer_what_is_malformed_is_told_with_its_text(
+    checkpoint: str,
+) -> None:
     async def work(client: K2Client) -> list[Any]:
         asks = (ask(client, "go", seed) for seed in range(120))
         return list(await asyncio.gather(*asks, return_exceptions=True))
@@ -106,7 +109,11 @@ def test_without_the_enforcer_what_is_malformed_is_told_with_its_text(checkpoint
     assert all(
         "a tool call is malformed (" in str(one) and one.text and one.usage.completion_tokens for one in malformed
     )
-    assert not any(isinstance(reply, Exception) for reply in run(checkpoint, work, temperature=2.0))
+    held = run(checkpoint, work, temperature=2.0, max_tokens=64)
+    assert not any(isinstance(reply, Exception) for reply in held)
+    calls = [call["function"] for reply in held for call in reply.message.get("tool_calls", ())]
+    assert calls and {call["name"] for call in calls} == {"create_issue"}
+    assert all(list(json.loads(call["arguments"])) == ["title"] for call in calls)
 
 
 def test_what_does_not_fit_is_refused_and_a_short_room_is_used(checkpoint: str) -> None:
