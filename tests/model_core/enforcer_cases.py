@@ -176,9 +176,9 @@ CASES: dict[str, tuple[dict[str, Any], list[Any], list[Any]]] = {
         [{"a": {"kind": "circle", "side": -4}}],
     ),
     "all of": (
-        thing(a={"allOf": [{"type": "integer", "minimum": 3}, {"maximum": 5}]}),
+        thing(a={"allOf": [{"type": "integer", "minimum": 3, "maximum": 9}, {"minimum": 1, "maximum": 5}]}),
         [{"a": 3}, {"a": 5}],
-        [{"a": 6}],
+        [{"a": 6}, {"a": 2}],
     ),
     "recursion": (TREE, [{"root": {"name": "a", "below": [{"name": "b", "below": []}]}}], [{"root": {"below": []}}]),
     "map": (

@@ -121,7 +121,8 @@ def test_no_call_is_begun_that_does_not_fit() -> None:
 
 def test_of_several_tools_only_those_that_fit_can_be_named() -> None:
     budget = len(call_ids("list_cities", "{}"))
-    assert read(drawn(constraint("required", budget), 0)[0]).calls[0].name == "list_cities"
+    for seed in range(8):
+        assert read(drawn(constraint("required", budget), seed)[0]).calls[0].name == "list_cities"
 
 
 def test_what_was_not_allowed_is_an_error_that_says_so() -> None:
