@@ -22,7 +22,7 @@ from synth.models.session import Models, with_models
 from synth.pipeline import BUILT_IN_POLICIES, JudgeSettings, RolloutsSettings
 from synth.records import TaskRow, TrajectoryRow, canonical, make_id
 from synth.replaying import judge_settings
-from synth.sim.setup import Catalog, seen_tools
+from synth.sim.setup import Catalog
 from synth.stages.judge import judge
 from synth.stages.rollouts import Slot, check_policy, play
 from synth.store.views import Run, open_run
@@ -130,9 +130,10 @@ def _spent(one: Attempt, slot: Slot) -> Attempt:
 
 
 def _valid(ground: Ground, task: TaskRow, name: str, arguments: Any) -> bool:
-    """Whether the tool was offered and its schema takes the arguments."""
-    schemas = seen_tools(ground.catalog.agents[task.agent_id], ground.catalog.tools).schemas
-    return name in schemas and jsonschema_rs.validator_for(schemas[name]).is_valid(arguments)
+    """Whether the tool was offered and its schema, as the assistant reads it, takes the arguments."""
+    offered = functions_of(ground.catalog.agents[task.agent_id], ground.catalog.tools)
+    schemas = [f["function"]["parameters"] for f in offered if f["function"]["name"] == name]
+    return bool(schemas) and jsonschema_rs.validator_for(schemas[0]).is_valid(arguments)
 
 
 def _first_calls(ground: Ground, task: TaskRow) -> int:
