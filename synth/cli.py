@@ -270,7 +270,7 @@ def doctor(
 
 @app.command()
 def serve(
-    checkpoint: Annotated[str, typer.Argument(help="A checkpoint folder; `random`: a tiny untrained model, to try.")],
+    checkpoint: Annotated[str, typer.Argument(help="A checkpoint folder, `bundled`, or `random`: untrained.")],
     host: Annotated[str, typer.Option(help="Another address than this machine's own needs a key.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 8000,
     name: Annotated[str | None, typer.Option(help="What requests call it; the folder's name by default.")] = None,
