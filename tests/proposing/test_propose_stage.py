@@ -259,7 +259,7 @@ def test_the_model_is_checked_before_anything_is_made(tmp_path: Path, monkeypatc
         return found.stderr
 
     assert "script.json" in told(SCRIPTED)
-    assert "stages.worlds.propose.model" in told("{kind: k2}")
+    assert "stages.worlds.propose.model" in told("{kind: k2, checkpoint: nowhere}")
     monkeypatch.delenv("NO_SUCH_KEY", raising=False)
     lacking = "{kind: openai, base_url: 'http://127.0.0.1:1', model: m, api_key_env: NO_SUCH_KEY}"
     with pytest.raises(Exception, match="NO_SUCH_KEY"):

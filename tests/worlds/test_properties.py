@@ -73,13 +73,15 @@ def recomputed(state: State) -> int:
 @given(worlds(), SEEDS, MOVES)
 def test_calls_never_raise_and_leave_no_reference_dangling(world: World, seed: int, moves: list[Move]) -> None:
     assert dangling(world, start_state(world, seed)) == []
+    cw = compile_world(world)
     for name, arguments, result, before, after in play(world, seed, moves):
         if result.ok:
             assert dangling(world, after) == [], (name, arguments)
             assert json.loads(result.content) == result.value or "NaN" in result.content
         else:
             assert result.error and result.message
-            assert after.digest() == before.digest() and not result.changes, (name, arguments)
+            # The clock moves on in a failed call too, and what is due by then happens: a queued job runs.
+            assert after.digest() == cw.tick(before).digest() and not result.changes, (name, arguments)
 
 
 @few
