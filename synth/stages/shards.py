@@ -25,7 +25,7 @@ from synth.surface import functions_of
 from synth.traits import traits_of
 
 TABLE = "sft"
-VERSION = "5"
+VERSION = "6"
 ASSETS: list[str] = []
 
 # values that differ between two otherwise equal conversations: uuids, long hex, ids like `inv_4f9a2c` or `ORD-88213`

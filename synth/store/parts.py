@@ -143,10 +143,15 @@ def _row_id(table: str, row: Row) -> str:
 
 
 def write_parquet(table: pa.Table, path: Path, row_group_rows: int | None = None) -> None:
-    """One Parquet file, fsynced. Same rows, same bytes: nothing in the file depends on time, host or attempt."""
+    """One Parquet file, fsynced. Same rows, same bytes: nothing in the file depends on time, host or attempt. The
+    table's own metadata are kept."""
     with path.open("wb") as sink:
-        pq.write_table(table, sink, compression="zstd", compression_level=3, row_group_size=row_group_rows,
-                       store_schema=False, write_statistics=True)  # fmt: skip
+        # Arrow's form of the schema is left out, and with it pyarrow would leave out the metadata too.
+        with pq.ParquetWriter(sink, table.schema, compression="zstd", compression_level=3, store_schema=False,
+                              write_statistics=True) as writer:  # fmt: skip
+            if table.schema.metadata:
+                writer.add_key_value_metadata(table.schema.metadata)
+            writer.write_table(table, row_group_size=row_group_rows)
         sink.flush()
         os.fsync(sink.fileno())
 

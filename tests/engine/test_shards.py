@@ -11,6 +11,7 @@ from conftest import Runner, pipeline
 from hypothesis import given
 from hypothesis import strategies as st
 
+from model_core.training.shards import rows_of
 from synth.stages.shards import Candidate, choose, conversation_hash
 from synth.store.views import open_run
 from synth.surface import functions_of
@@ -62,6 +63,12 @@ def test_datasets_loads_what_the_run_holds(run: Runner, tmp_path: Path) -> None:
     assert {split: len(rows) for split, rows in plain.items()} == {split: len(rows) for split, rows in loaded.items()}
     stated = datasets.Features.from_dict(json.loads((told.run_dir / "sft" / "features.json").read_text()))
     assert stated == loaded["train"].features
+
+
+def test_training_reads_what_the_run_writes(run: Runner) -> None:
+    told = run()
+    read = [row for split in ("train", "validation") for _, row in rows_of(told.run_dir / "sft", split)]
+    assert len(read) == sum(told.rows.values()) > 0
 
 
 def test_the_folder_states_its_checksums(run: Runner) -> None:
