@@ -10,30 +10,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
 from synth.careful_yaml import Problem, Wrong
 from synth.models.k2.slots import Slots, cpus_here, gpus_here, slots_of
+from synth.pipeline_executors import Executors
 from synth.pipeline_problems import nearest, nearest_of, problem_of
 from synth.pipeline_yaml import PipelineError, override, parse, read_text
 from synth.records import STAGES, Kind, StageName
+from synth.settings import Name, Settings, Share
 from synth.traits import Trait
 
 __all__ = ["Pipeline", "PipelineError", "Problem", "check_named", "load_pipeline"]
 
 BUILT_IN_POLICIES = ("expert", "idle", "random", "refuser", "asker", "parrot", "first_tool")
-
-Share = Annotated[float, Field(ge=0.0, le=0.5)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
-
-
-class Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-    OUTSIDE: ClassVar[frozenset[str]] = frozenset()  # fields that do not change any row this stage makes
-
-    def covered(self) -> dict[str, Any]:
-        """The settings that a stage fingerprint covers, as plain JSON."""
-        return self.model_dump(mode="json", exclude=set(self.OUTSIDE))
 
 
 class SplitShares(Settings):
@@ -107,16 +97,6 @@ class ScriptedModel(Settings):
 
 
 ModelSettings = Annotated[K2Model | OpenAIModel | ScriptedModel, Field(discriminator="kind")]
-
-
-class McpExecutor(Settings):
-    """Live servers (ids of the catalog) that calls may be sent to."""
-
-    servers: Annotated[list[str], Field(min_length=1, max_length=1000)]
-
-
-class Executors(Settings):
-    mcp: McpExecutor | None = None
 
 
 class Asking(Settings):

@@ -24,7 +24,8 @@ class _JsonText:
 
 Json = Annotated[Any, _JsonText()]
 
-Origin = Literal["real", "lifted", "synthetic", "written"]  # written: by a person, in a file of the pipeline
+# written: by a person, in a file of the pipeline; workspace, live: calls are really run, in a sandbox or by a server
+Origin = Literal["real", "lifted", "synthetic", "written", "workspace", "live"]
 Split = Literal["train", "validation", "eval"]
 Kind = Literal[
     "single", "parallel", "chain", "multi_turn", "clarify", "no_tool", "chat", "policy", "recover", "change", "long",
@@ -152,6 +153,16 @@ class Call(Row):
     recover: str | None = None  # what mends the fault: retry, other_way, look, visible, none
 
 
+class Checked(Row):
+    """What a postcondition (`synth.taskspec.PlaceCheck`) came to, on the place the episode left behind. `evidence` is
+    the same in every run: no times, no paths of the machine."""
+
+    id: str
+    passed: bool
+    score: float  # 0 to 1, the share of hidden tests that pass
+    evidence: str
+
+
 class Usage(Row):
     requests: int
     prompt_tokens: int
@@ -175,6 +186,7 @@ class TrajectoryRow(Row):
     usage: Usage
     seed: int
     played_user: Json = None  # of a model: {by, turns_at, replies, refused}; null where the user spoke from templates
+    checks: list[Checked] = []  # of places: what was found there after the episode
 
 
 class Criterion(Row):

@@ -90,6 +90,17 @@ class Forbidden(Part):
     words: str = ""
 
 
+class PlaceCheck(Part):
+    """A postcondition that the executor of a place evaluates on the place itself, after the episode. `check` names one
+    that the executor knows; each is a required success criterion."""
+
+    id: str
+    text: str  # for a person
+    check: str
+    params: dict[str, Any] = {}
+    world_id: str = ""  # the place
+
+
 class Goal(Part):
     changes: list[GoalChange]
     tell: list[Tell]
@@ -97,6 +108,7 @@ class Goal(Part):
     decline: bool = False  # say that a part of the request is not possible or not allowed, leave that part undone
     forbidden: list[Forbidden] = []  # injection: what a planted text asks for
     allowed_extra: list[str] = []  # "world_id/Entity" whose rows may change besides
+    checks: list[PlaceCheck] = []  # of places
     text: str = ""  # one paragraph for a person
 
 
@@ -114,6 +126,15 @@ class Plant(Part):
 class WorldStart(Part):
     seed: int
     plant: list[Plant] = []
+
+
+class PlaceStart(Part):
+    """What a place holds at first: text files and binary ones (base64), relative to its work folder; `setup` is what
+    else its executor needs, in that executor's own form."""
+
+    files: dict[str, str] = {}
+    base64: dict[str, str] = {}
+    setup: dict[str, Any] = {}
 
 
 FaultKind = Literal[
@@ -147,6 +168,7 @@ class Rule(Part):
 
 class Start(Part):
     worlds: dict[str, WorldStart]  # every executable world of the agent
+    places: dict[str, PlaceStart] = {}  # where calls are really run, by world id
     sides: dict[str, WorldStart] = {}  # what the user has besides, by world id (`user:NAME`)
     faults: list[FaultSpec] = []
     rules: list[Rule] = []
@@ -179,6 +201,7 @@ class Step(Part):
     after: list[int] = []  # steps whose result or effect it needs
     waits: list[str] = []  # facts to be heard before it, besides those that it sends (a yes, a reason)
     effect: Literal["read", "write"]
+    say: str = ""  # what the expert writes beside the call
 
 
 class Look(Part):
@@ -205,10 +228,12 @@ class Ask(Part):
 
 class Reply(Part):
     """What the expert answers at the end of a turn where the answer is no report of what was done; it holds the facts
-    to tell of that turn."""
+    to tell of that turn. `{name}` in the text stands for what a result shows there: what is said of a real run comes
+    from the run."""
 
     turn: int
     text: str
+    slots: dict[str, Source] = {}
 
 
 class Plan(Part):

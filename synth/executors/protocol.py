@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+
+from synth.records import Checked
+from synth.taskspec import PlaceCheck
 
 
 class Outcome(NamedTuple):
@@ -43,3 +47,25 @@ class Executor(Protocol):
     async def close(self) -> None:
         """Give back what the episode held."""
         ...
+
+
+@runtime_checkable
+class PlaceExecutor(Executor, Protocol):
+    """An executor whose calls really run. It opens what it needs at its first call, check or difference; a sandbox or
+    server that broke or cannot be opened raises TaskFailure("infra"); `close` may be called at any time, and twice."""
+
+    async def check(self, check: PlaceCheck) -> Checked:
+        """Evaluate a postcondition on the present state, after the episode."""
+        ...
+
+
+@dataclass(frozen=True)
+class PlaceTool:
+    """A tool of a place, as an assistant is offered it."""
+
+    name: str
+    description: str
+    input_schema: dict[str, Any]
+    effect: Literal["read", "write"]
+    output_schema: dict[str, Any] | None = None
+    annotations: dict[str, Any] = field(default_factory=dict)
