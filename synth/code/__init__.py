@@ -1,0 +1,1 @@
+"""Code tasks: folders of generated code whose truth is a hidden test suite."""
