@@ -8,6 +8,7 @@ hard limits, and can be used again after every outcome. Everything here blocks: 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import IO, Literal, NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -19,9 +20,9 @@ Outcome = Literal["ok", "failed", "timeout", "oom", "output_cut", "crashed", "re
 # oom: killed for memory · output_cut: killed for writing more than `output_bytes`
 # crashed: the sandbox broke (infra, never the job's fault) · refused: not started (no such program, bad argument)
 
-Part = Literal["memory", "processes", "network", "disk", "inodes", "syscalls", "host files", "other users"]
+Part = Literal["memory", "processes", "network", "disk", "inodes", "syscalls", "host files", "host processes"]
 PARTS: tuple[Part, ...] = (
-    "memory", "processes", "network", "disk", "inodes", "syscalls", "host files", "other users",
+    "memory", "processes", "network", "disk", "inodes", "syscalls", "host files", "host processes",
 )  # fmt: skip
 
 
@@ -150,8 +151,10 @@ class Engine(Protocol):
         """Try out what is enforced here; cached for the life of the engine."""
         ...
 
-    def open(self, limits: Limits) -> Sandbox:
-        """A fresh sandbox; raises SandboxError where none can be had."""
+    def open(self, limits: Limits, *, mounts: Mapping[str, Path] | None = None, system: bool = False) -> Sandbox:
+        """A fresh sandbox; raises SandboxError where none can be had. `mounts`: absolute path inside -> file or folder
+        of this machine, read-only. `system`: this machine's own /usr instead of the small root file system, for
+        programs that are installed here (node, git)."""
         ...
 
     def clean(self) -> int:

@@ -11,6 +11,10 @@ EngineName = Literal["local", "docker", "auto"]
 
 
 def open_engine(name: EngineName, **settings: Any) -> Engine:
-    """The engine of that name; `auto` takes docker where a daemon answers, else local. `settings` are the engine's own.
-    One clear UsageError where it cannot contain what it is given."""
+    """The engine of that name; `auto` takes docker where a daemon answers, else local. `settings` are the engine's own
+    (`synth.sandbox.local.LocalSettings`). Raises UsageError where the engine is not there."""
+    if name in ("local", "auto"):
+        from synth.sandbox.local import LocalEngine
+
+        return LocalEngine(**settings)
     raise UsageError(f"the sandbox engine {name!r} is not built in (settings {sorted(settings)})")

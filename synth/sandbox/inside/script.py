@@ -1,0 +1,63 @@
+"""A fork of the warm interpreter becomes `python3 -c SOURCE`."""
+
+import gc
+import os
+import sys
+import traceback
+from typing import NoReturn
+
+
+def become_python(source: str, argv: list[str], baseline: frozenset[str]) -> NoReturn:
+    """Run source as `python3 -c` would."""
+    here = {name.removesuffix(".py") for name in os.listdir(".")}
+    for name in list(sys.modules):
+        if name not in baseline and name.partition(".")[0] in here:
+            del sys.modules[name]  # the job's own module of that name comes first
+    gc.enable()
+    sys.stdin, sys.stdout, sys.stderr = (
+        open(fd, mode, encoding="utf-8", errors=errors, closefd=False)  # noqa: SIM115  they are the job's own
+        for fd, mode, errors in ((0, "r", "surrogateescape"), (1, "w", "strict"), (2, "w", "backslashreplace"))
+    )
+    for name in ("stdin", "stdout", "stderr"):
+        setattr(sys, f"__{name}__", getattr(sys, name))
+    sys.argv = ["-c", *argv]
+    sys.path.insert(0, "")
+    main = type(sys)("__main__")
+    main.__dict__["__builtins__"] = __builtins__
+    sys.modules["__main__"] = main
+    code = 0
+    try:
+        exec(compile(source, "<string>", "exec", dont_inherit=True), main.__dict__)  # noqa: S102
+    except SystemExit as error:
+        code = _exit_code(error)
+    except BaseException as error:  # noqa: BLE001  whatever the job raised is its own traceback
+        own = error.__traceback__.tb_next if error.__traceback__ else None
+        traceback.print_exception(type(error), error, own)
+        code = 130 if isinstance(error, KeyboardInterrupt) else 1
+    _finish(code)
+
+
+def _exit_code(error: SystemExit) -> int:
+    if error.code is None or isinstance(error.code, int):
+        return (error.code or 0) & 0xFF
+    print(error.code, file=sys.stderr)
+    return 1
+
+
+def _finish(code: int) -> NoReturn:
+    """What the interpreter does at its end: threads, atexit, flush."""
+    try:
+        threading = sys.modules.get("threading")
+        if threading is not None:
+            threading._shutdown()
+        import atexit
+
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+    except BaseException:  # noqa: BLE001  as above: the job's own
+        traceback.print_exc()
+        code = code or 120
+    try:
+        sys.stderr.flush()
+    finally:
+        os._exit(code)
