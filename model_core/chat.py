@@ -18,7 +18,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from model_core.declare import Declarations, declare
+from model_core.declare import Declarations, declare, told
 from model_core.errors import ModelError
 from model_core.parser import ARGUMENT_BEGIN, CALL_BEGIN, CALL_END, SECTION_BEGIN, SECTION_END
 from model_core.tokens import Tokenizer
@@ -39,10 +39,10 @@ def render(
     (but for messages with `train` false).
 
     `default_system` speaks first where no system message does; `declarations` is the checkpoint's way of telling tools
-    (`ModelConfig.tool_declarations`). Raises `ModelError` for a message that cannot be shown:
+    and results (`ModelConfig.tool_declarations`). Raises `ModelError` for a message that cannot be shown:
     an unknown form of content, a result that answers no call.
     """
-    walk = _Walk(tokenizer)
+    walk = _Walk(tokenizer, declarations)
     if tools:
         walk.message("system", "tool_declare", declare(tools, declarations))
     if default_system is not None and (not messages or messages[0].get("role") != "system"):
@@ -58,8 +58,8 @@ def render(
 class _Walk:
     """The ids and mask so far, and the calls that have been made."""
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        self.tokenizer = tokenizer
+    def __init__(self, tokenizer: Tokenizer, form: Declarations) -> None:
+        self.tokenizer, self.form = tokenizer, form
         self.ids: list[int] = []
         self.mask: list[bool] = []
         self.place = 0
@@ -119,7 +119,7 @@ class _Walk:
             asked = ", ".join(self._open) or "none"
             raise ModelError(f"message {self.place} is the result of call {given!r}; open calls: {asked}")
         shown = self._open.pop(given)
-        body = f"## Return of {shown}\n{self.content(message)}"
+        body = f"## Return of {shown}\n{told(self.content(message), self.form)}"
         self.message("tool", str(message.get("name") or "tool"), body)
 
     def content(self, message: Mapping[str, Any]) -> str:

@@ -7,6 +7,10 @@ the description; what is said about single parameters, and bounds, are left out:
 
 A parameter is a string where no type stands, and optional where a `?` does. It is a fifth of the JSON's tokens, so
 that a tiny model can read a dozen tools. A checkpoint trained on it says so: `tool_declarations` in its config.json.
+
+`compact_id_last` is the same and tells results otherwise too: in a list of records the first member of each, which is
+nearly always its id, comes last. A causal model reads what a record is about before its id then, and finds the id by
+the name; an id that stands first can know nothing of what follows it.
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ from typing import Any, Literal, get_args
 
 from model_core.errors import ModelError
 
-Declarations = Literal["json", "compact"]
+Declarations = Literal["json", "compact", "compact_id_last"]
 
 _FIRST_SENTENCE = re.compile(r"^.*?[.!?](?=\s|$)", re.DOTALL)
 _DEEPEST = 6  # parts of parts that are written out
@@ -28,9 +32,35 @@ def declare(tools: Sequence[Mapping[str, Any]], form: Declarations = "json") -> 
     """The body of the `tool_declare` message for OpenAI-style tools. Raises `ModelError` for an unknown form."""
     if form == "json":
         return json.dumps([_wrapped(tool) for tool in tools], ensure_ascii=False, separators=(",", ":"))
-    if form == "compact":
+    if form in ("compact", "compact_id_last"):
         return "\n".join(_line(_wrapped(tool)["function"]) for tool in tools)
     raise ModelError(f"tools can be declared as {' or '.join(get_args(Declarations))}, not {form!r}")
+
+
+def told(result: str, form: Declarations = "json") -> str:
+    """The text of a result as the form tells it. What is no JSON, or names a member twice, stays as it is."""
+    if form != "compact_id_last":
+        return result
+    try:
+        read = json.loads(result, object_pairs_hook=_once)
+    except ValueError:
+        return result
+    return json.dumps(_id_last(read, False), ensure_ascii=False) if isinstance(read, dict | list) else result
+
+
+def _once(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(found := dict(members)) != len(members):
+        raise ValueError("a member is named twice")
+    return found
+
+
+def _id_last(value: Any, in_list: bool) -> Any:
+    if isinstance(value, list):
+        return [_id_last(item, True) for item in value]
+    if not isinstance(value, dict):
+        return value
+    members = [(name, _id_last(part, False)) for name, part in value.items()]
+    return dict(members[1:] + members[:1] if in_list else members)
 
 
 def _wrapped(tool: Mapping[str, Any]) -> Mapping[str, Any]:

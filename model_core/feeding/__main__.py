@@ -10,7 +10,9 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import get_args
 
+from model_core.declare import Declarations
 from model_core.errors import ModelError
 
 
@@ -19,13 +21,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m model_core.feeding", description=__doc__)
     steps = parser.add_subparsers(dest="step", required=True)
     pack = steps.add_parser("pack", help="SFT shards into rows, vocabulary and lexicon")
-    pack.add_argument("shards", type=Path)
+    pack.add_argument("shards", type=Path, nargs="+", help="folders of SFT shards")
     pack.add_argument("--vocabulary", type=int, default=5120)
+    pack.add_argument("--tokenizer", type=Path, help="a folder whose vocabulary is kept; none is learnt then")
+    pack.add_argument("--declarations", choices=get_args(Declarations), default="compact")
     pack.add_argument("--longest", type=int, default=3072)
     pack.add_argument("--held-out", type=int, default=400)
     train = steps.add_parser("train", help="train on a packed folder; a run found in --out goes on")
     train.add_argument("packed", type=Path)
-    train.add_argument("recipe", type=Path, help='JSON: {"sizes": {...}, "settings": {...}}')
+    train.add_argument(
+        "recipe", type=Path, help='JSON: {"settings": {...}, "sizes": {...}, "mix": {...}, "init": FOLDER}'
+    )
     train.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="one setting, in JSON")
     train.add_argument("--processes", type=int, default=max(1, (os.cpu_count() or 2) - 2))
     ship = steps.add_parser("ship", help="a trained checkpoint in FP8, in small files, beside its vocabulary")
@@ -47,18 +53,22 @@ def main() -> int:
 def _pack(options: argparse.Namespace) -> None:
     from model_core.feeding.packing import pack
 
-    about = pack(options.shards, options.out, options.vocabulary, options.longest, options.held_out, tell=_tell)
+    vocabulary = options.tokenizer or options.vocabulary
+    about = pack(
+        options.shards, options.out, vocabulary, options.longest, options.held_out, options.declarations, _tell
+    )
     print(json.dumps(about, indent=1))
 
 
 def _train(options: argparse.Namespace) -> None:
-    from model_core.feeding.training import train
-    from model_core.training.settings import Settings
+    from model_core.feeding.training import Recipe, train
 
-    recipe = json.loads(options.recipe.read_text())
+    given = json.loads(options.recipe.read_text())
     changes = dict(change.split("=", 1) for change in options.set)
-    settings = recipe["settings"] | {name: json.loads(value) for name, value in changes.items()}
-    print(train(options.packed, recipe["sizes"], Settings.from_json(settings), options.out, options.processes, _tell))
+    settings = given.get("settings", {}) | {name: json.loads(value) for name, value in changes.items()}
+    print(
+        train(options.packed, Recipe.from_json(given | {"settings": settings}), options.out, options.processes, _tell)
+    )
 
 
 def _ship(options: argparse.Namespace) -> None:

@@ -7,8 +7,9 @@ The folder: `train.xz` and `held_out.xz` (rows.py), `lengths.json` (tokens of ea
 from __future__ import annotations
 
 import json
+import random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,22 +25,22 @@ _TEXTS = 6000  # rows that the vocabulary is learnt from
 
 
 def pack(
-    shards: Path,
+    shards: Sequence[Path],
     out: Path,
-    vocabulary: int,
+    vocabulary: int | Path,
     longest: int,
     held_out: int,
     declarations: Declarations = "compact",
     tell: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
-    """Fill the folder `out`; returns its `about`. Rows longer than `longest` tokens are left out and counted by kind;
+    """Fill the folder `out` from folders of shards; returns its `about`. `vocabulary`: how many tokens to learn, or the
+    folder of a vocabulary to keep. Rows longer than `longest` tokens are left out and counted by kind;
     rows of the same tools stand together, since that packs better. `held_out`: rows of the validation split kept."""
     if out.exists():
         raise ModelError(f"{out} exists already; remove it or give another folder")
     rows = sorted(_rendered(shards, "train", declarations), key=lambda row: str(row.parts[3]))
     tell(f"{len(rows):,} rows rendered")
-    step = max(1, len(rows) // _TEXTS)
-    tokenizer = OwnTokenizer.train((_text(row) for row in rows[::step]), vocabulary)
+    tokenizer = _vocabulary(rows, vocabulary)
     out.mkdir(parents=True)
     tokenizer.write(out)
     tell("vocabulary made")
@@ -51,6 +52,7 @@ def pack(
     (out / "lengths.json").write_text(json.dumps([length for length in lengths if length <= longest]) + "\n")
     tell("training rows written")
     held = list(_rendered(shards, "validation", declarations))
+    random.Random("held out").shuffle(held)  # of all folders and kinds
     held_lengths = lengths_of(held, tokenizer)
     held = [row for row, length in zip(held, held_lengths, strict=True) if length <= longest][:held_out]
     write_rows(out / "held_out.xz", held)
@@ -68,8 +70,15 @@ def pack(
     return about
 
 
-def _rendered(shards: Path, split: str, declarations: Declarations) -> Iterator[Row]:
-    for where, row in rows_of(shards, split):
+def _vocabulary(rows: Sequence[Row], given: int | Path) -> OwnTokenizer:
+    if isinstance(given, Path):
+        return OwnTokenizer.read(given)
+    step = max(1, len(rows) // _TEXTS)
+    return OwnTokenizer.train((_text(row) for row in rows[::step]), given)
+
+
+def _rendered(shards: Sequence[Path], split: str, declarations: Declarations) -> Iterator[Row]:
+    for where, row in (found for folder in shards for found in rows_of(folder, split)):
         messages = [{k: v for k, v in message.items() if v is not None} for message in row["messages"]]
         try:
             yield row_of(row.get("kind") or "", messages, json.loads(row["tools"]), declarations)

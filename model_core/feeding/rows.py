@@ -67,6 +67,15 @@ def row_of(
     return Row(kind, [recorder.part(number) for number in ids], mask)
 
 
+def system_of(row: Row) -> str:
+    """What the system prompt says; empty where there is none."""
+    for place in range(len(row.parts) - 3):
+        if row.parts[place : place + 3] == [("<|im_system|>",), "system", ("<|im_middle|>",)]:
+            body = row.parts[place + 3]
+            return body if isinstance(body, str) else ""
+    return ""
+
+
 def encode(row: Row, tokenizer: Tokenizer) -> tuple[list[int], list[bool]]:
     """Ids and loss mask, as `render` gives them."""
     ids: list[int] = []

@@ -8,20 +8,42 @@ from __future__ import annotations
 import multiprocessing
 import random
 from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from multiprocessing.pool import AsyncResult, Pool
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model_core.feeding.rows import Row, encode
+from model_core.declare import Declarations
+from model_core.errors import ModelError
+from model_core.feeding.drill import KIND, drill
+from model_core.feeding.rows import Row, encode, system_of
 from model_core.feeding.vary import Lexicon, varied
 from model_core.tokens import Tokenizer, read_tokenizer
 
 _AHEAD = 4  # batches each process may be ahead
 Examples = list[tuple[NDArray[np.uint16], NDArray[np.bool_]]]  # ids and loss mask, one pair per example
+
+
+@dataclass(frozen=True)
+class Mix:
+    """What an epoch is made of. `weights`: how often a row of a kind comes in an epoch, 1 where it is not named;
+    `drill`: the share of tokens that are drilled, by epoch, the last one stays. Raises `ModelError` for others."""
+
+    weights: Mapping[str, float] = field(default_factory=dict)
+    drill: Sequence[float] = (0.0,)
+
+    def __post_init__(self) -> None:
+        if not self.drill or not all(0.0 <= share < 1.0 for share in self.drill):
+            raise ModelError(f"mix.drill is {list(self.drill)}; it must be shares from 0 to below 1, one at least")
+        if bad := [kind for kind, weight in self.weights.items() if weight < 0]:
+            raise ModelError(f"mix.weights.{bad[0]} is negative; it must be 0 or more")
+
+    def share(self, epoch: int) -> float:
+        """Of drilled tokens in an epoch."""
+        return self.drill[min(epoch, len(self.drill) - 1)]
 
 
 @dataclass(frozen=True)
@@ -36,16 +58,23 @@ class Source:
     tokens: int
     longest: int
     seed: int
+    mix: Mix = field(default_factory=Mix)
+    form: Declarations = "compact"  # of the drill
 
     def plan(self, epoch: int) -> list[list[int]]:
-        """The rows of each batch of an epoch: all rows that are not too long, once each."""
+        """The rows of each batch of an epoch: all rows that are not too long, as often as their kind's weight says."""
         rng = random.Random(f"{self.seed} plan {epoch}")
-        order = [place for place, length in enumerate(self.lengths) if length <= self.longest]
+        order = []
+        for place, length in enumerate(self.lengths):
+            weight = self.mix.weights.get(self.rows[place].kind, 1.0)
+            times = int(weight) + (weight % 1.0 > 0 and rng.random() < weight % 1.0)
+            order += [place] * (times if length <= self.longest else 0)
         rng.shuffle(order)
+        room = self.tokens * (1.0 - self.mix.share(epoch))
         batches: list[list[int]] = [[]]
         size = 0
         for place in order:
-            if batches[-1] and size + self.lengths[place] > self.tokens:
+            if batches[-1] and size + self.lengths[place] > room:
                 batches.append([])
                 size = 0
             batches[-1].append(place)
@@ -62,7 +91,28 @@ class Source:
             if len(ids) > self.longest:
                 ids, mask = encode(row, tokenizer)
             out.append((np.array(ids, np.uint16), np.array(mask, np.bool_)))
+        drilled = self.tokens * self.mix.share(epoch)
+        while drilled > 0:
+            row = drilled_row(self.rows, self.lexicon, rng, self.form, rng.random() ** (2 if epoch == 0 else 1))
+            ids, mask = encode(row, tokenizer)
+            if len(ids) <= self.longest:
+                out.append((np.array(ids, np.uint16), np.array(mask, np.bool_)))
+            drilled -= len(ids)
         return out
+
+
+def drilled_row(
+    rows: Sequence[Row], lexicon: Lexicon | None, rng: random.Random, form: Declarations, level: float
+) -> Row:
+    """An example of the drill; system prompts are those of real rows."""
+    systems = [text] if rows and (text := system_of(rng.choice(rows))) else []
+    return drill(rng, lexicon.rare if lexicon is not None else (), systems, form, level)
+
+
+def drilled_rows(count: int, rows: Sequence[Row], lexicon: Lexicon | None, seed: int, form: Declarations) -> list[Row]:
+    """That many examples of the drill, of all levels."""
+    rng = random.Random(f"{seed} {KIND}")
+    return [drilled_row(rows, lexicon, rng, form, rng.random()) for _ in range(count)]
 
 
 def lengths_of(rows: Sequence[Row], tokenizer: Tokenizer) -> list[int]:

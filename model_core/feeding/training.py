@@ -6,23 +6,25 @@ import json
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from model_core.checkpoint import empty
+from model_core.checkpoint import empty, load
 from model_core.config import ModelConfig
+from model_core.declare import Declarations
 from model_core.errors import ModelError
 from model_core.feeding.packing import read_lexicon, read_packed
 from model_core.feeding.rows import Row, encode
-from model_core.feeding.stream import Examiner, Source
+from model_core.feeding.stream import Examiner, Mix, Source, drilled_rows
+from model_core.model import Model
 from model_core.tokens import Tokenizer, read_tokenizer
 from model_core.training.feed import Batch, batch_of
 from model_core.training.job import MODEL, Job, keep_model
 from model_core.training.loop import Trainer, device_of
-from model_core.training.settings import Settings
+from model_core.training.settings import Settings, checked
 
 _WAITING = 3  # batches that stand ready on the device
 
@@ -73,37 +75,86 @@ class VariedStream:
         self._thread.shutdown()
 
 
+@dataclass(frozen=True)
+class Recipe:
+    """A run on a packed folder. `init`: the checkpoint it starts from; without one, a model of the preset `tiny` with
+    other `sizes`. Raises `ModelError` for keys that are unknown or missing."""
+
+    settings: Settings
+    sizes: dict[str, Any] = field(default_factory=dict)
+    init: str = ""
+    mix: Mix = field(default_factory=Mix)
+
+    @staticmethod
+    def from_json(given: dict[str, Any]) -> Recipe:
+        """From plain JSON."""
+        known = dict(checked(given, Recipe, ""))
+        if "settings" not in known:
+            raise ModelError("settings is missing; a recipe has it")
+        if known.get("init") and known.get("sizes"):
+            raise ModelError("sizes are given, but init has weights, which have theirs; leave sizes out")
+        known["settings"] = Settings.from_json(known["settings"])
+        return Recipe(**known | {"mix": Mix(**checked(known.get("mix", {}), Mix, "mix."))})
+
+
 def train(
-    folder: Path,
-    sizes: dict[str, Any],
-    settings: Settings,
-    out: Path,
-    processes: int,
-    tell: Callable[[str], None] = lambda line: None,
+    folder: Path, recipe: Recipe, out: Path, processes: int, tell: Callable[[str], None] = lambda line: None
 ) -> Path:
-    """Train a model of the preset `tiny` with other `sizes` on a packed folder; returns the checkpoint folder."""
+    """Train on a packed folder; returns the checkpoint folder."""
+    settings = recipe.settings
     out.mkdir(parents=True, exist_ok=True)
     rows, held = read_packed(folder)
     about = json.loads((folder / "about.json").read_text())
     tokenizer = read_tokenizer(folder)
     lengths = json.loads((folder / "lengths.json").read_text())
-    source = Source(rows, lengths, folder, read_lexicon(folder), settings.batch_tokens, about["longest"], settings.seed)
+    source = Source(rows, lengths, folder, read_lexicon(folder), settings.batch_tokens, about["longest"], settings.seed,
+                    recipe.mix, about["declarations"])  # fmt: skip
     examiner = Examiner(source, processes)  # forks: before anything touches the GPU
     tell(f"{len(rows):,} rows, {sum(lengths):,} tokens an epoch")
     try:
-        told = {"vocab_size": tokenizer.size, "tool_declarations": about["declarations"]}
-        model = empty(ModelConfig.preset("tiny").scaled(**told | sizes)).initialise(settings.seed)
+        model = _first_model(recipe, tokenizer, about["declarations"])
         tell(f"{sum(p.numel() for p in model.parameters()):,} parameters")
         device = device_of(settings)
         stream = VariedStream(examiner, f"{folder.name} {about['tokens']}", settings.prompt_weight, device)
         job = Job(tokens="", tokenizer=str(folder), settings=settings, weights="bfloat16", file_mib=15)
         trainer = Trainer(model, stream, settings, out, held_out_batches(held, tokenizer, settings, device))
-        (out / "settings.json").write_text(json.dumps({"sizes": sizes, "settings": asdict(settings)}, indent=1) + "\n")
+        (out / "settings.json").write_text(json.dumps(asdict(recipe), indent=1) + "\n")
         trainer.run(tell, lambda trained: keep_model(trained, job, out / MODEL))
         stream.close()
+        drilled = drilled_rows(60, held, source.lexicon, settings.seed, about["declarations"])
+        for kind, loss in loss_by_kind(trainer, [*held, *drilled], tokenizer).items():
+            tell(f"held-out loss of {kind} {loss:.4f}")
     finally:
         examiner.close()
     return out / MODEL
+
+
+def _first_model(recipe: Recipe, tokenizer: Tokenizer, declarations: Declarations) -> Model:
+    told = {"vocab_size": tokenizer.size, "tool_declarations": declarations}
+    if not recipe.init:
+        config = ModelConfig.preset("tiny").scaled(**told | recipe.sizes)
+        return empty(config).initialise(recipe.settings.seed)
+    model = load(recipe.init)
+    if model.config.vocab_size != tokenizer.size:
+        raise ModelError(
+            f"{recipe.init} has a vocabulary of {model.config.vocab_size}, the packed rows one of {tokenizer.size}; "
+            f"pack with --tokenizer {recipe.init}"
+        )
+    model.config = model.config.scaled(**told)
+    return model
+
+
+@torch.no_grad()
+def loss_by_kind(trainer: Trainer, rows: list[Row], tokenizer: Tokenizer) -> dict[str, float]:
+    """The mean loss on what the assistant says, of each kind of row."""
+    trainer.model.eval()
+    found = {}
+    for kind in sorted({row.kind for row in rows}):
+        some = held_out_batches([r for r in rows if r.kind == kind], tokenizer, trainer.settings, trainer.device)
+        losses = [float(trainer.sums(batch)[1]) for batch in some]
+        found[kind] = sum(losses) / max(1.0, sum(batch.sums[1] for batch in some))
+    trainer.model.train()
+    return found
 
 
 def held_out_batches(rows: list[Row], tokenizer: Tokenizer, settings: Settings, device: torch.device) -> list[Batch]:

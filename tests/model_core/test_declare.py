@@ -54,7 +54,7 @@ def test_a_schema_that_holds_itself_ends() -> None:
 
 def test_json_is_the_default_and_an_unknown_form_is_refused() -> None:
     assert json.loads(declare([TOOL["function"]])) == [TOOL]
-    with pytest.raises(ModelError, match="json or compact, not 'xml'"):
+    with pytest.raises(ModelError, match="json or compact or compact_id_last, not 'xml'"):
         declare([TOOL], "xml")  # type: ignore[arg-type]
     with pytest.raises(ModelError, match="tool_declarations='xml'"):
         ModelConfig.preset("tiny").scaled(tool_declarations="xml")

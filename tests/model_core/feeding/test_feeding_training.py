@@ -15,7 +15,7 @@ from model_core import load
 from model_core.errors import ModelError
 from model_core.feeding.packing import pack, read_packed
 from model_core.feeding.shipping import ship
-from model_core.feeding.training import train
+from model_core.feeding.training import Recipe, train
 from model_core.training.settings import OptimizerSettings, Settings
 
 TOOLS = [{"name": "retire_kayak", "description": "Retires a kayak.", "parameters": {"properties": {"kayak_id": {}}}}]
@@ -48,7 +48,7 @@ def row(number: int) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("packing")
-    pack(shards(folder / "sft"), folder / "packed", vocabulary=420, longest=300, held_out=3)
+    pack([shards(folder / "sft")], folder / "packed", vocabulary=420, longest=300, held_out=3)
     return folder / "packed"
 
 
@@ -59,11 +59,11 @@ def test_what_does_not_fit_is_counted(packed: Path) -> None:
     assert len(rows) == 23 and len(held) == about["held_out_rows"] == 3
     assert sum(json.loads((packed / "lengths.json").read_text())) == about["tokens"]
     with pytest.raises(ModelError, match="exists already"):
-        pack(packed, packed, 420, 300, 3)
+        pack([packed], packed, 420, 300, 3)
 
 
 def test_it_learns_and_a_broken_run_goes_on_to_the_same_weights(packed: Path, tmp_path: Path) -> None:
-    whole = train(packed, SIZES, SETTINGS, tmp_path / "whole", processes=0)
+    whole = train(packed, Recipe(SETTINGS, SIZES), tmp_path / "whole", processes=0)
     model = load(whole)
     assert model.config.tool_declarations == "compact"
     lines = [json.loads(line) for line in (tmp_path / "whole" / "metrics.jsonl").read_text().splitlines()]
@@ -72,13 +72,13 @@ def test_it_learns_and_a_broken_run_goes_on_to_the_same_weights(packed: Path, tm
     (tmp_path / "broken" / "checkpoints").mkdir(parents=True)
     half = sorted((tmp_path / "whole" / "checkpoints").glob("step-*.pt"))[0]
     (tmp_path / "broken" / "checkpoints" / half.name).write_bytes(half.read_bytes())
-    again = load(train(packed, SIZES, SETTINGS, tmp_path / "broken", processes=1))
+    again = load(train(packed, Recipe(SETTINGS, SIZES), tmp_path / "broken", processes=1))
     for name, weight in model.state_dict().items():
         assert torch.equal(weight, again.state_dict()[name]), name
 
 
 def test_a_shipped_checkpoint_is_quantised_and_nearly_as_good(packed: Path, tmp_path: Path) -> None:
-    trained = train(packed, SIZES, SETTINGS, tmp_path / "run", processes=0)
+    trained = train(packed, Recipe(SETTINGS, SIZES), tmp_path / "run", processes=0)
     found = ship(trained, packed, tmp_path / "shipped")
     assert load(tmp_path / "shipped").config == load(trained).config
     assert json.loads((tmp_path / "shipped" / "config.json").read_text())["quantization_config"]["fmt"] == "e4m3"
