@@ -36,7 +36,11 @@ bundle: setup
 	$(BIN)/synth run pipelines/bundle.yaml
 	$(BIN)/python -m model_core.feeding pack runs/bundle/sft --out runs/bundle-packed
 	$(BIN)/python -m model_core.feeding train runs/bundle-packed pipelines/bundle.json --out runs/bundle-training
-	$(BIN)/python -m model_core.feeding ship runs/bundle-training/model runs/bundle-packed --out runs/bundle-model
+	$(BIN)/python -m model_core.feeding pack runs/bundle/sft --tokenizer runs/bundle-packed \
+		--declarations compact_id_last --longest 4096 --out runs/bundle-packed-long
+	$(BIN)/python -m model_core.feeding train runs/bundle-packed-long pipelines/bundle_lookups.json \
+		--init runs/bundle-training/model --out runs/bundle-lookups
+	$(BIN)/python -m model_core.feeding ship runs/bundle-lookups/model runs/bundle-packed-long --out runs/bundle-model
 	$(BIN)/synth eval runs/bundle --model runs/bundle-model --out runs/bundle-eval.json
 
 clean:

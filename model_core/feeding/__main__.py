@@ -67,7 +67,13 @@ def _train(options: argparse.Namespace) -> None:
     changes = dict(change.split("=", 1) for change in options.set)
     settings = given.get("settings", {}) | {name: json.loads(value) for name, value in changes.items()}
     print(
-        train(options.packed, Recipe.from_json(given | {"settings": settings}), options.out, options.processes, _tell)
+        train(
+            options.packed,
+            Recipe.from_json(given | {"settings": settings, "init": options.init}),
+            options.out,
+            options.processes,
+            _tell,
+        )
     )
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from model_core.declare import Declarations
 from model_core.errors import ModelError
 from model_core.feeding.drill import KIND, drill
+from model_core.feeding.more import extended
 from model_core.feeding.rows import Row, encode, system_of
 from model_core.feeding.vary import Lexicon, varied
 from model_core.tokens import Tokenizer, read_tokenizer
@@ -30,14 +31,18 @@ Examples = list[tuple[NDArray[np.uint16], NDArray[np.bool_]]]  # ids and loss ma
 @dataclass(frozen=True)
 class Mix:
     """What an epoch is made of. `weights`: how often a row of a kind comes in an epoch, 1 where it is not named;
-    `drill`: the share of tokens that are drilled, by epoch, the last one stays. Raises `ModelError` for others."""
+    `drill`: the share of tokens that are drilled, by epoch, the last one stays; `more`: the share of rows that look
+    something up which go on with more of it. Raises `ModelError` for others."""
 
     weights: Mapping[str, float] = field(default_factory=dict)
     drill: Sequence[float] = (0.0,)
+    more: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.drill or not all(0.0 <= share < 1.0 for share in self.drill):
             raise ModelError(f"mix.drill is {list(self.drill)}; it must be shares from 0 to below 1, one at least")
+        if not 0.0 <= self.more <= 1.0:
+            raise ModelError(f"mix.more is {self.more}; it must be within 0 and 1")
         if bad := [kind for kind, weight in self.weights.items() if weight < 0]:
             raise ModelError(f"mix.weights.{bad[0]} is negative; it must be 0 or more")
 
@@ -87,7 +92,8 @@ class Source:
         out: Examples = []
         for place in places:
             row = self.rows[place]
-            ids, mask = encode(row if self.lexicon is None else varied(row, self.lexicon, rng), tokenizer)
+            new = extended(row, rng) if rng.random() < self.mix.more else row
+            ids, mask = encode(new if self.lexicon is None else varied(new, self.lexicon, rng), tokenizer)
             if len(ids) > self.longest:
                 ids, mask = encode(row, tokenizer)
             out.append((np.array(ids, np.uint16), np.array(mask, np.bool_)))

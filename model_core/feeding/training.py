@@ -16,11 +16,12 @@ from model_core.checkpoint import empty, load
 from model_core.config import ModelConfig
 from model_core.declare import Declarations
 from model_core.errors import ModelError
+from model_core.feeding.lookups import looked_up
 from model_core.feeding.packing import read_lexicon, read_packed
 from model_core.feeding.rows import Row, encode
 from model_core.feeding.stream import Examiner, Mix, Source, drilled_rows
 from model_core.model import Model
-from model_core.tokens import Tokenizer, read_tokenizer
+from model_core.tokens import OWN_FILE, Tokenizer, read_tokenizer
 from model_core.training.feed import Batch, batch_of
 from model_core.training.job import MODEL, Job, keep_model
 from model_core.training.loop import Trainer, device_of
@@ -112,7 +113,7 @@ def train(
     examiner = Examiner(source, processes)  # forks: before anything touches the GPU
     tell(f"{len(rows):,} rows, {sum(lengths):,} tokens an epoch")
     try:
-        model = _first_model(recipe, tokenizer, about["declarations"])
+        model = _first_model(recipe, folder, tokenizer, about["declarations"])
         tell(f"{sum(p.numel() for p in model.parameters()):,} parameters")
         device = device_of(settings)
         stream = VariedStream(examiner, f"{folder.name} {about['tokens']}", settings.prompt_weight, device)
@@ -121,25 +122,24 @@ def train(
         (out / "settings.json").write_text(json.dumps(asdict(recipe), indent=1) + "\n")
         trainer.run(tell, lambda trained: keep_model(trained, job, out / MODEL))
         stream.close()
-        drilled = drilled_rows(60, held, source.lexicon, settings.seed, about["declarations"])
+        drilled = drilled_rows(40, held, source.lexicon, settings.seed, about["declarations"])
         for kind, loss in loss_by_kind(trainer, [*held, *drilled], tokenizer).items():
             tell(f"held-out loss of {kind} {loss:.4f}")
+        for kind, (right, of) in looked_up(trainer.model.eval(), [*held, *drilled], tokenizer).items():
+            tell(f"looked up in {kind}: {right} of {of}")
     finally:
         examiner.close()
     return out / MODEL
 
 
-def _first_model(recipe: Recipe, tokenizer: Tokenizer, declarations: Declarations) -> Model:
+def _first_model(recipe: Recipe, folder: Path, tokenizer: Tokenizer, declarations: Declarations) -> Model:
     told = {"vocab_size": tokenizer.size, "tool_declarations": declarations}
     if not recipe.init:
         config = ModelConfig.preset("tiny").scaled(**told | recipe.sizes)
         return empty(config).initialise(recipe.settings.seed)
+    if (Path(recipe.init) / OWN_FILE).read_bytes() != (folder / OWN_FILE).read_bytes():
+        raise ModelError(f"{folder} has another vocabulary than {recipe.init}; pack with --tokenizer {recipe.init}")
     model = load(recipe.init)
-    if model.config.vocab_size != tokenizer.size:
-        raise ModelError(
-            f"{recipe.init} has a vocabulary of {model.config.vocab_size}, the packed rows one of {tokenizer.size}; "
-            f"pack with --tokenizer {recipe.init}"
-        )
     model.config = model.config.scaled(**told)
     return model
 

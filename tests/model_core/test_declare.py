@@ -7,7 +7,7 @@ import json
 import pytest
 
 from model_core.config import ModelConfig
-from model_core.declare import declare
+from model_core.declare import declare, told
 from model_core.errors import ModelError
 
 TOOL = {
@@ -63,3 +63,16 @@ def test_json_is_the_default_and_an_unknown_form_is_refused() -> None:
 def test_the_form_travels_with_the_config() -> None:
     config = ModelConfig.preset("tiny").scaled(tool_declarations="compact")
     assert ModelConfig.from_public(config.to_public()).tool_declarations == "compact"
+
+
+def test_the_id_of_a_listed_record_is_told_last() -> None:
+    result = '{"items": [{"id": "a", "name": "Ash é", "tags": [{"k": 1, "v": 2}]}, 3], "next": {"id": 1, "x": 2.5}}'
+    assert told(result, "compact_id_last") == (
+        '{"items": [{"name": "Ash é", "tags": [{"v": 2, "k": 1}], "id": "a"}, 3], "next": {"id": 1, "x": 2.5}}'
+    )
+    assert told('[{"id": 1, "name": "x"}]', "compact") == '[{"id": 1, "name": "x"}]'
+
+
+@pytest.mark.parametrize("result", ["not json", '[{"id": 1, "id": 2, "x": 3}]', "7", '"text"', ""])
+def test_other_results_stay_as_they_are(result: str) -> None:
+    assert told(result, "compact_id_last") == result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -86,3 +87,31 @@ def test_a_shipped_checkpoint_is_quantised_and_nearly_as_good(packed: Path, tmp_
     assert found["bytes"] == sum(path.stat().st_size for path in (tmp_path / "shipped").iterdir())
     with pytest.raises(ModelError, match="exists already"):
         ship(trained, packed, tmp_path / "shipped")
+
+
+def test_a_second_phase_starts_from_a_checkpoint_with_its_vocabulary(packed: Path, tmp_path: Path) -> None:
+    first = train(packed, Recipe(SETTINGS, SIZES), tmp_path / "first", processes=0)
+    pack([shards(tmp_path / "sft"), shards(tmp_path / "more")], tmp_path / "packed", first, 300, 3, "compact_id_last")
+    assert len(read_packed(tmp_path / "packed")[0]) == 46
+    told: list[str] = []
+    recipe = Recipe.from_json(
+        {"settings": asdict(SETTINGS) | {"steps": 1}, "init": str(first), "mix": {"drill": [0.9]}}
+    )
+    second = load(train(tmp_path / "packed", recipe, tmp_path / "second", processes=0, tell=told.append))
+    assert second.config == load(first).config.scaled(tool_declarations="compact_id_last")
+    begun, fresh = load(first).state_dict(), load(train(packed, Recipe(replace(SETTINGS, steps=1), SIZES),
+                                                        tmp_path / "fresh", processes=0)).state_dict()  # fmt: skip
+    far = {name: float((weight - begun[name]).norm()) for name, weight in second.state_dict().items()}
+    assert sum(far.values()) < sum(float((fresh[name] - begun[name]).norm()) for name in far)
+    assert any(line.startswith("held-out loss of drill") for line in told)
+    with pytest.raises(ModelError, match="pack with --tokenizer"):
+        other = tmp_path / "other"
+        pack([tmp_path / "sft"], other, 300, 300, 3)
+        train(other, recipe, tmp_path / "third", processes=0)
+
+
+def test_a_recipe_has_sizes_or_a_start() -> None:
+    with pytest.raises(ModelError, match="leave sizes out"):
+        Recipe.from_json({"settings": {"steps": 1}, "sizes": {"hidden_size": 8}, "init": "x"})
+    with pytest.raises(ModelError, match="settings is missing"):
+        Recipe.from_json({})
