@@ -91,7 +91,7 @@ async def _converse(read: Any, write: Any, tools: list[dict[str, Any]], wire: Wi
         # each phase turns its errors into a value: one that left this block would come out wrapped in a group
         failure = await _within("initialize", wire.limits.initialize, session.initialize(), wire)
         if failure is None:
-            failure = await _within("list", wire.limits.listing, _all_pages(session, tools, wire.limits), wire)
+            failure = await _within("list", wire.limits.listing, all_pages(session, tools, wire.limits), wire)
     return failure
 
 
@@ -131,8 +131,9 @@ def _refused(phase: Phase, detail: str) -> HarvestFailure:
     return HarvestFailure(reason, plain(detail))
 
 
-async def _all_pages(session: ClientSession, tools: list[dict[str, Any]], limits: Limits) -> None:
-    """Pages in order. A cursor is echoed verbatim, the empty string too; only its absence ends the list."""
+async def all_pages(session: ClientSession, tools: list[dict[str, Any]], limits: Limits) -> None:
+    """Fill `tools`, pages in order; raises HarvestFailure over a limit. A cursor is echoed verbatim, the empty string
+    too; only its absence ends the list."""
     cursor: str | None = None
     seen: set[str] = set()
     for _ in range(limits.pages):

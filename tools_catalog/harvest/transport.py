@@ -8,10 +8,10 @@ the tail of stderr, passes an exact environment, and takes malformed tools out o
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import anyio
 import anyio.abc
@@ -26,6 +26,35 @@ from tools_catalog.harvest.outcome import DroppedTool, HarvestFailure, Limits, p
 _TAIL_CHUNKS = 4
 _CHUNK = 65536
 _GATE_VERSION = "2025-11-25"  # the shape a tool must have; older ones are subsets of it
+
+
+class Closing(Protocol):
+    async def aclose(self) -> None: ...
+
+
+class Source(Closing, Protocol):
+    """Chunks of bytes until the end."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+
+class Sink(Closing, Protocol):
+    """Takes bytes."""
+
+    async def send(self, item: bytes, /) -> None: ...
+
+
+class Piped(Protocol):
+    """What has pipes: an anyio process, or a process in a sandbox behind the same names."""
+
+    @property
+    def stdin(self) -> Sink | None: ...
+
+    @property
+    def stdout(self) -> Source | None: ...
+
+    @property
+    def stderr(self) -> Source | None: ...
 
 
 @dataclass
@@ -46,6 +75,12 @@ class Wire:
         if self.bytes_read > self.limits.output:
             raise HarvestFailure("output_limit", f"wrote more than {self.limits.output} bytes")
 
+    def saw(self, message: types.JSONRPCMessage) -> None:
+        """Told of every message of the server before it is handed on. For those who keep a record."""
+
+    def sends(self, message: types.JSONRPCMessage) -> None:
+        """Told of every message to the server."""
+
     def stderr_tail(self) -> str:
         """The end of what the server wrote to stderr, one line, at most 300 characters."""
         text = b"".join(self.stderr).decode("utf-8", "replace").strip()
@@ -54,7 +89,7 @@ class Wire:
 
 @asynccontextmanager
 async def bounded_streams(
-    process: anyio.abc.Process, wire: Wire
+    process: Piped, wire: Wire
 ) -> AsyncGenerator[
     tuple[MemoryObjectReceiveStream[SessionMessage | Exception], MemoryObjectSendStream[SessionMessage]]
 ]:
@@ -66,7 +101,7 @@ async def bounded_streams(
     async with anyio.create_task_group() as group:
         group.start_soon(_read_stdout, process, wire, to_session)
         group.start_soon(_drain_stderr, process, wire)
-        group.start_soon(_write_stdin, process, to_server)
+        group.start_soon(_write_stdin, process, wire, to_server)
         try:
             yield for_session, from_session
         finally:
@@ -78,7 +113,7 @@ async def bounded_streams(
                     await stream.aclose()
 
 
-async def _close(stream: anyio.abc.AsyncResource) -> None:
+async def _close(stream: Closing) -> None:
     try:
         with anyio.move_on_after(0.5):
             await stream.aclose()
@@ -87,7 +122,7 @@ async def _close(stream: anyio.abc.AsyncResource) -> None:
 
 
 async def _read_stdout(
-    process: anyio.abc.Process, wire: Wire, out: MemoryObjectSendStream[SessionMessage | Exception]
+    process: Piped, wire: Wire, out: MemoryObjectSendStream[SessionMessage | Exception]
 ) -> None:
     if process.stdout is None:
         raise RuntimeError("the process was started without a pipe on stdout")
@@ -121,9 +156,16 @@ async def _deliver(line: bytes, wire: Wire, out: MemoryObjectSendStream[SessionM
     except ValueError:
         wire.noise += 1  # servers print banners; the messages after them still count
         return
-    if isinstance(message, types.JSONRPCResponse) and isinstance(message.result.get("tools"), list):
-        message = message.model_copy(update={"result": {**message.result, "tools": _gate(message.result, wire)}})
+    message = gated(message, wire)
+    wire.saw(message)
     await out.send(SessionMessage(message))
+
+
+def gated(message: types.JSONRPCMessage, wire: Wire) -> types.JSONRPCMessage:
+    """The message, malformed tools of a listing left out and recorded."""
+    if isinstance(message, types.JSONRPCResponse) and isinstance(message.result.get("tools"), list):
+        return message.model_copy(update={"result": {**message.result, "tools": _gate(message.result, wire)}})
+    return message
 
 
 def _gate(result: dict[str, Any], wire: Wire) -> list[Any]:
@@ -150,7 +192,7 @@ def _is_listing(tools: list[Any]) -> bool:
     return True
 
 
-async def _drain_stderr(process: anyio.abc.Process, wire: Wire) -> None:
+async def _drain_stderr(process: Piped, wire: Wire) -> None:
     if process.stderr is None:
         raise RuntimeError("the process was started without a pipe on stderr")
     try:
@@ -166,12 +208,13 @@ async def _drain_stderr(process: anyio.abc.Process, wire: Wire) -> None:
         return
 
 
-async def _write_stdin(process: anyio.abc.Process, messages: MemoryObjectReceiveStream[SessionMessage]) -> None:
+async def _write_stdin(process: Piped, wire: Wire, messages: MemoryObjectReceiveStream[SessionMessage]) -> None:
     if process.stdin is None:
         raise RuntimeError("the process was started without a pipe on stdin")
     async with messages:
         async for message in messages:
             out = message.message
+            wire.sends(out)
             if isinstance(out, types.JSONRPCRequest) and not out.params:
                 out = out.model_copy(update={"params": {}})  # the SDK leaves them out; strict servers refuse that
             text = out.model_dump_json(by_alias=True, exclude_unset=True)
