@@ -20,13 +20,13 @@ from synth.errors import UsageError
 from synth.fidelity.answers import Outcome, read_answer
 from synth.fidelity.compare import Compared
 from synth.fidelity.drawing import Drawer, Pools, filled, leaves
-from synth.fidelity.installs import Installed, installed
 from synth.fidelity.live import Live, LiveFailure, running
 from synth.fidelity.setups import Setup
 from synth.fidelity.twin import Aligned, Pending, Twin
 from synth.records import rng_for
 from synth.worlds.spec import World
 from tools_catalog import ToolFacts
+from tools_catalog.harvest.installed import Installed, installed
 from tools_catalog.servers import ServerSpec
 
 LENGTH = 40  # calls of one sequence at most

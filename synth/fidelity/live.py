@@ -18,10 +18,10 @@ from mcp.shared.exceptions import MCPError
 from pydantic import ValidationError
 
 from synth.errors import UsageError
-from synth.fidelity.installs import Installed
 from synth.fidelity.setups import Setup
 from tools_catalog.harvest import processes
 from tools_catalog.harvest.environment import Workspace, for_server
+from tools_catalog.harvest.installed import Installed
 from tools_catalog.harvest.outcome import Limits, plain
 from tools_catalog.harvest.transport import Wire, bounded_streams
 from tools_catalog.servers import ServerSpec

@@ -18,7 +18,6 @@ from synth.fidelity.answers import Outcome, error_class, read_answer
 from synth.fidelity.compare import Compared, Tally, disagreements, tallies
 from synth.fidelity.drawing import Drawer, Pools
 from synth.fidelity.drive import Audit, run_audit
-from synth.fidelity.installs import Installed
 from synth.fidelity.learn import learn
 from synth.fidelity.live import Answer
 from synth.fidelity.report import as_json, markdown, table
@@ -30,6 +29,7 @@ from synth.worlds.admit import admit_world
 from synth.worlds.lift import lift_server
 from synth.worlds.lift.observed import apply_observed
 from tools_catalog import load_servers
+from tools_catalog.harvest.installed import Installed
 from tools_catalog.observed import load_observed
 from tools_catalog.servers import ServerSpec
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import struct
 import zipfile
 import zlib
 from typing import Any
@@ -12,6 +13,16 @@ from xml.etree import ElementTree
 from synth.executors.artefacts.rows import Rows, Unreadable, put
 
 MAX_PART = 32 * 2**20  # of one file in the package, unpacked
+_BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    OSError,
+    EOFError,
+    ValueError,
+    NotImplementedError,
+    RuntimeError,
+)
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
@@ -22,7 +33,7 @@ class _Package:
         self._name = name
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(content))
-        except (zipfile.BadZipFile, OSError) as error:
+        except _BROKEN as error:
             raise Unreadable(f"{name}: {error}") from None
 
     def xml(self, part: str) -> ElementTree.Element | None:
@@ -35,13 +46,13 @@ class _Package:
                 data = file.read(MAX_PART + 1)
         except KeyError:
             return None
-        except (zipfile.BadZipFile, zlib.error, OSError, NotImplementedError, RuntimeError) as error:
+        except _BROKEN as error:
             raise Unreadable(f"{self._name}: {error}") from None
         if len(data) > MAX_PART or b"<!DOCTYPE" in data or b"<!ENTITY" in data:
             raise Unreadable(f"{self._name}: {part} is too large or declares a document type")
         try:
             return ElementTree.fromstring(data)
-        except ElementTree.ParseError as error:
+        except (ElementTree.ParseError, ValueError, LookupError) as error:
             raise Unreadable(f"{self._name}: {part}: {error}") from None
 
 

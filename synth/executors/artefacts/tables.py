@@ -36,7 +36,7 @@ def _table(connection: sqlite3.Connection, table: str, rows: Rows) -> None:
     names = [str(c[1]) for c in columns]
     put(rows, "Table", table, {"columns": names, "types": [str(c[2]).upper() for c in columns]})
     keys = [name for name, c in zip(names, columns, strict=True) if c[5]]
-    found = connection.execute(f"SELECT * FROM {quoted} LIMIT {MAX_ROWS + 1}").fetchall()  # noqa: S608
+    found = connection.execute(f"SELECT * FROM {quoted} LIMIT {MAX_ROWS + 1}").fetchall()
     if len(found) > MAX_ROWS:
         raise Unreadable(f"{table} has more than {MAX_ROWS} rows")
     counted: dict[str, int] = {}

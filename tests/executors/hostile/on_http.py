@@ -1,4 +1,4 @@
-"""The same over streamable HTTP: a server whose answers to calls break in the way its argument names. Prints its port."""
+"""The same over streamable HTTP: answers to calls break in the way the argument names. Prints its port."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""A small MCP server on its pipes that behaves until it is called, and then misbehaves in the way its argument names."""
+"""An MCP server on its pipes that behaves until it is called, then misbehaves in the way its argument names."""
 
 import json
 import os
@@ -101,8 +101,8 @@ def called(request):
     elif MODE == "asks_for_sampling":
         ask(request, "sampling/createMessage", {"messages": [], "maxTokens": 5})
     elif MODE == "asks_for_elicitation":
-        ask(request, "elicitation/create",
-            {"mode": "form", "message": "password?", "requestedSchema": {"type": "object", "properties": {}}})  # fmt: skip
+        wanted = {"type": "object", "properties": {}}
+        ask(request, "elicitation/create", {"mode": "form", "message": "password?", "requestedSchema": wanted})
     elif MODE == "asks_for_roots":
         ask(request, "roots/list", {})
     elif MODE == "slow_drip":
@@ -110,7 +110,7 @@ def called(request):
     elif MODE == "asks_for_input":
         answer(request, {"resultType": "input_required", "inputRequests": {}, "requestState": "s"})
     elif MODE == "deep_nesting":
-        sys.stdout.write('{"jsonrpc":"2.0","id":%s,"result":' % request["id"] + "[" * 90_000 + "]" * 90_000 + "}\n")
+        sys.stdout.write(f'{{"jsonrpc":"2.0","id":{request["id"]},"result":' + "[" * 90_000 + "]" * 90_000 + "}\n")
         sys.stdout.flush()
     elif MODE == "stalling_schema":
         answer(request, say("a", structuredContent={"s": "a" * 60 + "!"}))
