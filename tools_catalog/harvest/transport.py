@@ -121,9 +121,7 @@ async def _close(stream: Closing) -> None:
         return
 
 
-async def _read_stdout(
-    process: Piped, wire: Wire, out: MemoryObjectSendStream[SessionMessage | Exception]
-) -> None:
+async def _read_stdout(process: Piped, wire: Wire, out: MemoryObjectSendStream[SessionMessage | Exception]) -> None:
     if process.stdout is None:
         raise RuntimeError("the process was started without a pipe on stdout")
     buffer = bytearray()
