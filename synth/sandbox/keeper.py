@@ -18,6 +18,7 @@ Any of them may answer {error}.
 import array
 import base64
 import ctypes
+import fcntl
 import json
 import os
 import resource
@@ -61,6 +62,8 @@ class Keeper:
         self.libc = ctypes.CDLL(None, use_errno=True)
         self.libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         self.owner = os.pidfd_open(owner)
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # some three descriptors per sandbox
         if os.getppid() != owner:
             sys.exit(0)
         self.woken, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -177,6 +180,10 @@ class Keeper:
     def _become(self, asked: dict[str, Any], control: int, errors: int, info: int, rules: int) -> None:
         """In the fork: groups, limits, user, then bubblewrap. Never returns."""
         try:
+            high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 5) for fd in (control, control, errors, info, rules)]
+            for place, fd in enumerate(high):
+                os.dup2(fd, place)
+            os.closerange(5, 1 << 20)
             for path in asked["procs"]:
                 with open(path, "w") as file:
                     file.write("0")
@@ -191,14 +198,9 @@ class Keeper:
             signal.set_wakeup_fd(-1)
             for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
                 signal.signal(number, signal.SIG_DFL)
-            for place, fd in enumerate((control, control, errors, info, rules)):
-                os.dup2(fd, 100 + place)
-            for place in range(5):
-                os.dup2(100 + place, place)
-            os.closerange(5, 4096)
             os.execv(asked["argv"][0], asked["argv"])
         except OSError as error:
-            os.write(errors, f"{error.filename or asked['argv'][0]}: {error.strerror}".encode())
+            os.write(2, f"{error.filename or asked['argv'][0]}: {error.strerror}".encode())
         finally:
             os._exit(127)
 

@@ -62,7 +62,12 @@ print('held' if all(one == -1 for one in tries) else 'escaped')
 """
 HOST_FILES = """
 import os
-seen = [path for path in ('/etc/shadow', '/root', '/home', '/var', '/boot', '/sys/kernel') if os.path.exists(path)]
+seen = []
+for path in ('/etc/shadow', '/root', '/home', '/var', '/boot', '/sys/kernel', '/sys/fs/cgroup/memory'):
+    try:
+        seen += [path] if not os.path.isdir(path) and open(path).read(1) or os.listdir(path) else []
+    except OSError:
+        pass
 for path in ('/', '/usr', '/etc', '/proc/sys/kernel'):
     try:
         open(os.path.join(path, 'probe'), 'w')

@@ -1,11 +1,11 @@
 """The system calls a job may make, as a classic BPF program for `seccomp(2)`.
 
 An allow-list: `syscalls.json` holds names with their numbers on x86_64 and aarch64 (the kernel's tables); whatever is
-not in it answers EPERM, so also every namespace, mount, ptrace, bpf, io_uring, keyring and System V IPC call. Five are
-let through by argument: `socket` and `socketpair` for AF_UNIX only (a network namespace does not confine AF_VSOCK),
-`clone` without new namespaces, `ioctl` but for typing into a terminal, `personality` only to ask. Arguments are
-compared by their low 32 bits, as the kernel reads them: a filter over all 64 lets TIOCSTI through with a bit set in the
-upper half.
+not in it answers EPERM, so also every namespace, mount, ptrace, bpf, io_uring, keyring and System V IPC call. Some are let
+through by argument: `socket` and `socketpair` for AF_UNIX only (a network namespace does not confine AF_VSOCK), `clone`
+without new namespaces, `ioctl` but for typing into a terminal, `personality` only to ask, and limits and scheduling of
+the caller only (PID 1 runs under the same user, and a job could starve it). Arguments are compared by their low 32 bits,
+as the kernel reads them: a filter over all 64 lets TIOCSTI through with a bit set in the upper half.
 """
 
 from __future__ import annotations
@@ -52,12 +52,14 @@ class ByArgument(NamedTuple):
     errno: int
 
 
+OWN_ONLY: Final = ("prlimit64", "sched_setaffinity", "sched_setattr", "sched_setparam", "sched_setscheduler")
 BY_ARGUMENT: Final = (
     ByArgument("socket", 0, 0xFFFFFFFF, (AF_UNIX,), True, EAFNOSUPPORT),
     ByArgument("socketpair", 0, 0xFFFFFFFF, (AF_UNIX,), True, EAFNOSUPPORT),
     ByArgument("clone", 0, NEW_NAMESPACES, (0,), True, EPERM),
     ByArgument("ioctl", 1, 0xFFFFFFFF, (TIOCSTI, TIOCLINUX), False, EPERM),
     ByArgument("personality", 0, 0xFFFFFFFF, (0, ASK_PERSONALITY), True, EPERM),
+    *(ByArgument(name, 0, 0xFFFFFFFF, (0,), True, EPERM) for name in OWN_ONLY),
 )
 
 

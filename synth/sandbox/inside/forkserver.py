@@ -13,6 +13,7 @@ Requests name an `op`:
 """
 
 import ctypes
+import fcntl
 import gc
 import os
 import resource
@@ -217,13 +218,11 @@ class Server:
                 file.write("1000")  # the job goes first, never this server
             if request.get("as_limit"):
                 resource.setrlimit(resource.RLIMIT_AS, (request["as_limit"], request["as_limit"]))
-            note = os.dup2(note, 200, inheritable=False)
-            for target, fd in enumerate(stdio):
-                os.dup2(fd, 100 + target, inheritable=True)
-            for target in range(3):
-                os.dup2(100 + target, target)
-            os.closerange(3, 200)
-            os.closerange(201, 4096)
+            note, *high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3) for fd in (note, *stdio)]
+            for target, fd in enumerate(high):
+                os.dup2(fd, target)
+            note = os.dup2(note, 3, inheritable=False)
+            os.closerange(4, 1 << 20)
             os.environ.update(request["env"])
             os.chdir("/work")
             if request["op"] == "python":
