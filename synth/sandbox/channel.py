@@ -99,8 +99,13 @@ class Channel:
             raise SandboxError(f"the program did not start in the sandbox: {answer['error']}")
         return int(answer["pid"])
 
+    def spare(self, deadline: float) -> None:
+        """Programs that enter the sandbox from outside are long-running from now on."""
+        self._send({"op": "spare"}, b"")
+        self._frame(deadline, 0)
+
     def kill(self, pid: int, deadline: float) -> None:
-        """End a long-running program."""
+        """End a long-running program; 0: all that entered from outside."""
         self._send({"op": "kill", "pid": pid}, b"")
         self._frame(deadline, 0)
 

@@ -18,7 +18,11 @@ from synth.sandbox.engine import SandboxError
 ANSWER_S = 60.0  # an engine that is silent for so long is broken
 CONNECTIONS = 64
 HOW_TO_GET = "start Docker (or Podman's service), let your user reach its socket, or name an engine with DOCKER_HOST"
+CONFLICT = 409
+GOING_S = 20.0  # that a removal under way may take
 STDOUT = 1
+NOT_STARTED = (126, 127)  # exit codes of an exec whose program cannot be run, or is not there
+COMPLAINTS = 4096  # bytes
 
 
 class Api:
@@ -83,10 +87,12 @@ class Api:
 
     def create(self, image: str, command: list[str], host: Mapping[str, Any], **rest: Any) -> str:
         """Create a container (`host`: the host's side of it) whose input closes with its first client; its id."""
+        named = dict(host)
+        masked = named.pop("masked_paths")  # the SDK does not know it
         with _boundary("create a container"):
             made = self._client.create_container(
                 image, command, stdin_open=True, use_config_proxy=False,
-                host_config=self._client.create_host_config(**host), **rest,
+                host_config={**self._client.create_host_config(**named), "MaskedPaths": masked}, **rest,
             )  # fmt: skip
         return str(made["Id"])
 
@@ -111,34 +117,66 @@ class Api:
             made = self._client.exec_create(
                 container, argv, stdin=True, user=user, environment=dict(env), workdir="/work"
             )
-            return str(made["Id"]), Wire(self._client.exec_start(made["Id"], socket=True))
+            wire = Wire(self._client.exec_start(made["Id"], socket=True))
+        if not self._started(made["Id"]):
+            said = (wire.recv(COMPLAINTS) or wire.complaints).decode("utf-8", "replace").strip()
+            wire.close()
+            raise SandboxError(f"the program {argv[0]!r} did not start in the container: {said[:300]}")
+        return str(made["Id"]), wire
 
     def executed(self, exec_id: str) -> int | None:
         """Exit code of an exec; None while it runs."""
-        with _boundary("ask for a program in a container"):
-            told = self._client.exec_inspect(exec_id)
+        told = self._exec(exec_id)
         return None if told["Running"] else int(told["ExitCode"] or 0)
 
+    def _started(self, exec_id: str) -> bool:
+        """Whether an exec came to run; waits until that is known."""
+        until = time.monotonic() + GOING_S
+        while time.monotonic() < until:
+            told = self._exec(exec_id)
+            if told["Running"] and told["Pid"]:
+                return True
+            if not told["Running"] and told["ExitCode"] is not None:
+                return told["ExitCode"] not in NOT_STARTED or bool(told["Pid"])
+            time.sleep(0.005)
+        return False
+
+    def _exec(self, exec_id: str) -> dict[str, Any]:
+        with _boundary("ask for a program in a container"):
+            return dict(self._client.exec_inspect(exec_id))
+
     def remove(self, container: str) -> None:
-        """Kill a container and remove it; it may be gone already, or about to go."""
+        """Kill a container and remove it; returns when it is gone, as it may be already."""
         import docker.errors
 
         with _boundary("remove a container"), suppress(docker.errors.NotFound):
             try:
                 self._client.remove_container(container, force=True, v=True)
+                return
             except docker.errors.APIError as error:
-                if error.status_code != 409:  # conflict: another removal is on its way
+                if error.status_code != CONFLICT:  # another removal is on its way
                     raise
+            until = time.monotonic() + GOING_S
+            while time.monotonic() < until:
+                self._client.inspect_container(container)
+                time.sleep(0.02)
+            raise SandboxError(f"the container engine has not removed a container within {GOING_S:g} s")
 
-    def inspect(self, container: str) -> dict[str, Any] | None:
-        """What the engine knows of a container; None where there is none."""
-        import docker.errors
+    def bound(self, container: str, memory_mb: int, processes: int) -> None:
+        """Other limits for a running container."""
+        memory = memory_mb << 20
+        with _boundary("change the limits of a container"):
+            client = self._client
+            data = {"Memory": memory, "MemorySwap": memory, "PidsLimit": processes}
+            client._result(client._post_json(client._url("/containers/{0}/update", container), data=data))
 
-        with _boundary("inspect a container"):
-            try:
-                return dict(self._client.inspect_container(container))
-            except docker.errors.NotFound:
-                return None
+    def killed_for_memory(self, container: str, since: float) -> bool:
+        """Whether the kernel has killed something in a container for memory since then (`time.time()`); also where the
+        container is gone."""
+        filters = {"container": container, "event": "oom"}
+        with _boundary("list events"):
+            told = self._client.events(since=int(since), until=int(time.time()) + 1, filters=filters)
+            return any(told)
 
     def labelled(self, label: str) -> list[tuple[str, dict[str, str]]]:
         """Every container with a label, running or not: its id and its labels."""
@@ -149,7 +187,8 @@ class Api:
 
 class Wire:
     """Both directions of an attached process: plain bytes in, framed outputs back (8 bytes of header: stream, length).
-    Reading and writing may happen in two threads. After a TimeoutError nothing more can be read."""
+    Sending and receiving may happen in two threads. After a TimeoutError nothing more can be received. Deadlines are
+    in `time.monotonic()`."""
 
     def __init__(self, raw: Any) -> None:
         self._raw = raw
@@ -158,10 +197,11 @@ class Wire:
         response = getattr(raw, "_response", None)
         self._read: Callable[[int], bytes] = response.raw._fp.fp.read1 if response is not None else self._socket.recv
         self._socket.settimeout(None)
+        self._stdout = b""  # received, not yet taken
+        self.complaints = b""  # the end of what it wrote to stderr
 
-    def write(self, data: bytes, deadline: float | None = None) -> None:
-        """Raises SandboxError where the other side is gone, or reads too slowly."""
-        self._until(deadline)
+    def send(self, data: bytes) -> None:
+        """Raises SandboxError where the other side is gone."""
         try:
             self._socket.sendall(data)
         except OSError as error:
@@ -172,9 +212,22 @@ class Wire:
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_WR)
 
+    def recv(self, most: int, deadline: float | None = None) -> bytes:
+        """At most so many bytes of stdout; empty at its end. What comes on stderr is kept in `complaints`."""
+        while not self._stdout:
+            got = self.frame(deadline)
+            if got is None:
+                return b""
+            if got[0] == STDOUT:
+                self._stdout = got[1]
+            else:
+                self.complaints = (self.complaints + got[1])[-COMPLAINTS:]
+        taken, self._stdout = self._stdout[:most], self._stdout[most:]
+        return taken
+
     def frame(self, deadline: float | None = None) -> tuple[int, bytes] | None:
-        """The next piece of output, (1 stdout or 2 stderr, bytes); None at its end. `deadline` in time.monotonic().
-        Raises TimeoutError, or SandboxError where the connection broke."""
+        """The next piece of output, (1 stdout or 2 stderr, bytes); None at its end. Raises TimeoutError, or
+        SandboxError where the connection broke."""
         header = self._exactly(8, deadline, may_end=True)
         if header is None:
             return None
@@ -201,11 +254,8 @@ class Wire:
         return b"".join(pieces)
 
     def _until(self, deadline: float | None) -> None:
-        if deadline is None:
-            self._socket.settimeout(None)
-            return
-        left = deadline - time.monotonic()
-        if left <= 0:
+        left = None if deadline is None else deadline - time.monotonic()
+        if left is not None and left <= 0:
             raise TimeoutError
         self._socket.settimeout(left)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any, NamedTuple
 
+from synth.sandbox.channel import ENVIRONMENT
 from synth.sandbox.docker_api import Api, Wire
 from synth.sandbox.docker_image import UIDS
 from synth.sandbox.docker_seccomp import profile
@@ -16,10 +17,14 @@ LABEL = "synth.sandbox"  # its value: the owner
 RUN_LABEL = "synth.run"
 TMP_MB, SHM_MB = 16, 1  # of /tmp and /dev/shm
 FILES = 1024  # open files of a process
-ENV = {
-    "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/work", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TZ": "UTC",
-    "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0",
-}  # fmt: skip
+PATH = "/usr/local/bin:/usr/bin:/bin"  # in images of others
+SLACK_MB = 8  # for the server that is PID 1
+MASKED = [  # an empty folder instead; the first two lines are what engines hide by default
+    *("/proc/" + name for name in ("acpi", "asound", "kcore", "keys", "latency_stats", "sched_debug", "scsi")),
+    *("/proc/timer_list", "/proc/timer_stats", "/sys/firmware"),
+    *("/sys/" + name for name in ("block", "bus", "class", "dev", "devices", "fs/bpf", "hypervisor", "kernel")),
+    *("/sys/module", "/sys/power"),
+]
 
 
 class Place(NamedTuple):
@@ -50,9 +55,10 @@ def start(
     SandboxError; what was created by then is removed."""
     uid = random.SystemRandom().choice(UIDS)
     user = f"{uid}:{uid}"
+    environment = {**ENVIRONMENT, **({"PATH": PATH} if settings.image else {})}
     made = api.create(
         image, command, host=_host(place, settings, uid), user=user, working_dir="/work", hostname="sandbox",
-        environment=ENV, network_disabled=True, labels={LABEL: str(owner), RUN_LABEL: run},
+        environment=environment, network_disabled=True, labels={LABEL: str(owner), RUN_LABEL: run},
     )  # fmt: skip
     try:
         wire = api.attach(made)
@@ -66,7 +72,7 @@ def start(
 def _host(place: Place, settings: DockerSettings, uid: int) -> dict[str, Any]:
     """The host's side: nothing of it is shared, everything is bounded."""
     own = f"uid={uid},gid={uid},nosuid,nodev"
-    memory = f"{place.memory_mb}m"
+    memory = f"{place.memory_mb + SLACK_MB}m"
     return {
         "network_mode": "none", "ipc_mode": "private", "read_only": True, "auto_remove": True, "init": False,
         "mem_limit": memory, "memswap_limit": memory, "pids_limit": place.processes + 1,  # + the server, PID 1
@@ -82,5 +88,5 @@ def _host(place: Place, settings: DockerSettings, uid: int) -> dict[str, Any]:
             {"Name": "nofile", "Soft": FILES, "Hard": FILES}, {"Name": "core", "Soft": 0, "Hard": 0},
         ],
         "log_config": {"Type": "none", "Config": {}},
-        "runtime": settings.runtime,
+        "runtime": settings.runtime, "masked_paths": MASKED,
     }  # fmt: skip

@@ -13,6 +13,10 @@ EngineName = Literal["local", "docker", "auto"]
 def open_engine(name: EngineName, **settings: Any) -> Engine:
     """The engine of that name; `auto` takes docker where a daemon answers, else local. `settings` are the engine's own
     (`synth.sandbox.local.LocalSettings`). Raises UsageError where the engine is not there."""
+    if name == "docker":
+        from synth.sandbox.docker import DockerEngine
+
+        return DockerEngine(**settings)
     if name in ("local", "auto"):
         from synth.sandbox.local import LocalEngine
 

@@ -278,6 +278,17 @@ except RuntimeError:
         assert sandbox.run(["rm", "-r", "d"]).outcome == "ok"
 
 
+WRITE_CONTROL_GROUPS = """
+import glob
+written = 0
+for path in glob.glob('/sys/fs/cgroup/**', recursive=True):
+    try:
+        open(path, 'a').close()
+        written += 1
+    except OSError:
+        pass
+assert written
+"""
 ESCAPES = {
     "another user": "import os; os.setuid(0)",
     "another group": "import os; os.setgid(0)",
@@ -318,7 +329,7 @@ ESCAPES = {
     "raise limits": "import resource; resource.setrlimit(resource.RLIMIT_CORE, (1 << 30, 1 << 30))",
     "core pattern": "open('/proc/sys/kernel/core_pattern', 'w').write('|/work/x')",
     "sysrq": "open('/proc/sysrq-trigger', 'w').write('b')",
-    "cgroup files": "import glob; assert glob.glob('/sys/fs/cgroup/*')",
+    "control groups": WRITE_CONTROL_GROUPS,
     "host passwords": "open('/etc/shadow').read()",
     "write to the root": "open('/new', 'w')",
     "write to /usr": "open('/usr/bin/python3', 'ab')",
@@ -326,7 +337,7 @@ ESCAPES = {
     "write to /dev": "open('/dev/new', 'w')",
     "write to /opt": "open('/opt/inside/new.py', 'w')",
     "disks": "import glob; assert glob.glob('/dev/[shvn][dv][a-z]*') or open('/dev/mem', 'rb').read(1)",
-    "kernel memory": "open('/proc/kcore', 'rb').read(1)",
+    "kernel memory": "assert open('/proc/kcore', 'rb').read(1)",
     "internet socket": "import socket; socket.socket()",
     "internet 6 socket": "import socket; socket.socket(socket.AF_INET6)",
     "raw socket": "import socket; socket.socket(socket.AF_PACKET, socket.SOCK_RAW)",

@@ -70,7 +70,7 @@ def _until_ready(daemon: subprocess.Popen[bytes], host: str, log: Path) -> None:
     until = time.monotonic() + READY_S
     while time.monotonic() < until and daemon.poll() is None:
         try:
-            with docker.DockerClient(base_url=host, version="1.41") as client:
+            with docker.APIClient(base_url=host, version="1.41") as client:
                 client.ping()
                 return
         except (docker.errors.DockerException, OSError):

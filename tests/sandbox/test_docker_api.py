@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fake_engine import Answer, FakeEngine
 
 from synth.errors import UsageError
 from synth.sandbox import SandboxError
@@ -16,7 +17,6 @@ from synth.sandbox.docker_container import Place, start
 from synth.sandbox.docker_image import UIDS
 from synth.sandbox.docker_settings import DockerSettings
 from synth.sandbox.ownership import me
-from tests.sandbox.fake_engine import Answer, FakeEngine
 
 PLACE = Place(128, 64, 8, 512)
 
@@ -110,7 +110,7 @@ def test_a_container_is_asked_for_with_every_limit(fake: FakeEngine, api: Api) -
     told = fake.bodies["POST /containers/create"]
     host = told["HostConfig"]
     assert (host["NetworkMode"], host["ReadonlyRootfs"], host["AutoRemove"]) == ("none", True, True)
-    assert host["Memory"] == host["MemorySwap"] == 128 << 20
+    assert host["Memory"] == host["MemorySwap"] == 136 << 20
     assert (host["PidsLimit"], host["CapDrop"], host["LogConfig"]["Type"]) == (65, ["ALL"], "none")
     assert "no-new-privileges" in host["SecurityOpt"]
     assert any(option.startswith('seccomp={"defaultAction": "SCMP_ACT_ERRNO"') for option in host["SecurityOpt"])
@@ -122,12 +122,17 @@ def test_a_container_is_asked_for_with_every_limit(fake: FakeEngine, api: Api) -
     assert not {"Binds", "Devices", "Privileged", "CapAdd", "PidMode"} & {key for key, value in host.items() if value}
 
 
-@pytest.mark.parametrize("status", [404, 409])
-def test_a_container_that_is_gone_or_going_counts_as_removed(fake: FakeEngine, api: Api, status: int) -> None:
-    fake.answers["DELETE /containers/.*"] = Answer(
-        status, {"message": "removal of container c1 is already in progress"}
-    )
+def test_a_container_that_is_gone_counts_as_removed(fake: FakeEngine, api: Api) -> None:
+    fake.answers["DELETE /containers/.*"] = Answer(404, {"message": "No such container: c1"})
     api.remove("c1")
+
+
+def test_a_removal_under_way_is_waited_for(fake: FakeEngine, api: Api) -> None:
+    there = [Answer(body={"Id": "c1"}), Answer(body={"Id": "c1"})]
+    fake.answers["DELETE /containers/.*"] = Answer(409, {"message": "removal of container c1 is already in progress"})
+    fake.answers["GET /containers/c1/json"] = lambda _: there.pop() if there else Answer(404, {"message": "gone"})
+    api.remove("c1")
+    assert not there
 
 
 def test_a_container_that_cannot_be_removed_is_told(fake: FakeEngine, api: Api) -> None:
@@ -163,3 +168,10 @@ def test_a_pull_that_fails_half_way(fake: FakeEngine, api: Api) -> None:
     fake.answers["POST /images/create.*"] = Answer(body={"error": "manifest unknown"})
     with pytest.raises(SandboxError, match=r"cannot pull .*: manifest unknown"):
         api.pull("python@sha256:" + "0" * 64)
+
+
+def test_stdout_comes_without_its_frames_and_stderr_is_kept_aside(fake: FakeEngine, api: Api) -> None:
+    frames = [(1, b"abc"), (2, b"oh dear"), (1, b"de")]
+    wire = wire_of(fake, api, b"".join(struct.pack(">BxxxL", stream, len(data)) + data for stream, data in frames))
+    assert [wire.recv(2), wire.recv(2), wire.recv(9), wire.recv(9)] == [b"ab", b"c", b"de", b""]
+    assert wire.complaints == b"oh dear"

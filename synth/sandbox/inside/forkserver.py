@@ -6,10 +6,12 @@ descriptors. When a job's main process ends, everything the job left is killed a
 Requests name an `op`:
     run     argv, env, seconds, output, as_limit; blob: stdin             -> outcome, code, seconds, cpu, out, err; blob
     python  the same with source in `source` and argv after `-c`          -> the same
+            `oom`: what the kernel killed for memory meanwhile, where the sandbox sees its own cgroup
     put     files: [[path, size or -1 to delete], ...]; blob: contents    -> {} or {error}
     get     under, most                                                   -> a frame per file {path, size}, then {end}
     popen   argv, env; with four descriptors (a socket only)              -> {pid} or {error}; exit code on the fourth
-    kill    pid                                                           -> {}
+    spare   what enters from outside (`docker exec`: its parent is 0) is long-running too           -> {}
+    kill    pid; 0 is all that entered from outside                       -> {}
 """
 
 import ctypes
@@ -47,6 +49,7 @@ class Server:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         self.running: Popen = {}
+        self.spares_guests = False
 
     def serve(self) -> NoReturn:
         """Answer requests until the stream ends."""
@@ -72,6 +75,7 @@ class Server:
 
     def _job(self, request: dict[str, Any], blob: bytes) -> None:
         started, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
+        killed = _killed_for_memory()
         (out, out_w), (err, err_w), (note, note_w) = (os.pipe2(os.O_CLOEXEC) for _ in range(3))
         stdin = os.memfd_create("stdin")
         rest = memoryview(blob)
@@ -97,6 +101,7 @@ class Server:
         cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         answer = {"outcome": "refused" if problem else outcome, "code": code, "cpu": cpu, "error": problem}
         answer |= {"seconds": time.monotonic() - started, "out": len(kept[0]), "err": len(kept[1])}
+        answer["oom"] = _killed_for_memory() - killed
         self.stream.write(answer, bytes(kept[0] + kept[1]))
 
     def _watch(
@@ -111,7 +116,9 @@ class Server:
             os.set_blocking(fd, False)
         while not outcome:
             left = deadline - time.monotonic()
-            ready = select.select([*open_pipes, self.woken], [], [], max(0.0, left))[0]
+            ready = select.select([*open_pipes, self.woken, self.stream.reader], [], [], max(0.0, left))[0]
+            if self.stream.reader in ready:
+                os._exit(0)  # nothing is sent during a job, so this is the end: the owner went away
             for fd in ready:
                 if fd in open_pipes and not self._drain(fd, open_pipes[fd], most):
                     del open_pipes[fd]
@@ -167,7 +174,7 @@ class Server:
 
     def _kill_rest(self) -> None:
         """Kill and reap everything but the long-running processes and what they started."""
-        if self.running:
+        if self.running or self.spares_guests:
             for _ in range(50):
                 strangers = self._strangers()
                 if not strangers:
@@ -196,7 +203,7 @@ class Server:
             up = pid
             while up > 1 and up not in self.running:
                 up = parents.get(up, 1)
-            if up <= 1 and pid != 1:
+            if pid != 1 and (up == 1 or (up == 0 and not self.spares_guests)):
                 found.append(pid)
         return found
 
@@ -285,10 +292,18 @@ class Server:
         os.close(note)
         self.stream.write({"error": problem} if problem else {"pid": pid})
 
+    def op_spare(self, _: dict[str, Any], __: bytes) -> None:
+        """From now on programs that enter from outside are left alone between jobs."""
+        self.spares_guests = True
+        self.stream.write({})
+
     def op_kill(self, request: dict[str, Any], _: bytes) -> None:
         """Kill one long-running process and what it started."""
         parents = dict(_processes())
-        doomed = [request["pid"]] if request["pid"] in self.running else []
+        if request["pid"] == 0:
+            doomed = [pid for pid, parent in parents.items() if parent == 0 and pid != 1]
+        else:
+            doomed = [request["pid"]] if request["pid"] in self.running else []
         for pid in doomed:
             doomed.extend(child for child, parent in parents.items() if parent == pid)
         for pid in doomed:
@@ -299,6 +314,17 @@ class Server:
             time.sleep(0.001)
         self._kill_rest()
         self.stream.write({})
+
+
+def _killed_for_memory() -> int:
+    """How often the kernel has killed for memory in this sandbox's own cgroup (1 or 2); 0 where it is not seen."""
+    for path in ("/sys/fs/cgroup/memory/memory.oom_control", "/sys/fs/cgroup/memory.events"):
+        try:
+            with open(path) as file:
+                return sum(int(line.split()[1]) for line in file if line.startswith("oom_kill "))
+        except OSError:
+            pass
+    return 0
 
 
 def _processes() -> Iterator[tuple[int, int]]:
