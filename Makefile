@@ -37,7 +37,7 @@ bundle: setup
 	$(BIN)/python -m model_core.feeding pack runs/bundle/sft --out runs/bundle-packed
 	$(BIN)/python -m model_core.feeding train runs/bundle-packed pipelines/bundle.json --out runs/bundle-training
 	$(BIN)/python -m model_core.feeding pack runs/bundle/sft --tokenizer runs/bundle-packed \
-		--declarations compact_id_last --longest 4096 --out runs/bundle-packed-long
+		--declarations compact_id_last --longest 6144 --out runs/bundle-packed-long
 	$(BIN)/python -m model_core.feeding train runs/bundle-packed-long pipelines/bundle_lookups.json \
 		--init runs/bundle-training/model --out runs/bundle-lookups
 	$(BIN)/python -m model_core.feeding ship runs/bundle-lookups/model runs/bundle-packed-long --out runs/bundle-model

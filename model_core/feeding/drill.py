@@ -68,25 +68,37 @@ class _Talk:
         self._fields = "snake" if self._case in ("snake", "kebab") and rng.random() < 0.8 else "camel"
         self._prefix = f"{maker.word()}_" if rng.random() < 0.2 else ""
         self._envelope = rng.choice((None, None, *ENVELOPES))
+        self._body = rng.choice(("body", "data", "request", "args", "input")) if rng.random() < 0.25 else ""
         self._calls = 0
 
     def say(self, role: str, text: str) -> None:
         self.messages.append({"role": role, "content": text})
 
     def tool(self, words: Sequence[str], said: str, **parameters: tuple[str, bool]) -> str:
-        """Declare a tool: each parameter's type and whether it must be given. Returns its name."""
+        """Declare a tool: each parameter's type and whether it must be given; many together may be one object, as in
+        the arguments that `inside` gives. Returns its name."""
         name = self._prefix + joined([w for word in words for w in word.split()], self._case)
         if all(tool["name"] != name for tool in self.tools):
-            schema = {"type": "object", "properties": {p: {"type": kind} for p, (kind, _) in parameters.items()},
-                      "required": [p for p, (_, must) in parameters.items() if must]}  # fmt: skip
+            schema = {
+                "type": "object",
+                "properties": {p: {"type": kind} for p, (kind, _) in parameters.items()},
+                "required": [p for p, (_, must) in parameters.items() if must],
+            }
+            if self._body and len(parameters) > 1:
+                schema = {"type": "object", "properties": {self._body: schema}, "required": [self._body]}
             self.tools.append({"name": name, "description": said, "parameters": schema})
         return name
+
+    def inside(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """The arguments as the tool takes them."""
+        declared = next(tool for tool in self.tools if tool["name"] == name)["parameters"]["properties"]
+        return arguments if arguments.keys() <= declared.keys() else {self._body: arguments}
 
     def call(self, calls: Sequence[tuple[str, dict[str, Any], str]], text: str = "", learn: bool = True) -> None:
         """Calls made together (name, arguments, what comes back), with their results."""
         made: list[dict[str, Any]] = []
         for name, arguments, _ in calls:
-            function = {"name": name, "arguments": json.dumps(arguments, ensure_ascii=False)}
+            function = {"name": name, "arguments": json.dumps(self.inside(name, arguments), ensure_ascii=False)}
             made.append({"id": str(self._calls + len(made)), "function": function})
         self.messages.append({"role": "assistant", "content": text, "tool_calls": made, "train": learn})
         for call, (name, _, result) in zip(made, calls, strict=True):
@@ -170,7 +182,7 @@ class _Talk:
         calls = [(name, {parameter: r[field]} | extra, self._done(noun, r[field], past, extra)) for r in some]
         self.call(calls, rng.choice(_DOING))
         done = "I've set it" if value_field else f"I've {past} {what}"
-        self.say("assistant", rng.choice((f"{done}.", f"Done. {done}.", f"As you asked: {done[0].lower()}{done[1:]}.")))
+        self.say("assistant", rng.choice((f"{done}.", f"Done. {done}.", f"As you asked, {done}.")))
 
     def _mistake(self, name: str, arguments: dict[str, Any], noun: Words) -> None:
         """A call that was wrong, and is not to be learnt; what follows mends it."""

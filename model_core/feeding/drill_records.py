@@ -96,7 +96,7 @@ class Maker:
         """The make of the names, and that many different ones, of few words, so that many look alike."""
         rng = self.rng
         make = rng.choice(("title", "title", "title", "person", "slug", "file"))
-        pool = [self.word() for _ in range(max(4, count))]
+        pool = [self.word() for _ in range(max(4, 2 * count))]
         found: dict[str, None] = {}
         while len(found) < count:
             some = rng.sample(pool, rng.randint(2, 4) if make == "title" else 2)

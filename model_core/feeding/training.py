@@ -113,7 +113,7 @@ def train(
     examiner = Examiner(source, processes)  # forks: before anything touches the GPU
     tell(f"{len(rows):,} rows, {sum(lengths):,} tokens an epoch")
     try:
-        model = _first_model(recipe, folder, tokenizer, about["declarations"])
+        model = _first_model(recipe, folder, tokenizer, about["declarations"], about["longest"])
         tell(f"{sum(p.numel() for p in model.parameters()):,} parameters")
         device = device_of(settings)
         stream = VariedStream(examiner, f"{folder.name} {about['tokens']}", settings.prompt_weight, device)
@@ -132,15 +132,16 @@ def train(
     return out / MODEL
 
 
-def _first_model(recipe: Recipe, folder: Path, tokenizer: Tokenizer, declarations: Declarations) -> Model:
-    told = {"vocab_size": tokenizer.size, "tool_declarations": declarations}
+def _first_model(recipe: Recipe, folder: Path, tokenizer: Tokenizer, declarations: Declarations, longest: int) -> Model:
+    told: dict[str, Any] = {"vocab_size": tokenizer.size, "tool_declarations": declarations}
     if not recipe.init:
         config = ModelConfig.preset("tiny").scaled(**told | recipe.sizes)
         return empty(config).initialise(recipe.settings.seed)
     if (Path(recipe.init) / OWN_FILE).read_bytes() != (folder / OWN_FILE).read_bytes():
         raise ModelError(f"{folder} has another vocabulary than {recipe.init}; pack with --tokenizer {recipe.init}")
     model = load(recipe.init)
-    model.config = model.config.scaled(**told)
+    reach = max(model.config.max_position_embeddings, longest)  # it learns to read as far as the rows go
+    model.config = model.config.scaled(**told, max_position_embeddings=reach)
     return model
 
 

@@ -33,6 +33,10 @@ def parts_after(row: Row, token: str) -> list[str]:
     return [str(row.parts[i + 1]) for i, part in enumerate(row.parts[:-1]) if part == (token,)]
 
 
+def leaves(value: Any) -> list[Any]:
+    return [leaf for part in value.values() for leaf in leaves(part)] if isinstance(value, dict) else [value]
+
+
 def records_of(row: Row) -> list[dict[str, Any]]:
     """All records of all lists that tools returned."""
     found = []
@@ -48,11 +52,10 @@ def test_ids_of_learnt_calls_stand_in_a_list_or_were_said() -> None:
     for seed in range(150):
         row = made(seed)
         values = {str(value) for record in records_of(row) for value in record.values()}
-        said = " ".join(str(row.parts[i + 2]) for i, part in enumerate(row.parts) if part == "user" and i)
         said = " ".join(text for text in row.parts if isinstance(text, str) and not text.startswith("## Return"))
         for place, part in enumerate(row.parts[:-1]):
             if part == ("<|tool_call_argument_begin|>",) and row.learn[place]:
-                for value in json.loads(str(row.parts[place + 1])).values():
+                for value in leaves(json.loads(str(row.parts[place + 1]))):
                     looked += str(value) in values
                     assert str(value) in values or str(value) in said
     assert looked > 300
@@ -67,7 +70,7 @@ def test_the_name_asked_for_leads_to_the_id_called_with() -> None:
         for place, part in enumerate(row.parts[:-1]):
             if part != ("<|tool_call_argument_begin|>",) or not row.learn[place] or row.parts[place + 1] == "{}":
                 continue
-            used = str(next(iter(json.loads(str(row.parts[place + 1])).values())))
+            used = str(leaves(json.loads(str(row.parts[place + 1])))[0])
             holders = [r for r in records if used in {str(v) for v in r.values()}]
             told = [i for i in range(place) if row.parts[i : i + 2] == [("<|im_user|>",), "user"]]
             request = str(row.parts[told[-1] + 3]) if told else ""

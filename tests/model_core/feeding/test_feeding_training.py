@@ -91,14 +91,14 @@ def test_a_shipped_checkpoint_is_quantised_and_nearly_as_good(packed: Path, tmp_
 
 def test_a_second_phase_starts_from_a_checkpoint_with_its_vocabulary(packed: Path, tmp_path: Path) -> None:
     first = train(packed, Recipe(SETTINGS, SIZES), tmp_path / "first", processes=0)
-    pack([shards(tmp_path / "sft"), shards(tmp_path / "more")], tmp_path / "packed", first, 300, 3, "compact_id_last")
-    assert len(read_packed(tmp_path / "packed")[0]) == 46
+    pack([shards(tmp_path / "sft"), shards(tmp_path / "more")], tmp_path / "packed", first, 9000, 3, "compact_id_last")
+    assert len(read_packed(tmp_path / "packed")[0]) == 48
     told: list[str] = []
     recipe = Recipe.from_json(
         {"settings": asdict(SETTINGS) | {"steps": 1}, "init": str(first), "mix": {"drill": [0.9]}}
     )
     second = load(train(tmp_path / "packed", recipe, tmp_path / "second", processes=0, tell=told.append))
-    assert second.config == load(first).config.scaled(tool_declarations="compact_id_last")
+    assert second.config == load(first).config.scaled(tool_declarations="compact_id_last", max_position_embeddings=9000)
     begun, fresh = load(first).state_dict(), load(train(packed, Recipe(replace(SETTINGS, steps=1), SIZES),
                                                         tmp_path / "fresh", processes=0)).state_dict()  # fmt: skip
     far = {name: float((weight - begun[name]).norm()) for name, weight in second.state_dict().items()}
