@@ -16,6 +16,8 @@ from collections.abc import Iterable, Mapping
 from model_core.feeding.rows import Part, Row
 
 WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+# A word, or a run of letters and digits: an id. Ids stay, since words in them would be easier to find than they are.
+_WORD_OR_ID = re.compile(rf"(?<![A-Za-z0-9])(?:[A-Za-z]+\d|\d+[A-Za-z])[A-Za-z0-9]*|{WORD.pattern}")
 _ENDING = re.compile(r"(ies|es|s|ed|ing|e|y)$")
 _KEPT_ENDING = {"ies": "s", "es": "s", "s": "s", "ed": "ed", "ing": "ing"}
 SHORTEST = 3  # letters of a word that can be replaced
@@ -56,7 +58,7 @@ def own_words(row: Row) -> tuple[set[str], set[str]]:
 
 
 def _roots(texts: Iterable[str]) -> set[str]:
-    return {root(word.lower())[0] for text in texts for word in WORD.findall(text)}
+    return {root(word.lower())[0] for text in texts for word in _WORD_OR_ID.findall(text) if word.isalpha()}
 
 
 class Lexicon:
@@ -110,10 +112,10 @@ def varied(row: Row, lexicon: Lexicon, rng: random.Random) -> Row:
     def other(match: re.Match[str]) -> str:
         word = match.group(0)
         if word not in written:
-            written[word] = _rewritten(word, new)
+            written[word] = _rewritten(word, new) if word.isalpha() else word
         return written[word]
 
-    parts: list[Part] = [WORD.sub(other, part) if isinstance(part, str) else part for part in row.parts]
+    parts: list[Part] = [_WORD_OR_ID.sub(other, part) if isinstance(part, str) else part for part in row.parts]
     return Row(row.kind, parts, row.learn)
 
 

@@ -74,6 +74,14 @@ def test_a_word_is_replaced_everywhere_in_each_case_and_with_its_ending() -> Non
     assert len(seen) > 5
 
 
+def test_ids_stay_as_they_are() -> None:
+    said = "Retire KYK-CP5QU6 and kayak kyk_xvDBkVdH3jC3, 9ee9443cee."
+    row = row_of("chat", [{"role": "user", "content": said}, {"role": "assistant", "content": "ok"}], [], "json")
+    texts = {str(varied(row, Lexicon(["retir", "and"], ["lantern"]), random.Random(seed)).parts) for seed in range(30)}
+    assert all(end in text for text in texts for end in ("-CP5QU6 and", "_xvDBkVdH3jC3,", " 9ee9443cee."))
+    assert sum("kayak" in text for text in texts) < len(texts) / 2
+
+
 def test_what_only_the_assistant_says_stays() -> None:
     row = example(1)
     assert "gladl" in own_words(row)[0] and "kayak" not in own_words(row)[0]
