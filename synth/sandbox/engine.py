@@ -153,8 +153,8 @@ class Engine(Protocol):
 
     def open(self, limits: Limits, *, mounts: Mapping[str, Path] | None = None, system: bool = False) -> Sandbox:
         """A fresh sandbox; raises SandboxError where none can be had. `mounts`: absolute path inside -> file or folder
-        of this machine, read-only. `system`: this machine's own /usr instead of the small root file system, for
-        programs that are installed here (node, git)."""
+        of this machine, read-only, as far as other users may read it. `system`: this machine's own /usr instead of the
+        small root file system, for programs that are installed here (node, git)."""
         ...
 
     def clean(self) -> int:

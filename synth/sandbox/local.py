@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import hashlib
 import os
 import platform
 import re
@@ -16,31 +17,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from synth.errors import UsageError
 from synth.sandbox import cgroups, seccomp, slots
 from synth.sandbox.channel import BOOT, ENVIRONMENT
 from synth.sandbox.engine import Limits, Probe
 from synth.sandbox.keeper import FILTER, INFO
 from synth.sandbox.keeping import Keeping
-from synth.sandbox.local_sandbox import LocalSandbox
+from synth.sandbox.local_sandbox import SERVER_PROCESSES, LocalSandbox
+from synth.sandbox.local_settings import LocalSettings
 from synth.sandbox.probing import probe_engine
 from synth.sandbox.rootfs import rootfs
 
-SERVER_PROCESSES: Final = 2  # bubblewrap's outer process and PID 1, which count in the control group
 MIB: Final = 1 << 20
 GET_IT: Final = "install it (Debian, Ubuntu: apt-get install bubblewrap), or use docker"
-
-
-class LocalSettings(BaseModel):
-    """`executors: {local: {...}}`"""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    allow_uncontained: bool = Field(
-        False, description="run even where the probe finds a part that is not contained (no memory limit, say)"
-    )
-    state: Path | None = Field(None, description="where the root file system is kept; a cache folder by default")
 
 
 class LocalEngine:
@@ -77,10 +66,29 @@ class LocalEngine:
 
     def open(self, limits: Limits, *, mounts: Mapping[str, Path] | None = None, system: bool = False) -> LocalSandbox:
         """A fresh sandbox. Raises UsageError where this machine cannot contain it, SandboxError where it breaks."""
-        if not self._checked:
-            refuse_uncontained(self.probe(), self.settings.allow_uncontained)
-            self._checked = True
+        self._refuse_uncontained()
         return self._open(limits, mounts, system)
+
+    def _refuse_uncontained(self) -> None:
+        """Once per engine; a machine that was found to contain everything is not asked again before it boots."""
+        with self._lock:
+            if self._checked:
+                return
+            if self._known_good.exists():
+                self._checked = True
+                return
+            refuse_uncontained(self.probe(), self.settings.allow_uncontained)
+            if self.probe().contains:
+                self._known_good.touch()
+            self._checked = True
+
+    @property
+    def _known_good(self) -> Path:
+        """A mark that lasts as long as the boot, for exactly this code, root file system, bubblewrap and groups."""
+        sources = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.*"))]
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text()
+        seen = repr((sources, boot, self.files.name, _version(self.bwrap), self.bounds))
+        return slots.folder() / f"contains-{hashlib.sha256(seen.encode()).hexdigest()[:16]}"
 
     def _open(self, limits: Limits, mounts: Mapping[str, Path] | None = None, system: bool = False) -> LocalSandbox:
         sandbox = LocalSandbox(self, limits, dict(mounts or {}), system)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from synth.sandbox.local import LocalEngine
 
 GRACE_S: Final = 30.0  # for PID 1 to answer after a job's time-out, on a very busy machine
+SERVER_PROCESSES: Final = 2  # bubblewrap's outer process and PID 1, which count in the control group
 START_S: Final = 60.0
 FILES_S: Final = 120.0
 
@@ -197,7 +198,7 @@ class LocalSandbox:
 
     def start_process(self, request: dict[str, Any], descriptors: tuple[int, ...]) -> int:
         """For LocalProcess."""
-        request["as_limit"] = self._as_limit(self.limits)
+        request |= self._own_limits(self.limits)
         with self._talking() as channel:
             return channel.popen(request, descriptors, time.monotonic() + START_S)
 
@@ -238,7 +239,7 @@ class LocalSandbox:
                 channel = self._ready_channel()
             except SandboxError as error:
                 return Ran("crashed", None, b"", b"", 0.0, None, str(error))
-            request["as_limit"] = self._as_limit(limits)
+            request |= self._own_limits(limits)
             started, before = time.monotonic(), self._oom_kills()
             try:
                 with self._bounds(limits):
@@ -313,13 +314,13 @@ class LocalSandbox:
                 self._group.limit(self.limits.memory_mb, self._most_processes(self.limits))
 
     def _most_processes(self, limits: Limits) -> int:
-        from synth.sandbox.local import SERVER_PROCESSES
-
         return limits.processes + SERVER_PROCESSES
 
     def _oom_kills(self) -> int:
         return self._group.oom_kills() if self._group is not None else 0
 
-    def _as_limit(self, limits: Limits) -> int | None:
-        """Without a control group: at least each process is bounded."""
-        return limits.memory_mb << 20 if self._group is None else None
+    def _own_limits(self, limits: Limits) -> dict[str, int]:
+        """Without a control group: at least each process is bounded, and how many there are."""
+        if self._group is not None:
+            return {}
+        return {"as_limit": limits.memory_mb << 20, "processes": limits.processes + 1}

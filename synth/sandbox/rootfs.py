@@ -24,7 +24,7 @@ VERSION: Final = 1  # of this recipe; a new one builds a new folder
 INSIDE: Final = Path(__file__).parent / "inside"
 SHELLS: Final = ("dash", "bash", "sh")
 PROGRAMS: Final = """
-    awk basename cat chmod cmp comm cp cut date diff dirname du echo env expr false find grep head join ln ls
+    awk basename cat chmod cmp comm cp cut date diff dirname du echo env expr false find grep head id join ln ls
     md5sum mkdir mktemp mv nl od paste patch printf pwd readlink realpath rm rmdir sed seq sha256sum sleep
     sort split stat tac tail tee test touch tr true uname uniq wc xargs
 """.split()  # noqa: SIM905  words read better as words

@@ -1,11 +1,11 @@
 """The system calls a job may make, as a classic BPF program for `seccomp(2)`.
 
 An allow-list: `syscalls.json` holds names with their numbers on x86_64 and aarch64 (the kernel's tables); whatever is
-not in it answers EPERM, so also every namespace, mount, ptrace, bpf, io_uring, keyring and System V IPC call. Some are let
-through by argument: `socket` and `socketpair` for AF_UNIX only (a network namespace does not confine AF_VSOCK), `clone`
-without new namespaces, `ioctl` but for typing into a terminal, `personality` only to ask, and limits and scheduling of
-the caller only (PID 1 runs under the same user, and a job could starve it). Arguments are compared by their low 32 bits,
-as the kernel reads them: a filter over all 64 lets TIOCSTI through with a bit set in the upper half.
+not in it answers EPERM, so also every namespace, mount, ptrace, bpf, io_uring, keyring and System V IPC call. Some are
+let through by argument: `socket` and `socketpair` for AF_UNIX only (a network namespace does not confine AF_VSOCK),
+`clone` without new namespaces, `ioctl` but for typing into a terminal, `personality` only to ask, and limits and
+scheduling of the caller only (PID 1 runs under the same user, and a job could starve it). Arguments are compared by
+their low 32 bits, as the kernel reads them: a filter over all 64 lets TIOCSTI through with a bit set in the upper half.
 """
 
 from __future__ import annotations

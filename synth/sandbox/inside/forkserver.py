@@ -4,7 +4,8 @@ As PID 1 of its namespace no job can signal it; it makes itself undumpable, so n
 descriptors. When a job's main process ends, everything the job left is killed and reaped before the answer goes out.
 
 Requests name an `op`:
-    run     argv, env, seconds, output, as_limit; blob: stdin             -> outcome, code, seconds, cpu, out, err; blob
+    run     argv, env, seconds, output, and without a control group as_limit, processes; blob: stdin
+                                                                          -> outcome, code, seconds, cpu, out, err; blob
     python  the same with source in `source` and argv after `-c`          -> the same
             `oom`: what the kernel killed for memory meanwhile, where the sandbox sees its own cgroup
     put     files: [[path, size or -1 to delete], ...]; blob: contents    -> {} or {error}
@@ -225,6 +226,8 @@ class Server:
                 file.write("1000")  # the job goes first, never this server
             if request.get("as_limit"):
                 resource.setrlimit(resource.RLIMIT_AS, (request["as_limit"], request["as_limit"]))
+            if request.get("processes"):  # counted in this user namespace alone
+                resource.setrlimit(resource.RLIMIT_NPROC, (request["processes"], request["processes"]))
             note, *high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3) for fd in (note, *stdio)]
             for target, fd in enumerate(high):
                 os.dup2(fd, target)
