@@ -31,6 +31,7 @@ _VERB = re.compile(
 )
 _TOOL_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _NOW = re.compile(r"\b(?:now has|now have|is now|are now)\b")
+_ANEW = r"to|is now|are now|now has the [\w ]{2,40}|(?:has|have) been|i've|i have|(?:state|status) is"
 _SMALL = {w: n for n, w in enumerate(("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"), 2)}
 _COUNTED = re.compile(
     rf"\bi(?:'ve| have)? (?:\w+ed|made copies of|made|sent|set) (?:all )?(\d{{1,3}}|{'|'.join(_SMALL)}) [a-z]"
@@ -231,10 +232,8 @@ def _stale(ev: Evidence, at: int) -> str | None:
             if form not in text.norm or next(occurrences(form, text.norm), None) is None:
                 continue
             # the user may well have named the row by its old name, and a result may have shown it: then only
-            # "to <old>", "is now <old>" is wrong
-            anew = re.search(
-                rf"\b(?:to|is now|are now|now has the [\w ]{{2,40}}) [\"*`]*{re.escape(form)}(?!\w)", text.norm
-            )
+            # "to <old>", "is now <old>", "has been <old>" is wrong
+            anew = re.search(rf"\b(?:{_ANEW}) [\"*`]*{re.escape(form)}(?!\w)", text.norm)
             if not anew and mentions(new, text):
                 continue
             now = _turn(ev, at) if now is None else now

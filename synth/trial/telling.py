@@ -154,8 +154,13 @@ def wrong_unit(case: Case) -> list[Line] | None:
     return case.with_text(at, swapped_words(case.lines[at].content, words, instead))
 
 
+_FIELD = re.compile(r"(?:^|, | has )the ([^,]+?) (?:of|given for|is|are) ")
+
+
 def _spoken_unit(say: str) -> str:
-    return "_".join(say.split(" of ")[0].split())
+    """The field of "the distance of ...", "the distance given for ...", "for ..., the distance is ..."."""
+    label = _FIELD.search(say)
+    return "_".join((label[1] if label else say).split())
 
 
 def leaked_secret(case: Case) -> list[Line] | None:

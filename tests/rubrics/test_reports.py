@@ -71,3 +71,21 @@ def test_an_activity_has_no_value(said: str, rejected: set[str]) -> None:
     change = {"entity": "Job", "kind": "update", "key": "J-1", "after": {"status": "shut"}, "changed": ["status"]}
     args = {"id": "J-1", "status": "shut"}
     assert _rejected("Set the status of job J-1 to shut.", "set_status", args, args, said, change) == rejected
+
+
+@pytest.mark.parametrize(
+    ("said", "rejected"),
+    [
+        ("The ticket T-1 has been closed.", set()),
+        ("The resolved ticket T-1 has been closed.", set()),
+        ("The ticket T-1 has been resolved.", {"claims_match"}),
+        ("I've resolved the ticket T-1.", {"claims_match"}),
+        ("I've closed the ticket T-1; its state is resolved.", {"claims_match"}),
+    ],
+)
+def test_the_state_before_is_not_what_was_done(said: str, rejected: set[str]) -> None:
+    states = {"before": {"status": "resolved"}, "after": {"status": "closed"}, "changed": ["status"]}
+    change = {"entity": "Ticket", "kind": "update", "key": "T-1", **states}
+    result = {"id": "T-1", "status": "closed"}
+    user = "Close the resolved ticket T-1."
+    assert _rejected(user, "close_ticket", {"id": "T-1"}, result, said, change) == rejected

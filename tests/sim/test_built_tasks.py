@@ -87,6 +87,6 @@ def test_what_is_broken_does_not_pass_and_what_is_varied_does() -> None:
     assert not weak
     assert trial.kill_rate > 0.99
     assert trial.false_reject_rate == 0.0, {k: t.examples for k, t in trial.harmless.items() if t.examples}
-    # the desk has no task that cannot be done, and none that writes twice with one tool or counts
-    never = {"false_claim", "ignored_policy", "swapped_ids", "miscounted"}
+    # the desk has no task that cannot be done, and none that writes twice with one tool, counts or asks for an amount
+    never = {"false_claim", "ignored_policy", "swapped_ids", "miscounted", "wrong_unit"}
     assert {k for k, t in trial.ways.items() if not t.n} <= never
