@@ -6,7 +6,7 @@ import random
 import re
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -14,7 +14,7 @@ from jinja2 import StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
 from synth.goals.words import split_words
-from synth.packaged import packaged_yaml
+from synth.packaged import HELD_OUT, packaged_words
 from synth.records import Split, WorldRow
 from synth.worlds.spec import World
 from synth.worlds.values import values_for
@@ -25,16 +25,18 @@ _DOUBLED = re.compile(r"(?<=\S)  +")
 MANNERS = {"cautious": 0.3, "brisk": 0.3, "none": 0.4}
 
 
-@lru_cache(maxsize=1)
-def templates() -> tuple[tuple[str, Any], ...]:
-    """The prompt templates by name. Sandboxed: values are text and never read as templates."""
+@cache
+def templates(split: str) -> tuple[tuple[str, Any], ...]:
+    """The prompt templates of the split by name. Sandboxed: values are text and never read as templates."""
     env = SandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)
-    files = sorted((f for f in resources.files("synth.prompts").iterdir() if f.name.startswith("agent_")), key=str)
+    folder = resources.files("synth.prompts").joinpath(HELD_OUT if split == HELD_OUT else "")
+    files = sorted((f for f in folder.iterdir() if f.name.startswith("agent_")), key=str)
     return tuple((f.name.removesuffix(".j2"), env.from_string(f.read_text(encoding="utf-8"))) for f in files)
 
 
-def words() -> dict[str, Any]:
-    return packaged_yaml("synth.goals", "data/agents.yaml")
+def words(split: str) -> dict[str, Any]:
+    """Roles, tones, rules and labels of the prompts of the split, read once."""
+    return packaged_words("synth.goals", "agents.yaml", split)
 
 
 @dataclass(frozen=True)
@@ -56,21 +58,21 @@ def system_prompt(rng: random.Random, worlds: list[WorldRow], split: Split) -> t
     app = " and ".join(dict.fromkeys(titles))
     domain = " ".join(split_words(worlds[0].domain or worlds[0].category)) or "daily work"
     holes = {"app": app, "domain": domain}
-    account = draw_account(rng, split)
-    role = _filled(rng.choice(words()["roles"]), holes)
-    expertise = _filled(rng.choice(words()["expertise"]), holes) if rng.random() < EXPERTISE_SHARE else ""
-    tone = rng.choice(sorted(words()["tones"]))
+    account, own = draw_account(rng, split), words(split)
+    role = _filled(rng.choice(own["roles"]), holes)
+    expertise = _filled(rng.choice(own["expertise"]), holes) if rng.random() < EXPERTISE_SHARE else ""
+    tone = rng.choice(sorted(own["tones"]))
     manner = rng.choices(list(MANNERS), weights=list(MANNERS.values()))[0]
-    rules = [rng.choice(g) for g in rng.sample(words()["rules"], rng.randint(3, 8))]
-    rules += [rng.choice(words()["manners"][manner])] if manner != "none" else []
+    rules = [rng.choice(g) for g in rng.sample(own["rules"], rng.randint(3, 8))]
+    rules += [rng.choice(own["manners"][manner])] if manner != "none" else []
     policies = [p["text"] for w in worlds for p in w.spec.get("policies", [])
                 if p.get("held_by", "assistant") == "assistant"]  # fmt: skip
     today = date.fromisoformat(str(spec.get("clock") or World.model_fields["clock"].default)[:10])
-    name, template = rng.choice(templates())
+    name, template = rng.choice(templates(split))
     text = template.render(
         **holes, role=role, organisation=account.organisation, expertise=expertise, rules=[*rules, *policies],
-        facts=account.facts, said=account.said, title=rng.choice(words()["titles"]),
-        tone=rng.choice(words()["tones"][tone]), date=today.isoformat(), weekday=f"{today:%A}",
+        facts=account.facts, said=account.said, title=rng.choice(own["titles"]),
+        tone=rng.choice(own["tones"][tone]), date=today.isoformat(), weekday=f"{today:%A}",
     )  # fmt: skip
     traits = {"role": role, "tone": tone, "manner": manner, "organisation": account.organisation,
               "signed_in": account.user, "template": name, "date": today.isoformat()}  # fmt: skip
@@ -79,7 +81,7 @@ def system_prompt(rng: random.Random, worlds: list[WorldRow], split: Split) -> t
 
 def draw_account(rng: random.Random, split: Split) -> Account:
     """Who the agent works for: an organisation, and by chance a signed-in person, a plan, a time zone, a channel."""
-    data = words()["account"]
+    data = words(split)["account"]
     values = values_for(split)
     known = {
         "organisation": str(values.gen("company", rng)), "name": str(values.gen("person", rng)),

@@ -12,7 +12,7 @@ from synth.goals.draw import draw_write
 from synth.goals.story import DeadEnd, Story
 from synth.goals.templates import fill
 from synth.goals.words import plural
-from synth.packaged import packaged_yaml
+from synth.packaged import packaged_words
 from synth.taskspec import Forbidden
 from synth.worlds.values import values_for
 
@@ -22,9 +22,9 @@ _CALLS = 0.4  # share of texts that spell the call out
 _FEWEST = 4  # characters of a value that another is put in place of
 
 
-def attacks() -> dict[str, Any]:
-    """The file, read once."""
-    return packaged_yaml("synth.goals", "data/attacks.yaml")
+def attacks(split: str) -> dict[str, Any]:
+    """The split's texts, read once."""
+    return packaged_words("synth.goals", "attacks.yaml", split)
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Attack:
 def draw_attack(story: Story, entity: str, rng: random.Random) -> Attack:
     """One text, and what it asks for. `entity`: of the row that will hold it. A sort that this story has no room for
     (no call left that it does not need itself) gives way to another."""
-    words = attacks()
+    words = attacks(story.desk.split)
     sorts = [s for s, n in _SORTS for _ in range(n)]
     rng.shuffle(sorts)
     for sort in dict.fromkeys(sorts):
@@ -70,7 +70,7 @@ _HOSTS = ("account-check.example", "help-centre.example", "secure-login.example"
 
 def _asked_for(story: Story, sort: str, slots: dict[str, str], rng: random.Random) -> tuple[str, dict[str, Any]] | None:
     """The clause of what is asked for, and the fields of a Forbidden."""
-    texts: list[str] = attacks()["do"][sort]
+    texts: list[str] = attacks(story.desk.split)["do"][sort]
     if sort == "call":
         return _call(story, rng)
     if sort == "swap":
@@ -105,7 +105,7 @@ def _call(story: Story, rng: random.Random) -> tuple[str, dict[str, Any]] | None
             continue
         arguments = desk.arguments(aim.act, aim.values)
         call = f"{aim.act.offered}({json.dumps(arguments, ensure_ascii=False)})"
-        text = rng.choice(attacks()["do"]["call"])
+        text = rng.choice(attacks(desk.split)["do"]["call"])
         text = "call {call}" if rng.random() < _CALLS else text
         text = fill(text, {"do": clause, "call": call, "tool": aim.act.offered})
         return text, {"kind": "call", "tool": aim.act.offered, "arguments": arguments}

@@ -79,7 +79,7 @@ def finish(desk: Desk, kind: Kind, draft: Draft, rng: random.Random) -> Built:
         raise DeadEnd("more words than a person says at once")
     values = values_for(desk.split)
     kept = [k.told.said for k in story.facts.values()] + [k.told.name for k in story.facts.values()]
-    speaker = Speaker(rng, kept=[*kept, *(k.told.noun for k in story.facts.values())])
+    speaker = Speaker(rng, desk.split, kept=[*kept, *(k.told.noun for k in story.facts.values())])
     name, department = desk.signed_in or str(values.gen("person", rng)), str(values.gen("department", rng))
     intro = speaker.intro(name, department)
     turns = [speaker.opening(c, intro) if n == 0 else speaker.follow(c) for n, c in enumerate(story.turns)]

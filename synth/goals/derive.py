@@ -18,6 +18,7 @@ from rubrics.normal import same
 from synth.goals.describe import by_id, describe, natural_fields, sayable, single_out, told_field
 from synth.goals.desk import FREE_ROLES, Act, Desk, free_choice, names_row_of, pointer
 from synth.goals.ground import Chosen, Description, Found, Look, Origin, Seen, Told, free_rest, own_key, records
+from synth.goals.templates import worded
 from synth.goals.words import field_words, noun, say
 from synth.worlds.spec import Param
 from synth.worlds.state import RowData, State, thaw
@@ -237,7 +238,8 @@ class Finder:
         if not sayable(value):
             return None
         what, words, said = noun(self.desk.world, entity), field_words(name), say(value)
-        return value, Told(value, words, what, f"The {words} is {said}.", said, identity=True), None, ()
+        clause = worded(self.desk.split, "facts", "is", field=words, value=said)
+        return value, Told(value, words, what, clause, said, identity=True), None, ()
 
     def within_up_to(self, entity: str, key: Any, most: int, busy: frozenset[tuple[str, Any]]) -> Found | None:
         for budget in range(max(0, most) + 1):
@@ -328,7 +330,9 @@ class Finder:
             if record.get(keyed) == at and record.get(name) is not None and not isinstance(record[name], dict | list):
                 role, what = field_words(name, entity), noun(self.desk.world, entity)
                 head = role if role not in ("parent", "owner") else f"{role} {what}"
-                words = Description(f"the {head} of {found.words.phrase}", f"that {what}", found.words.told)
+                phrase = worded(self.desk.split, "rows", "head", role=head, row=found.words.phrase)
+                short = worded(self.desk.split, "rows", "that", noun=what)
+                words = Description(phrase, short, found.words.told)
                 return Found(Seen(look, (*path, name)), words, found.looks)
         return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -10,6 +11,7 @@ from rubrics.normal import same
 from synth.goals.desk import NATURAL_TYPES, Desk
 from synth.goals.ground import Description, Told
 from synth.goals.money import in_major_units, in_minor_units
+from synth.goals.templates import worded
 from synth.goals.verbs import label_of
 from synth.goals.words import a, acronyms, joined, noun, plural, say, split_words
 from synth.worlds.spec import FieldSpec
@@ -77,7 +79,7 @@ def told_field(desk: Desk, entity: str, name: str, value: Any) -> Told:
     what, words = noun(desk.world, entity), label_of(name, entity, spec.type if spec is not None else "")
     money = isinstance(value, int) and in_minor_units(desk, entity, name)
     said = in_major_units(value) if money else say(value, spec)
-    return Told(value, words, what, f"The {words} is {said}.", said, identity=True)
+    return Told(value, words, what, worded(desk.split, "facts", "is", field=words, value=said), said, identity=True)
 
 
 def single_out(
@@ -120,22 +122,24 @@ def describe(
     own = [t for t in told if t.identity][: len(fields)]
     named = [(f, t) for f, t in zip(fields, own, strict=True)]
     phrase, rest, named_already = f"the {what}", [], False
+    say_row = partial(worded, desk.split, "rows")
     for f, t in [x for x in named if is_state(desk, entity, x[0]) and len(x[1].said) > _SHORT_STATE][:1]:
-        phrase = f"the {t.said} {what}"
+        phrase = say_row("state", value=t.said, noun=what)
         named.remove((f, t))
     for f, t in named:
         is_name = f == e.label or (set(split_words(f)) & _NAME_WORDS and desk.field(entity, f) is not None)
         if is_name and not named_already:
-            phrase += f" {t.said}" if t.name not in ("email", "path") else f" with the {t.name} {t.said}"
+            at = {"value": t.said} if t.name not in ("email", "path") else {"field": t.name, "value": t.said}
+            phrase += say_row("place" if "field" in at else "name", **at)
             named_already = True
         else:
-            rest.append(f"{t.name} {t.said}")
+            rest.append(say_row("field", field=t.name, value=t.said))
     if rest:
-        phrase += f" with {joined(rest)}"
+        phrase += say_row("with", list=joined(rest))
     for f, d in parents:
         phrase += f" {preposition(f)} {d.phrase}"
     every = tuple(told) + tuple(t for _, d in parents for t in d.told)
-    return Description(phrase, f"that {what}", every, vague_words(desk, entity))
+    return Description(phrase, say_row("that", noun=what), every, vague_words(desk, entity))
 
 
 def is_state(desk: Desk, entity: str, field: str) -> bool:
@@ -146,7 +150,9 @@ def is_state(desk: Desk, entity: str, field: str) -> bool:
 
 def vague_words(desk: Desk, entity: str) -> str:
     what = noun(desk.world, entity)
-    return f"one of the {plural(desk.world, entity)}" if len(what) > 3 else a(what)
+    return (
+        worded(desk.split, "rows", "some", noun=what, plural=plural(desk.world, entity)) if len(what) > 3 else a(what)
+    )
 
 
 def preposition(field: str) -> str:
@@ -162,12 +168,9 @@ def by_id(desk: Desk, entity: str, key: Any, name: str) -> tuple[Description, To
     said = say(key)
     words = " ".join("ID" if w in _ID_WORDS else w for w in split_words(name)[-1:]) or "ID"
     words = acronyms(words)
-    told = Told(key, "id", what, f"The {what} ID is {said}.", said, identity=True)
-    return Description(
-        f"{what} {said}"
-        if words == "ID" or words.lower() in what.lower().split(" ")
-        else f"the {what} with {words} {said}",
-        f"that {what}",
-        (told,),
-        vague_words(desk, entity),
-    ), told
+    told = Told(key, "id", what, worded(desk.split, "facts", "id", noun=what, value=said), said, identity=True)
+    bare = words == "ID" or words.lower() in what.lower().split(" ")
+    slots = {"noun": what, "value": said} if bare else {"noun": what, "field": words, "value": said}
+    phrase = worded(desk.split, "rows", "by_id" if bare else "by_key", **slots)
+    short = worded(desk.split, "rows", "that", noun=what)
+    return Description(phrase, short, (told,), vague_words(desk, entity)), told

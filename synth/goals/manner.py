@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 from synth.goals.templates import grammar, personas
+from synth.packaged import HELD_OUT
 
 WORDS_PER_TYPO = 14
+VOICES = ("train", HELD_OUT)
 _SLIPPERY = 4  # letters of a word from which on it is mistyped
 _WORD = re.compile(r"[A-Za-z]+(?:'[A-Za-z]+)?")
 _QUOTED = re.compile(r'“[^”]*”|"[^"]*"')
@@ -85,7 +87,8 @@ def mistyped(word: str, rng: random.Random) -> str:
 def own_words() -> frozenset[str]:
     """Words of the templates themselves; names of things and fields come from elsewhere."""
     found: set[str] = set()
-    stack: list[object] = [personas(), grammar()["clauses"], grammar()["questions"]]
+    stack: list[object] = [personas(s) for s in VOICES]
+    stack += [grammar(s)[group] for s in VOICES for group in ("clauses", "questions")]
     while stack:
         item = stack.pop()
         if isinstance(item, dict):

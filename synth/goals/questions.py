@@ -14,6 +14,7 @@ from synth.goals.ground import Found, Look, Origin, Seen, at_path, own_key, reco
 from synth.goals.money import in_major_units, in_minor_units
 from synth.goals.speech import Clause
 from synth.goals.story import DeadEnd, Known, Story
+from synth.goals.templates import worded
 from synth.goals.verbs import label_of, when
 from synth.goals.words import field_words, is_plural, noun, say
 from synth.taskspec import Tell
@@ -58,7 +59,7 @@ def ask_field(story: Story, q: Question) -> Clause:
     story.tells.append(tell)
     story.asked.add((q.entity, q.field))
     story.touch(q.entity, q.key)
-    clause = field_question(q.field, kind, label, text, story.rng)
+    clause = field_question(story.desk.split, q.field, kind, label, text, story.rng)
     story.turns[-1].append(clause)
     return clause
 
@@ -144,9 +145,9 @@ def by_parts(story: Story, act: Act, q: Question, row: Any) -> tuple[Look, str] 
             origins[pointer(name, p)] = told
             label = field_words(column, q.entity)
             if label in ("name", "title", what.lower()) and what == noun(story.desk.world, q.entity):
-                what = f"{what} {told.said}"
+                what += worded(story.desk.split, "rows", "name", value=told.said)
             else:
-                words.insert(0, f"{label} {told.said}")
+                words.insert(0, worded(story.desk.split, "rows", "field", field=label, value=told.said))
         else:
             return None
         values[name] = value
@@ -156,7 +157,8 @@ def by_parts(story: Story, act: Act, q: Question, row: Any) -> tuple[Look, str] 
     story.commit(look)
     named = [w for w in words if not w.startswith("of ")]
     rest = [w for w in words if w.startswith("of ")]
-    return look, " ".join([f"the {what}", *(["with " + " and ".join(named)] if named else []), *rest])
+    whose = worded(story.desk.split, "rows", "with", list=" and ".join(named)) if named else ""
+    return look, " ".join([f"the {what}{whose}", *rest])
 
 
 def ask_count(story: Story, act: Act) -> Clause:
@@ -184,7 +186,11 @@ def ask_count(story: Story, act: Act) -> Clause:
             pieces.append(Piece(label, text, row=True))
         else:
             piece, told = story.payload(act, name, values[name], label)
-            story.hear(replace(told, identity=True, clause=f"The {label} is {told.said}."))
+            story.hear(
+                replace(
+                    told, identity=True, clause=worded(story.desk.split, "facts", "is", field=label, value=told.said)
+                )
+            )
             origins[pointer(name, p)] = told
             pieces.append(piece if piece.boolean is None else replace(piece, text="true" if piece.boolean else "false"))
     look = story.finder.look(act, {n: values[n] for n in kept}, origins)

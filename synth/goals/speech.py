@@ -36,19 +36,20 @@ class Clause:
 
 
 class Speaker:
-    """One user: a persona and a random stream of its own. `kept`: values that stay as they are, whatever the manner."""
+    """One user: a persona of the split and a random stream. `kept`: values that stay as they are, in any manner."""
 
-    def __init__(self, rng: random.Random, persona: str | None = None, kept: Sequence[str] = ()) -> None:
-        self.rng, self.kept = rng, list(kept)
-        self.persona = persona or rng.choice(sorted(personas()["personas"]))
-        self._own = personas()["personas"][self.persona]
+    def __init__(self, rng: random.Random, split: str, persona: str | None = None, kept: Sequence[str] = ()) -> None:
+        self.rng, self.split, self.kept = rng, split, list(kept)
+        self._all = personas(split)
+        self.persona = persona or rng.choice(sorted(self._all["personas"]))
+        self._own = self._all["personas"][self.persona]
 
     def of(self, what: str) -> str:
         """One of the persona's texts for `what`, in its own manner."""
         return self._out(self._raw(what))
 
     def _raw(self, what: str) -> str:
-        return expand(self.rng.choice(self._own[what]), self.rng)
+        return expand(self.rng.choice(self._own[what]), self.rng, self._all["parts"])
 
     def _out(self, text: str) -> str:
         return spoken_as(self._own.get("manner"), text, self.kept, self.rng)
@@ -59,7 +60,7 @@ class Speaker:
             return ""
         slots = {"name": name, "first": name.split(" ")[0], "department": department}
         self.kept += slots.values()
-        return fill(self.rng.choice(grammar()["intros"]), slots)
+        return fill(self.rng.choice(grammar(self.split)["intros"]), slots)
 
     def opening(self, clauses: list[Clause], intro: str = "") -> str:
         """The first message: greeting, perhaps who speaks and why, the requests in order."""
@@ -100,27 +101,31 @@ class Speaker:
             if slip is not None:
                 slipped = True
                 self.kept += [slip.said, slip.decoy]
-                mend = expand(self.rng.choice(personas()["mends"]), self.rng)
+                mend = expand(self.rng.choice(self._all["mends"]), self.rng, self._all["parts"])
                 out.append(sentence(fill(mend, {"v": slip.said, "d": slip.decoy})))
         return " ".join(out)
 
     def _listed(self, clauses: list[Clause]) -> str:
-        items = [c.vp or f"{self.rng.choice(('tell me', 'find out', 'look up'))} {c.i}" for c in clauses]
+        words = self._all["listing"]
+        items = [c.vp or f"{self.rng.choice(words['find'])} {c.i}" for c in clauses]
         way = self.rng.choice(("dash", "dash", "letters", "inline", "first"))
         if way == "first":
-            words = ["first", *["then"] * (len(items) - 2), self.rng.choice(("and finally", "and last", "after that"))]
-            lines = ", ".join(f"{w} {i}" for w, i in zip(words, items, strict=True)) + "."
+            order = [words["first"], *[words["then"]] * (len(items) - 2), self.rng.choice(words["last"])]
+            lines = ", ".join(f"{w} {i}" for w, i in zip(order, items, strict=True)) + "."
         elif way == "inline":
             lines = "; ".join(items) + "."
         else:
-            marks = "abcdefghij" if way == "letters" and len(items) < 10 else None
-            lines = "".join(f"\n{marks[n] + ')' if marks else '-'} {item}" for n, item in enumerate(items)) + "\n"
-        text = fill(expand(self.rng.choice(personas()["lists"]), self.rng), {"lines": lines})
+            marks = words["letters"] if way == "letters" else ""
+            numbered = len(items) <= len(marks)
+            lines = (
+                "".join(f"\n{marks[n] if numbered else words['dash']} {item}" for n, item in enumerate(items)) + "\n"
+            )
+        text = fill(expand(self.rng.choice(self._all["lists"]), self.rng, self._all["parts"]), {"lines": lines})
         return text if "\n" in text else sentence(text)
 
     def answer(self, fact: str, value: str) -> str:
         """The reply to a question that was put: a whole sentence with the value."""
-        template = expand(self.rng.choice(self._own["answer"]), self.rng)
+        template = self._raw("answer")
         text = fill(template, {"f": fact, "g": lowered(fact), "v": value})
         return self._out(text if template.startswith("{v}") else sentence(text))  # a bare value keeps its case
 

@@ -26,6 +26,7 @@ from synth.goals.ground import (
 )
 from synth.goals.money import amount_field, in_major_units, in_minor_units
 from synth.goals.speech import Clause, Slip
+from synth.goals.templates import worded
 from synth.goals.words import noun, say
 from synth.taskspec import Source, Step, Tell
 from synth.worlds.state import State
@@ -256,28 +257,24 @@ class Story:
         text = in_major_units(value) if money else say(value, spec)
         what = noun(self.desk.world, act.of) if act.of else "request"
         if isinstance(value, bool):
-            return Piece(label, text, boolean=value), Told(
-                value, label, what, f"The {label} should be {'on' if value else 'off'}.", text
-            )
+            clause = worded(self.desk.split, "facts", "should", field=label, value="on" if value else "off")
+            return Piece(label, text, boolean=value), Told(value, label, what, clause, text)
         if isinstance(value, dict) and not value:
             raise DeadEnd(f"{name} is an empty object")
         if not mentions(value, Text(text)):
             raise DeadEnd(f"{name} cannot be said: {text[:60]}")
         wrong = decoy(value, text, spec, self.rng)
         slip = Slip(text, wrong) if wrong is not None else None
-        return Piece(label, text, money=money, slip=slip), Told(
-            value, label, what, f"The {label} should be {text}.", text
-        )
+        clause = worded(self.desk.split, "facts", "should", field=label, value=text)
+        return Piece(label, text, money=money, slip=slip), Told(value, label, what, clause, text)
 
     def natural_object(self, act: Act, name: str, value: Any, obj: str | None) -> str:
-        what, words = noun(self.desk.world, str(act.of)), spoken_field(self.desk, act, name)
+        what, words, split = noun(self.desk.world, str(act.of)), spoken_field(self.desk, act, name), self.desk.split
         if obj is not None:
-            return f"{obj}, {words} {say(value)}"
-        return (
-            f"the {what} {say(value)}"
-            if words in ("name", "title", "path", "slug", "key")
-            else f"the {what} with {words} {say(value)}"
-        )
+            return f"{obj}, {worded(split, 'rows', 'field', field=words, value=say(value))}"
+        if words in ("name", "title", "path", "slug", "key"):
+            return f"the {what}{worded(split, 'rows', 'name', value=say(value))}"
+        return worded(split, "rows", "by_key", noun=what, field=words, value=say(value))
 
     def advance(self, after: State) -> None:
         self.state = after
@@ -301,7 +298,7 @@ class Story:
                 name = self.desk.entity(c.entity).keys[0]
                 for path, record in records(look.result):
                     if record.get(name) == c.key:
-                        what = f"that new {noun(self.desk.world, c.entity)}"
+                        what = worded(self.desk.split, "rows", "new", noun=noun(self.desk.world, c.entity))
                         self.finder.mentioned[c.entity, c.key] = (
                             Seen(look, (*path, name)),
                             Description(what, what, ()),

@@ -1,5 +1,5 @@
-"""The sentence templates of users: `data/grammar.yaml` and `data/personas.yaml`. A slot's value is never read as a
-template."""
+"""The sentence templates of users: `data/grammar.yaml` and `data/personas.yaml`, and for the split `eval` those of
+`data/eval`, of which training sees none. A slot's value is never read as a template."""
 
 from __future__ import annotations
 
@@ -8,20 +8,25 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from synth.packaged import packaged_yaml
+from synth.packaged import HELD_OUT, packaged_words, packaged_yaml
 
 _SLOT = re.compile(r"\{([a-z_]+)\}")
 _PART = re.compile(r"\[([A-Za-z]+)\]")
 
 
-def grammar() -> dict[str, Any]:
-    """Clauses, questions and asks, read once."""
-    return packaged_yaml("synth.goals", "data/grammar.yaml")
+def grammar(split: str) -> dict[str, Any]:
+    """Clauses, questions and how rows are named (as the split's people do), what assistants ask; read once."""
+    return packaged_words("synth.goals", "grammar.yaml", split)
 
 
-def personas() -> dict[str, Any]:
-    """Personas, the parts of their sentences, and how they mend and list, read once."""
-    return packaged_yaml("synth.goals", "data/personas.yaml")
+def personas(split: str) -> dict[str, Any]:
+    """The split's personas, the parts of their sentences, and how they mend and list, read once."""
+    return packaged_yaml("synth.goals", f"data/{'eval/' if split == HELD_OUT else ''}personas.yaml")
+
+
+def split_of_persona(name: str) -> str:
+    """`eval` for a persona that only speaks there, else `train`."""
+    return HELD_OUT if name in personas(HELD_OUT)["personas"] else "train"
 
 
 def fill(template: str, slots: Mapping[str, str]) -> str:
@@ -29,19 +34,22 @@ def fill(template: str, slots: Mapping[str, str]) -> str:
     return _SLOT.sub(lambda m: slots[m.group(1)], template)
 
 
-def expand(template: str, rng: random.Random, parts: Mapping[str, list[str]] | None = None) -> str:
-    """Replace each `[part]` by one of its texts, as deep as they go; `[Part]` begins with a capital. Without `parts`:
-    those of the personas."""
-    known = personas()["parts"] if parts is None else parts
+def expand(template: str, rng: random.Random, parts: Mapping[str, list[str]]) -> str:
+    """Replace each `[part]` by one of its texts, as deep as they go; `[Part]` begins with a capital."""
 
     def one(match: re.Match[str]) -> str:
         name = match.group(1)
-        text = expand(rng.choice(known[name[0].lower() + name[1:]]), rng, known)
+        text = expand(rng.choice(parts[name[0].lower() + name[1:]]), rng, parts)
         return text[:1].upper() + text[1:] if name[0].isupper() else text
 
     return _PART.sub(one, template)
 
 
-def phrase(rng: random.Random, group: str, kind: str, **slots: str) -> str:
+def phrase(rng: random.Random, split: str, group: str, kind: str, **slots: str) -> str:
     """One of the templates of `group.kind`, filled."""
-    return fill(expand(rng.choice(grammar()[group][kind]), rng), slots)
+    return fill(rng.choice(grammar(split)[group][kind]), slots)
+
+
+def worded(split: str, group: str, kind: str, **slots: str) -> str:
+    """The template of `group.kind`, where there is one per split, filled."""
+    return fill(grammar(split)[group][kind], slots)

@@ -31,7 +31,13 @@ STYLES = {
     "rambling": "with much background before coming to the point",
     "dictated": "as if dictated, without much punctuation",
     "casual": "in lower case, like a text message", "careless": "with a few typing mistakes, never in names or values",
-    "methodical": "in an orderly way, item by item",
+    "methodical": "in an orderly way, item by item", "newcomer": "as somebody on their first day, a little unsure",
+    "reporter": "as if reporting from a meeting", "caller": "as if on the phone", "emoji": "in lower case, with emojis",
+    "elder": "kindly and old-fashioned", "tester": "soberly, like somebody who checks the system",
+    "courteous": "with great courtesy", "blunt": "bluntly", "storyteller": "as if telling a story",
+    "engineer": "like an engineer, in terse terms", "worried": "worriedly, afraid to do something wrong",
+    "texter": "in lower case and text-message slang", "manager": "like a manager who hands out assignments",
+    "hasty_typist": "with a few typing mistakes, never in names or values", "speaker": "as if dictated to a machine",
 }  # fmt: skip
 
 

@@ -15,6 +15,8 @@ from importlib import resources
 from typing import Any
 
 from rubrics.normal import Text, flat_text, mentions, squash
+from synth.goals.templates import split_of_persona
+from synth.packaged import HELD_OUT
 from synth.records import Call
 from synth.taskspec import Fact, UserAct, UserProfile
 
@@ -55,9 +57,10 @@ _STEM = re.compile(r"(?:ies|es|s|ing|ed)$")
 
 
 @cache
-def _phrases() -> dict[str, Any]:
-    text = resources.files("synth.sim").joinpath("data/user.json").read_text(encoding="utf-8")
-    found: dict[str, Any] = json.loads(text)
+def _phrases(split: str) -> dict[str, Any]:
+    """What people of a split say besides their profile: by sort, then by style where a sort has them."""
+    file = f"data/{'eval/' if split == HELD_OUT else ''}user.json"
+    found: dict[str, Any] = json.loads(resources.files("synth.sim").joinpath(file).read_text(encoding="utf-8"))
     return found
 
 
@@ -160,7 +163,7 @@ class SimulatedUser:
         return answer
 
     def _pick(self, kind: str) -> str:
-        forms = _phrases()[kind]
+        forms = _phrases(split_of_persona(self.profile.style))[kind]
         if isinstance(forms, dict):
             forms = forms.get(self.profile.style, forms["plain"])
         return str(self._rng.choice(forms))

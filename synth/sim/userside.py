@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from synth.packaged import packaged_yaml
+from synth.packaged import packaged_words, packaged_yaml
 from synth.worlds.simulate import CompiledWorld, compile_world
 from synth.worlds.spec import World
 
@@ -54,15 +54,10 @@ def places() -> dict[str, Place]:
     }
 
 
-def at_hand() -> list[str]:
-    """How a thing is brought up that is open already."""
-    found: list[str] = _file()["at_hand"]["has"]
-    return found
-
-
-def own_account() -> dict[str, list[str]]:
-    """Words for what a user does in the task's world with a tool of their own."""
-    found: dict[str, list[str]] = _file()["own_account"]
+def said_of(name: str, split: str) -> dict[str, list[str]]:
+    """What people of the split say: of a place by its name, of one that is open already (`at_hand`), of what they do in
+    the task's world with a tool of their own (`own_account`)."""
+    found: dict[str, list[str]] = packaged_words("synth.sim", "userside.yaml", split)[name]
     return found
 
 

@@ -21,20 +21,30 @@ from synth.stage import Context, Output, Part
 from synth.surface import Surface
 
 TABLE = "agents"
-VERSION = "4"
+VERSION = "5"
 ASSETS = [
     "synth/prompts/agent_brief.j2",
     "synth/prompts/agent_briefing.j2",
     "synth/prompts/agent_card.j2",
+    "synth/prompts/agent_dialogue.j2",
+    "synth/prompts/agent_handbook.j2",
+    "synth/prompts/agent_ini.j2",
     "synth/prompts/agent_letter.j2",
     "synth/prompts/agent_memo.j2",
     "synth/prompts/agent_numbered.j2",
     "synth/prompts/agent_plain.j2",
     "synth/prompts/agent_question.j2",
     "synth/prompts/agent_sections.j2",
+    "synth/prompts/agent_short.j2",
     "synth/prompts/agent_tags.j2",
     "synth/prompts/agent_yaml.j2",
+    "synth/prompts/eval/agent_badge.j2",
+    "synth/prompts/eval/agent_checklist.j2",
+    "synth/prompts/eval/agent_contract.j2",
+    "synth/prompts/eval/agent_pairs.j2",
+    "synth/prompts/eval/agent_story.j2",
     "synth/goals/data/agents.yaml",
+    "synth/goals/data/eval/agents.yaml",
 ]  # part of the fingerprint
 PART_SIZE = 50
 _NAME = re.compile(r"[^a-zA-Z0-9_-]+")

@@ -29,11 +29,13 @@ from synth.stage import Context, Output, Part
 from synth.taskspec import Goal, Plan, Start, UserProfile
 
 TABLE = "trajectories"
-VERSION = "10"
+VERSION = "11"
 ASSETS = [
     "synth/sim/data/userside.yaml",
     "synth/sim/data/expert.json",
     "synth/sim/data/user.json",
+    "synth/sim/data/eval/user.json",
+    "synth/goals/data/eval/personas.yaml",  # whose users speak as which split
 ]  # part of the fingerprint
 
 PROMPTS = {"tools": ("tools.j2", REPAIR), "user": PROMPTS_OF_USER}  # by role; in the fingerprint where the role is cast

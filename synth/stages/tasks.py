@@ -27,15 +27,22 @@ from synth.surface import surfaces_of
 from synth.taskspec import Goal, UserProfile, WorldStart
 
 TABLE = "tasks"
-VERSION = "13"
+VERSION = "14"
 ASSETS = [
     "synth/sim/data/userside.yaml",
+    "synth/sim/data/eval/userside.yaml",
     "synth/goals/data/changes.yaml",
+    "synth/goals/data/eval/changes.yaml",
     "synth/goals/data/chat.yaml",
+    "synth/goals/data/eval/chat.yaml",
     "synth/goals/data/attacks.yaml",
+    "synth/goals/data/eval/attacks.yaml",
     "synth/goals/data/grammar.yaml",
+    "synth/goals/data/eval/grammar.yaml",
     "synth/goals/data/personas.yaml",
+    "synth/goals/data/eval/personas.yaml",
     "synth/goals/data/rules.yaml",
+    "synth/goals/data/eval/rules.yaml",
     "synth/goals/data/verbs.yaml",
 ]  # part of the fingerprint
 ROLES: tuple[RoleName, ...] = ("writer", "paraphraser")  # in this order

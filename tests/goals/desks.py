@@ -25,11 +25,11 @@ def world(name: str) -> World:
     return World.load(yaml.safe_load((DATA / f"{name}.yaml").read_text()), name)
 
 
-def desk(name: str, kind: str = "chain", seed: int = 0) -> Desk:
+def desk(name: str, kind: str = "chain", seed: int = 0, split: str = "train") -> Desk:
     """All tools offered, except for no_tool: there some are held back."""
     tools = list(world(name).tools)
     if kind == "no_tool":
         held = {"helpdesk": {"create_ticket", "add_note", "delete_contact"}, "library": {"loans", "change_settings"}}
         tools = [t for t in tools if t not in held[name]]
     random.Random(seed).shuffle(tools)
-    return Desk("world_1", world(name), {t: t for t in tools}, seed % 2, "train", "You are an assistant.")
+    return Desk("world_1", world(name), {t: t for t in tools}, seed % 2, split, "You are an assistant.")

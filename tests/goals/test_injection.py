@@ -83,8 +83,9 @@ def test_the_twins_are_told() -> None:
     assert 2 <= told <= 16
 
 
-def test_there_are_many_ways_and_every_text_can_be_filled() -> None:
-    words = attacks()
+@pytest.mark.parametrize("split", ["train", "eval"])
+def test_there_are_many_ways_and_every_text_can_be_filled(split: str) -> None:
+    words = attacks(split)
     slots = {"do", "do_first", "call", "person", "company", "code", "mail", "url", "other", "label", "plural", "tool"}
     assert len(words["attacks"]) >= 12
     assert {s for a in words["attacks"].values() for s in a["takes"]} == set(words["do"])

@@ -82,7 +82,7 @@ def test_answers_are_waited_for(built: list[tuple[Desk, Built]]) -> None:
 
 def test_every_text_fills() -> None:
     for part in ("state", "value", "limit", "reason", "confirm"):
-        assert all(isinstance(t, str) for t in texts()[part]["reply"])
+        assert all(isinstance(t, str) for t in texts("train")[part]["reply"])
 
 
 def ruled(allow_if: str) -> Desk:

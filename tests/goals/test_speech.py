@@ -30,23 +30,25 @@ def test_a_value_that_looks_like_a_slot_stays_as_it_is() -> None:
         fill("{nobody}", {})
 
 
-def test_every_template_can_be_filled() -> None:
-    g = grammar()
-    slots = {s: "x" for group in ("clauses", "questions", "asks") for ts in g[group].values() for t in ts
+@pytest.mark.parametrize("split", ["train", "eval"])
+def test_every_template_can_be_filled(split: str) -> None:
+    g = grammar(split)
+    slots = {s for group in ("clauses", "questions", "asks") for ts in g[group].values() for t in ts
              for s in re.findall(r"\{([a-z_]+)\}", t)}  # fmt: skip
-    assert slots.keys() == {"a_noun", "with", "field", "obj", "value", "sets", "is", "state", "verb", "left", "right",
-                            "what", "plural", "where", "noun"}  # fmt: skip
-    for persona in personas()["personas"]:
+    assert slots <= {"a_noun", "with", "field", "obj", "value", "sets", "is", "state", "verb", "left", "right", "what",
+                     "plural", "where", "noun", "q", "i", "thing", "moved", "source", "target"}  # fmt: skip
+    for persona in personas(split)["personas"]:
         for seed in range(60):
-            speaker = Speaker(random.Random(seed), persona)
+            speaker = Speaker(random.Random(seed), split, persona)
             clauses = [Clause(vp="close the ticket"), Clause(q="what is it", i="what it is")]
             texts = [speaker.opening(clauses, speaker.intro("Ana Lee", "Sales")), speaker.follow(clauses)]
+            texts += [speaker.of("thanks"), speaker.of("unknown")]
             texts.append(speaker.answer("The priority should be high.", "high"))
             for text in texts:
                 assert "{" not in text
                 assert "  " not in text and "[" not in text
                 assert text == text.strip()
-            assert "high" in texts[2]
+            assert "high" in texts[-1]
 
 
 @pytest.mark.parametrize(
@@ -87,9 +89,9 @@ def test_technical_fields_are_not_asked_for() -> None:
 
 def test_where_a_row_is_is_said_once_and_asks_for_nothing() -> None:
     scope = Piece("store", "the store Oak", row=True, scope=True)
-    assert placed_object("the order 5", [scope]) == ("the order 5 of the store Oak", [])
-    assert placed_object("the order 5 of the store Oak", [scope]) == ("the order 5 of the store Oak", [])
-    clause = update_clause("the order 5", [Piece("public", "yes", boolean=True)], random.Random(1), None)
+    assert placed_object("train", "the order 5", [scope]) == ("the order 5 of the store Oak", [])
+    assert placed_object("train", "the order 5 of the store Oak", [scope]) == ("the order 5 of the store Oak", [])
+    clause = update_clause("train", "the order 5", [Piece("public", "yes", boolean=True)], random.Random(1), None)
     assert "public" in clause.vp
     assert "turn" not in clause.vp
 
@@ -163,7 +165,7 @@ def test_typos_fall_on_the_speakers_own_words_only() -> None:
 
 def test_a_slip_is_put_right_in_the_same_message() -> None:
     clause = Clause(vp="set the priority of the ticket to high", slip=Slip("high", "low"))
-    texts = [Speaker(random.Random(n), "rambling").opening([clause]) for n in range(60)]
+    texts = [Speaker(random.Random(n), "train", "rambling").opening([clause]) for n in range(60)]
     slipped = [t for t in texts if "low" in t.split()[:-1] or " low" in t]
     assert 3 <= len(slipped) <= 30
     for text in slipped:
@@ -183,7 +185,7 @@ def test_decoys_are_other_values_of_the_same_kind() -> None:
 
 def test_several_requests_may_come_as_a_list() -> None:
     clauses = [Clause(vp="close the ticket A"), Clause(q="what is B", i="what B is"), Clause(vp="delete C")]
-    texts = [Speaker(random.Random(n), "methodical").opening(clauses) for n in range(40)]
+    texts = [Speaker(random.Random(n), "train", "methodical").opening(clauses) for n in range(40)]
     assert sum("\n- close the ticket A\n- " in t for t in texts) > 5
     assert all(part in t.lower() for t in texts for part in ("close the ticket a", "delete c"))
 

@@ -141,7 +141,7 @@ def test_the_prompt_says_what_the_traits_say(made: tuple) -> None:
     for a in rows:
         if a.traits["signed_in"]:
             assert a.traits["signed_in"] in a.system_prompt
-        said = [m for m, forms in words()["manners"].items() if any(f in a.system_prompt for f in forms)]
+        said = [m for m, forms in words(a.split)["manners"].items() if any(f in a.system_prompt for f in forms)]
         assert said == ([] if a.traits["manner"] == "none" else [a.traits["manner"]])
     assert {a.traits["manner"] for a in rows} == {"cautious", "brisk", "none"}
     assert 0 < sum(bool(a.traits["signed_in"]) for a in rows) < len(rows)

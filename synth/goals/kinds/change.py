@@ -17,10 +17,10 @@ from synth.goals.kinds.clarify import with_payload
 from synth.goals.kinds.draft import TRIES, Draft, add_aim, add_write, row_keys, say_only
 from synth.goals.speech import Clause
 from synth.goals.story import DeadEnd, Story
-from synth.goals.templates import fill, phrase
+from synth.goals.templates import fill, phrase, worded
 from synth.goals.verbs import awkward
 from synth.goals.words import noun, sentence
-from synth.packaged import packaged_yaml
+from synth.packaged import packaged_words
 from synth.taskspec import Ask, Fact, Reply, Source
 from synth.worlds.state import thaw
 
@@ -30,9 +30,9 @@ AFTER = 0.25  # share with another goal after the change
 UNSAID = 0.5  # share of undone values that are not said again
 
 
-def texts() -> dict[str, Any]:
-    """The file, read once."""
-    return packaged_yaml("synth.goals", "data/changes.yaml")
+def texts(split: str) -> dict[str, Any]:
+    """How people of the split change their mind, read once."""
+    return packaged_words("synth.goals", "changes.yaml", split)
 
 
 def change(desk: Desk, rng: random.Random) -> Draft:
@@ -122,7 +122,7 @@ def last_write(story: Story) -> int:
 def mind(story: Story, kind: str, *clauses: Clause) -> None:
     """The turn in which the user says so."""
     slots = {"c": clauses[0].vp, "d": clauses[-1].vp}
-    story.turns[-1] = [Clause(raw=sentence(fill(story.rng.choice(texts()[kind]), slots)))]
+    story.turns[-1] = [Clause(raw=sentence(fill(story.rng.choice(texts(story.desk.split)[kind]), slots)))]
 
 
 # --- ways ---
@@ -171,8 +171,8 @@ def back(draft: Draft) -> None:
     else:
         unsay(story, aim.act, name, shown, before)
         label = spoken_field(story.desk, aim.act, name)
-        obj = f"that {noun(story.desk.world, str(aim.act.of))}"
-        text = fill(story.rng.choice(texts()["unsaid"]), {"field": label, "obj": obj})
+        obj = worded(story.desk.split, "rows", "that", noun=noun(story.desk.world, str(aim.act.of)))
+        text = fill(story.rng.choice(texts(story.desk.split)["unsaid"]), {"field": label, "obj": obj})
         story.turns[-1] = [Clause(raw=text)]
         draft.weight += 0.6
     draft.undone = frozenset({first, last_write(story)})
@@ -286,7 +286,7 @@ def pending(draft: Draft) -> None:
     if mended is None or mended is secret:
         raise DeadEnd("the corrected value is nowhere told")
     label = spoken_field(desk, aim.act, other)
-    form = rng.choice(texts()["pending"])
+    form = rng.choice(texts(story.desk.split)["pending"])
     slots = {"field": label, "v": said, "old": piece.text}
     correction = fill(form.removeprefix("{f} "), slots)
     whole = f"{sentence(secret.told.clause)} {correction}"
@@ -298,7 +298,7 @@ def pending(draft: Draft) -> None:
     step = next((s for s in story.steps if any(src.fact == secret.id for src in s.sources.values())), None)
     if step is None:
         raise DeadEnd("no argument is the hidden fact")
-    question = phrase(rng, "asks", "value", field=secret.told.name, noun=noun(desk.world, str(aim.act.of)))
+    question = phrase(rng, desk.split, "asks", "value", field=secret.told.name, noun=noun(desk.world, str(aim.act.of)))
     draft.asks.append(Ask(turn=story.turn, before=step.id, facts=[secret.id], question=question))
     draft.weight += 1.2
 
@@ -323,11 +323,11 @@ def cancelled(draft: Draft) -> None:
     say_only(story, aim, hide=hidden[0])
     story.facts = {at: k for at, k in story.facts.items() if k.turn is not None}
     new = aim.act.op in ("create", "send", "copy", "upsert")
-    value = fill(rng.choice(texts()["kept_new" if new else "kept"]), {"field": label})
-    say_it = fill(rng.choice(texts()["cancel"]), {"v": value})
+    value = fill(rng.choice(texts(story.desk.split)["kept_new" if new else "kept"]), {"field": label})
+    say_it = fill(rng.choice(texts(story.desk.split)["cancel"]), {"v": value})
     draft.facts.append(Fact(id="dropped", say=say_it, value=value, about=[label], told=None))
-    question = phrase(rng, "asks", "value", field=label, noun=noun(desk.world, str(aim.act.of)))
+    question = phrase(rng, desk.split, "asks", "value", field=label, noun=noun(desk.world, str(aim.act.of)))
     draft.asks.append(Ask(turn=story.turn, before=None, facts=["dropped"], question=question,
                           after=[s.id for s in story.steps]))  # fmt: skip
-    draft.replies.append(Reply(turn=story.turn, text=rng.choice(texts()["reply"])))
+    draft.replies.append(Reply(turn=story.turn, text=rng.choice(texts(story.desk.split)["reply"])))
     draft.weight += 1.2

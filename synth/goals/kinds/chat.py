@@ -19,7 +19,7 @@ from synth.goals.story import DeadEnd, Story
 from synth.goals.templates import fill
 from synth.goals.verbs import awkward
 from synth.goals.words import a, joined, noun, plural, say, sentence, split_words
-from synth.packaged import packaged_yaml
+from synth.packaged import packaged_words
 from synth.taskspec import CriterionSpec, Reply, Tell
 from synth.worlds.values import values_for
 
@@ -27,12 +27,11 @@ PARTS = (1, 1, 2, 2, 3)  # questions of one conversation
 SMALL = 0.45  # share of conversations with small talk before the first question
 MOST_OPTIONS, MOST_NEEDS, MOST_LISTED = 6, 4, 5
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_ABLE = {"create": "create {plural}", "delete": "delete {plural}", "update": "change {plural}", "send": "send {plural}"}
 
 
-def talk() -> dict[str, Any]:
-    """The file, read once."""
-    return packaged_yaml("synth.goals", "data/chat.yaml")
+def talk(split: str) -> dict[str, Any]:
+    """The words of the split's people and of the assistant, read once."""
+    return packaged_words("synth.goals", "chat.yaml", split)
 
 
 def chat(desk: Desk, rng: random.Random) -> Draft:
@@ -63,22 +62,27 @@ def small(draft: Draft) -> None:
     rng, desk = draft.story.rng, draft.story.desk
     nouns = sorted({act.of for act in desk.acts if act.of})
     slots = {"plural": plural(desk.world, rng.choice(nouns)) if nouns else "requests"}
-    pair = rng.choice(talk()["small" if not draft.story.turns else "aside"])
+    pair = rng.choice(talk(desk.split)["small" if not draft.story.turns else "aside"])
     turn(draft, Clause(raw=fill(rng.choice(pair["u"]), slots)), fill(rng.choice(pair["a"]), slots), question=False)
 
 
 def turn(draft: Draft, clause: Clause, reply: str, *more: Clause, question: bool = True) -> int:
     """One more turn of the user and what the expert answers; gives its number."""
     draft.story.new_turn()
-    lead = draft.story.rng.choice(talk()["open" if draft.story.turn == 0 else "next"]) if question else ""
+    lead = (
+        draft.story.rng.choice(talk(draft.story.desk.split)["open" if draft.story.turn == 0 else "next"])
+        if question
+        else ""
+    )
     draft.story.turns[-1] += [Clause(raw=lead + clause.raw), *more]
     draft.replies.append(Reply(turn=draft.story.turn, text=reply))
     return draft.story.turn
 
 
-def asked(rng: random.Random, forms: dict[str, Any], **slots: str) -> Clause:
+def asked(draft: Draft, forms: dict[str, Any], **slots: str) -> Clause:
+    rng, words = draft.story.rng, talk(draft.story.desk.split)
     said = {"q": fill(rng.choice(forms["q"]), slots), "i": fill(rng.choice(forms["i"]), slots)}
-    return Clause(raw=sentence(fill(rng.choice(talk()["ask"]), said)))
+    return Clause(raw=sentence(fill(rng.choice(words["ask"]), said)))
 
 
 def tell(draft: Draft, value: Any, text: str) -> None:
@@ -113,11 +117,11 @@ def of_prompt(draft: Draft) -> bool:
     if not names:
         return False
     name = rng.choice(names)
-    forms, value = talk()["facts"][name], facts[name]
+    forms, value = talk(desk.split)["facts"][name], facts[name]
     days = [value, rng.choice([d for d in _DAYS if d != value])]
     rng.shuffle(days)
     answer = fill(rng.choice(forms["a"]), {"v": value})
-    turn(draft, asked(rng, forms, w=days[0], x=days[1]), answer)
+    turn(draft, asked(draft, forms, w=days[0], x=days[1]), answer)
     tell(draft, value, answer)
     return True
 
@@ -127,7 +131,7 @@ def said_before(draft: Draft) -> bool:
     desk, rng = draft.story.desk, draft.story.rng
     notes = {**some_notes(desk, rng)}
     kinds = rng.sample(sorted(notes), min(len(notes), rng.choice([1, 2, 2])))
-    forms = talk()["notes"]
+    forms = talk(desk.split)["notes"]
     prompt = Text(desk.prompt)
     if any(mentions(notes[k][0], prompt) for k in kinds):
         return False
@@ -137,7 +141,7 @@ def said_before(draft: Draft) -> bool:
         small(draft)
     kind = rng.choice(kinds)
     answer = fill(rng.choice(forms[kind]["a"]), notes[kind][1])
-    turn(draft, asked(rng, forms[kind], **notes[kind][1]), answer)
+    turn(draft, asked(draft, forms[kind], **notes[kind][1]), answer)
     tell(draft, notes[kind][0], answer)
     return True
 
@@ -171,7 +175,8 @@ def abilities(draft: Draft) -> bool:
     listed = [plural(desk.world, e) for e in own[:MOST_LISTED]]
     groups = [[plural(desk.world, e), noun(desk.world, e), noun(desk.world, e).split(" ")[-1]] for e in own]
     groups += [[w] for w in sorted({split_words(n)[-1] for n in desk.foreign if split_words(n)})]
-    turn(draft, asked(rng, talk()["abilities"]), fill(rng.choice(talk()["abilities"]["a"]), {"list": joined(listed)}))
+    forms = talk(desk.split)["abilities"]
+    turn(draft, asked(draft, forms), fill(rng.choice(forms["a"]), {"list": joined(listed)}))
     least = min(2, len(own))
     must_name(draft, "abilities", "What the tools are about is named", groups, least)
     return True
@@ -180,20 +185,21 @@ def abilities(draft: Draft) -> bool:
 def able(draft: Draft) -> bool:
     """Whether the assistant could do a kind of thing: yes, or no."""
     desk, rng = draft.story.desk, draft.story.rng
-    can = [a for a in desk.writes if a.op in _ABLE and a.of]
+    doing = talk(desk.split)["doing"]
+    can = [a for a in desk.writes if a.op in doing and a.of]
     done = {(a.of, a.op) for a in desk.writes}
-    cannot = [a for a in desk.missing if a.op in _ABLE and a.of and (a.of, a.op) not in done
+    cannot = [a for a in desk.missing if a.op in doing and a.of and (a.of, a.op) not in done
               and not producible(desk, a) and not sounds_offered(desk, a)]  # fmt: skip
     acts = cannot if cannot and (rng.random() < 0.5 or not can) else can
     if not acts:
         return False
     act = rng.choice(acts)
     entity = str(act.of)
-    what = fill(_ABLE[act.op], {"plural": plural(desk.world, entity)})
-    forms = talk()["able"]
+    what = fill(doing[act.op]["many"], {"plural": plural(desk.world, entity)})
+    forms = talk(desk.split)["able"]
     answer = fill(rng.choice(forms["a_no" if acts is cannot else "a_yes"]), {"c": what})
     aside = rng.choice(forms["aside"])
-    turn(draft, asked(rng, forms, c=what), answer, *([Clause(raw=aside)] if aside else []))
+    turn(draft, asked(draft, forms, c=what), answer, *([Clause(raw=aside)] if aside else []))
     groups = [[plural(desk.world, entity), noun(desk.world, entity)]]
     if acts is cannot:
         draft.decline = True
@@ -209,10 +215,11 @@ def needs(draft: Draft) -> bool:
     if not options:
         return False
     act, labels = rng.choice(options)
-    what = f"{'send' if act.op == 'send' else 'create'} {a(noun(desk.world, str(act.of)))}"
-    forms = talk()["needs"]
+    words = talk(desk.split)
+    what = fill(words["doing"][act.op]["one"], {"a_noun": a(noun(desk.world, str(act.of)))})
+    forms = words["needs"]
     answer = fill(rng.choice(forms["a"]), {"c": what, "list": joined([f"the {w}" for w in labels])})
-    turn(draft, asked(rng, forms, c=what), answer)
+    turn(draft, asked(draft, forms, c=what), answer)
     groups = [[w, w.split(" ")[-1]] for w in labels]
     must_name(draft, "needs", f"What it takes to {what} is named", groups, len(groups))
     return True
@@ -236,10 +243,10 @@ def options(draft: Draft) -> bool:
         return False
     act, name, members = rng.choice(found)
     slots = {"field": spoken_field(desk, act, name), "a_noun": a(noun(desk.world, str(act.of)))}
-    forms = talk()["options"]
+    forms = talk(desk.split)["options"]
     words = joined([m.replace("_", " ") for m in members], "or")
     answer = fill(rng.choice(forms["a"]), {**slots, "list": words})
-    turn(draft, asked(rng, forms, **slots), answer)
+    turn(draft, asked(draft, forms, **slots), answer)
     tell(draft, members, answer)
     return True
 

@@ -28,7 +28,7 @@ def clarify(desk: Desk, rng: random.Random) -> Draft:
             told = story.kept_back()
             label = spoken_field(desk, aim.act, name)
             what = noun(desk.world, str(aim.act.of))
-            return Draft(story, hidden=[([told.id], phrase(rng, "asks", "value", field=label, noun=what))])
+            return Draft(story, hidden=[([told.id], phrase(rng, desk.split, "asks", "value", field=label, noun=what))])
         raise DeadEnd("no payload to hide")
     aim = add_write(story)
     return hide_row(story, aim, rng)
@@ -82,7 +82,7 @@ def hide_row(story: Story, aim: Aim, rng: random.Random) -> Draft:
         known.turn = None
         story.turns[-1][-1] = type(clause)(vp=clause.vp.replace(words.phrase, words.vague))
         name = "ID" if told.name == "id" else told.name
-        return Draft(
-            story, hidden=[([known.id], phrase(rng, "asks", "which", noun=noun(story.desk.world, entity), field=name))]
-        )
+        what = noun(story.desk.world, entity)
+        question = phrase(rng, story.desk.split, "asks", "which", noun=what, field=name)
+        return Draft(story, hidden=[([known.id], question)])
     raise DeadEnd("no row to keep back")

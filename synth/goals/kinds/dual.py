@@ -16,7 +16,7 @@ from synth.goals.questions import ask_field
 from synth.goals.speech import Clause
 from synth.goals.story import DeadEnd, Story
 from synth.goals.templates import fill
-from synth.sim.userside import Place, at_hand, own_account, places
+from synth.sim.userside import Place, places, said_of
 from synth.taskspec import Ask, CriterionSpec, Fact, GoalChange, Plant, Step, UserAct, WorldStart
 from synth.worlds.state import State, thaw
 
@@ -85,7 +85,8 @@ def with_place(story: Story, aim: Aim, name: str, place: Place, rng: random.Rand
         UserAct(id=f"a{i}", world_id=place.world_id, tool=t, arguments={"id": key}) for i, t in enumerate(tools)
     )
     changes = performed(side, acts)
-    brought_up = rng.choice(at_hand() if opened else place.words["has"])
+    split = story.desk.split
+    brought_up = rng.choice(said_of("at_hand" if opened else place.name, split)["has"])
     spoken = fill(brought_up, {"field": label, "place": place.words["place"]})
     story.turns[0].append(Clause(raw=spoken))
     question = fill(rng.choice(place.words["open" if opened else "ask"]), {"field": label})
@@ -162,7 +163,7 @@ def after_act(desk: Desk, aim: Aim, vp: str, rng: random.Random) -> Draft:
     )
     story = Story(desk.planted(*early), rng, ids=True)
     story.new_turn()
-    words = own_account()
+    words = said_of("own_account", desk.split)
     story.turns[0].append(Clause(raw=fill(rng.choice(words["has"]), {"vp": vp})))
     story.hot = [(c.entity, c.key) for c in aim.changes]
     story.cells |= aim.cells()

@@ -123,7 +123,7 @@ def shown_texts(story: Story) -> list[Spot]:
 
 def is_note(name: str) -> bool:
     """Whether a field's name says that it holds what people write to one another."""
-    return bool(set(attacks()["notes"]) & set(split_words(name)))
+    return bool(set(attacks("train")["notes"]) & set(split_words(name)))
 
 
 def _in(value: Any, other: Any) -> bool:
@@ -151,7 +151,7 @@ def twin(desk: Desk, rng: random.Random) -> Draft:
     if not rows:
         raise DeadEnd("no row to ask for")
     key = rng.choice(list(rows))
-    text = fill(rng.choice(attacks()["twins"]), names(desk, rng))
+    text = fill(rng.choice(attacks(desk.split)["twins"]), names(desk, rng))
     plant = Plant(
         entity=entity, key=list(key) if isinstance(key, tuple) else key, row={**thaw(dict(rows[key])), name: text}
     )

@@ -21,7 +21,7 @@ from synth.goals.story import DeadEnd, Story
 from synth.goals.templates import fill
 from synth.goals.verbs import awkward, label_of
 from synth.goals.words import a, noun, plural, say
-from synth.packaged import packaged_yaml
+from synth.packaged import packaged_words
 from synth.taskspec import Ask, CriterionSpec, Fact, Reply, Rule, Tell
 from synth.worlds.state import thaw
 
@@ -33,9 +33,9 @@ Otherwise = Literal["refuse", "transfer", "ask", "offer"]
 _CHANGING = ("update", "delete", "move")
 
 
-def texts() -> dict[str, Any]:
-    """The file, read once."""
-    return packaged_yaml("synth.goals", "data/rules.yaml")
+def texts(split: str) -> dict[str, Any]:
+    """The words of rules of the split, read once."""
+    return packaged_words("synth.goals", "rules.yaml", split)
 
 
 @dataclass(frozen=True)
@@ -85,10 +85,10 @@ def draw_case(story: Story, acts: list[Act], changing: bool) -> Case:
         key = aim.values.get(keys[0]) if keys else None
         if keys and (isinstance(key, list) or desk.row(story.state, entity, key) is None):
             continue
-        what, many = noun(desk.world, entity), plural(desk.world, entity)
+        what, many, words = noun(desk.world, entity), plural(desk.world, entity), texts(desk.split)
         return Case(aim, entity, key, {
-            "do": texts()["doing"].get(aim.act.op, "change"), "noun": what, "a_noun": a(what), "plural": many,
-            "Plural": many[:1].upper() + many[1:], "who": story.rng.choice(texts()["who"]),
+            "do": words["doing"].get(aim.act.op, "change"), "noun": what, "a_noun": a(what), "plural": many,
+            "Plural": many[:1].upper() + many[1:], "who": story.rng.choice(words["who"]),
         })  # fmt: skip
     raise DeadEnd("no write to make a rule about")
 
@@ -178,7 +178,12 @@ def by_state(draft: Draft, allowed: bool) -> None:
     slots = {**case.slots, "field": label, "value": say(named, spec)}
     besides(draft, case.entity)
     look, text = seen(story, case.entity, case.key, field)
-    add_rule(draft, case.aim, "by_state", fill(rng.choice(texts()["state"]["own" if own else "refuse"]), slots))
+    add_rule(
+        draft,
+        case.aim,
+        "by_state",
+        fill(rng.choice(texts(story.desk.split)["state"]["own" if own else "refuse"]), slots),
+    )
     request(story, case.aim, done=allowed)
     if allowed:
         wait_for(story, the_write(story), [], [int(look.step or 0)])
@@ -187,7 +192,10 @@ def by_state(draft: Draft, allowed: bool) -> None:
     story.tells.append(
         Tell(id=f"t{len(story.tells)}", turn=story.turn, say=shown, value=value, why=f"{case.entity}.{field}")
     )
-    declines(draft, fill(rng.choice(texts()["state"]["reply"]), {**slots, "obj": text, "is": say(value, spec)}))
+    declines(
+        draft,
+        fill(rng.choice(texts(story.desk.split)["state"]["reply"]), {**slots, "obj": text, "is": say(value, spec)}),
+    )
 
 
 def ruling_fields(desk: Desk, case: Case) -> list[str]:
@@ -224,11 +232,11 @@ def by_value(draft: Draft, allowed: bool) -> None:
     named = rng.choice(others) if allowed else value
     slots = {**case.slots, "field": label, "value": say(named, spec), "is": say(value, spec)}
     besides(draft, case.entity)
-    add_rule(draft, case.aim, "by_value", fill(rng.choice(texts()["value"]["rule"]), slots), "transfer")
+    add_rule(draft, case.aim, "by_value", fill(rng.choice(texts(story.desk.split)["value"]["rule"]), slots), "transfer")
     request(story, case.aim, done=allowed)
     if not allowed:
         must_name(draft, "who", f"It is said that it has to go to {slots['who']}", [slots["who"].split(" ", 1)[1]])
-        declines(draft, fill(rng.choice(texts()["value"]["reply"]), slots))
+        declines(draft, fill(rng.choice(texts(story.desk.split)["value"]["reply"]), slots))
 
 
 def enum_of(desk: Desk, act: Act, name: str) -> list[str]:
@@ -258,13 +266,13 @@ def by_limit(draft: Draft, allowed: bool) -> None:
     label = spoken_field(story.desk, case.aim.act, name)
     slots = {**case.slots, "field": label, "value": str(limit), "is": say(value)}
     besides(draft, case.entity)
-    add_rule(draft, case.aim, "by_limit", fill(rng.choice(texts()["limit"]["rule"]), slots))
+    add_rule(draft, case.aim, "by_limit", fill(rng.choice(texts(story.desk.split)["limit"]["rule"]), slots))
     request(story, case.aim, done=allowed)
     if not allowed:
         clause = f"the limit for the {label} is {limit}"
         name = f"t{len(story.tells)}"
         story.tells.append(Tell(id=name, turn=story.turn, say=clause, value=limit, why="the rule", source="said"))
-        declines(draft, fill(rng.choice(texts()["limit"]["reply"]), slots))
+        declines(draft, fill(rng.choice(texts(story.desk.split)["limit"]["reply"]), slots))
 
 
 def number(desk: Desk, act: Act, name: str) -> bool:
@@ -284,7 +292,7 @@ def by_reason(draft: Draft, allowed: bool) -> None:
     """Only for certain reasons, and only the user knows theirs."""
     story, rng = draft.story, draft.story.rng
     case = draw_case(story, story.desk.writes, changing=True)
-    forms = texts()["reason"]
+    forms = texts(story.desk.split)["reason"]
     good = rng.choice(forms["good"])
     value = rng.choice(good["fits"] if allowed else forms["bad"])
     besides(draft, case.entity)
@@ -309,7 +317,7 @@ def by_confirm(draft: Draft, allowed: bool) -> None:
     """Only after a yes; the user may say no."""
     story, rng = draft.story, draft.story.rng
     case = draw_case(story, story.desk.writes, changing=True)
-    forms = texts()["confirm"]
+    forms = texts(story.desk.split)["confirm"]
     besides(draft, case.entity, force=not allowed)
     add_rule(draft, case.aim, "by_confirm", fill(rng.choice(forms["rule"]), case.slots), "ask")
     _, text = named(story, case)
