@@ -100,9 +100,13 @@ class WorkspaceExecutor:
         return content_hash({path: hashlib.sha256(data).hexdigest() for path, data in self._tree.items()})
 
     async def close(self) -> None:
-        if self._sandbox is not None:
-            await asyncio.to_thread(self._sandbox.close)
-            self._sandbox = None
+        await asyncio.to_thread(self.close_now)
+
+    def close_now(self) -> None:
+        """The same, blocking; twice is fine."""
+        box, self._sandbox = self._sandbox, None
+        if box is not None:
+            box.close()
 
     # --- files --------------------------------------------------------------------------------------------------------
 

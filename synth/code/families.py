@@ -1,0 +1,111 @@
+"""The families of code tasks, and tasks by family, seed and number."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from synth.code.functions import base, grids, lists, texts
+from synth.code.packages import render
+from synth.code.packages.bugs import bug_task
+from synth.code.packages.features import feature_task
+from synth.code.similar import BOUND, nearest, shape
+from synth.code.task import CodeTask, Group
+from synth.code.truth import bench
+from synth.errors import TaskFailure, UsageError
+from synth.records import Split, make_id, rng_for
+
+TRIES = 60  # drawings of one task
+GIVES_UP = 25  # near duplicates in a row before `generate` takes a family to be used up
+Maker = Callable[[str, str, random.Random], CodeTask | None]  # family, id, random stream
+
+
+class Family(NamedTuple):
+    """One family. `split`: where its tasks belong, so that what is evaluated is never trained on."""
+
+    name: str
+    group: Group
+    split: Split
+    make: Maker
+
+
+def _function(draw: Callable[[random.Random], base.Function]) -> Maker:
+    return lambda family, identity, rng: base.task_of(draw(rng), family, identity, rng)
+
+
+def _bug(domain: str) -> Maker:
+    return lambda family, identity, rng: bug_task(domain, identity, rng, bench())
+
+
+def _feature(domain: str) -> Maker:
+    return lambda family, identity, rng: feature_task(domain, identity, rng, bench())
+
+
+_FUNCTIONS: dict[str, Callable[[random.Random], base.Function]] = {
+    "text_steps": texts.text_steps,
+    "list_steps": lists.list_steps,
+    "grid_steps": grids.grid_steps,
+}
+_EVAL: frozenset[str] = frozenset()
+_VALIDATION: frozenset[str] = frozenset()
+
+
+def _split(name: str) -> Split:
+    return "eval" if name in _EVAL else "validation" if name in _VALIDATION else "train"
+
+
+FAMILIES: dict[str, Family] = {
+    **{name: Family(name, "function", _split(name), _function(draw)) for name, draw in _FUNCTIONS.items()},
+    **{f"bug_{d}": Family(f"bug_{d}", "bug", _split(f"bug_{d}"), _bug(d)) for d in render.DOMAINS},
+    **{f"feature_{d}": Family(f"feature_{d}", "feature", _split(f"feature_{d}"), _feature(d)) for d in render.DOMAINS},
+}
+
+
+def families() -> tuple[str, ...]:
+    """Names of all families."""
+    return tuple(FAMILIES)
+
+
+def make(family: str, seed: int, number: int) -> CodeTask:
+    """The task of that number: the same one for the same three values, in any process. Numbers give independent
+    drawings; near duplicates among them are for `generate` to drop."""
+    if family not in FAMILIES:
+        raise UsageError(f"there is no family {family!r} of code tasks; known are {', '.join(FAMILIES)}")
+    identity = make_id("code", seed, family, number)
+    for attempt in range(TRIES):
+        task = FAMILIES[family].make(family, identity, rng_for("code", seed, family, number, attempt))
+        if task is not None:
+            return task
+    raise TaskFailure("task", "code.families", f"{family}: no task after {TRIES} drawings")
+
+
+def generate(seed: int, count: int, names: Sequence[str] | None = None) -> Iterator[CodeTask]:
+    """`count` tasks, the families taking turns; of tasks nearer to each other than `similar.BOUND` only the first is
+    given. Fewer where the families are used up."""
+    left = list(names or FAMILIES)
+    numbers = dict.fromkeys(left, 0)
+    seen: dict[str, list[Counter[tuple[str, ...]]]] = {name: [] for name in left}
+    given = 0
+    while left and given < count:
+        for name in list(left):
+            task = _next(name, seed, numbers, seen[name])
+            if task is None:
+                left.remove(name)
+            elif given < count:
+                given += 1
+                yield task
+
+
+def _next(
+    name: str, seed: int, numbers: dict[str, int], seen: list[Counter[tuple[str, ...]]]
+) -> CodeTask | None:
+    for _ in range(GIVES_UP):
+        task = make(name, seed, numbers[name])
+        numbers[name] += 1
+        mine = shape(task.essence)
+        if nearest(mine, seen) < BOUND:
+            seen.append(mine)
+            return task
+    return None

@@ -1,0 +1,1 @@
+"""Generated packages: bugs put into them, and features left out of them."""
