@@ -40,7 +40,7 @@ def main() -> int:
     try:
         began, spent = time.perf_counter(), time.process_time()
         tasks = list(generate(asked.seed, asked.count, asked.family))
-        print(f"{len(tasks)} tasks in {time.perf_counter() - began:.0f} s, {time.process_time() - spent:.0f} s of CPU here")
+        print(f"{len(tasks)} tasks in {time.perf_counter() - began:.0f} s, {time.process_time() - spent:.0f} s of CPU")
         began = time.perf_counter()
         tried = try_all(tasks, engine, asked.workers)
         mean, most = spread(tasks)

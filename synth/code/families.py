@@ -98,9 +98,7 @@ def generate(seed: int, count: int, names: Sequence[str] | None = None) -> Itera
                 yield task
 
 
-def _next(
-    name: str, seed: int, numbers: dict[str, int], seen: list[Counter[tuple[str, ...]]]
-) -> CodeTask | None:
+def _next(name: str, seed: int, numbers: dict[str, int], seen: list[Counter[tuple[str, ...]]]) -> CodeTask | None:
     for _ in range(GIVES_UP):
         task = make(name, seed, numbers[name])
         numbers[name] += 1

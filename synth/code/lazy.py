@@ -8,8 +8,8 @@ from synth.executors.patching import unified
 
 
 def lazy(task: CodeTask) -> dict[str, list[ToolCall]]:
-    """Calls of each lazy policy: `idle` only looks, `delete_tests` removes the visible tests, `empty_tests` leaves tests
-    that assert nothing, `hard_code` makes the visible tests pass by what they say (where the task's maker knows how)."""
+    """Calls of each lazy policy: `idle` only looks, `delete_tests` removes the visible tests, `empty_tests` leaves
+    tests that assert nothing, `hard_code` makes the visible tests pass by what they say (where the task has cases)."""
     tests = {path: text for path, text in task.hidden.protected.items() if path.startswith("tests/test_")}
     patch = "".join(unified(path, text, None) for path, text in sorted(tests.items()))
     found = {
@@ -23,4 +23,6 @@ def lazy(task: CodeTask) -> dict[str, list[ToolCall]]:
     return found
 
 
-PASSING = "import unittest\n\n\nclass Fine(unittest.TestCase):\n    def test_fine(self):\n        self.assertTrue(True)\n"
+PASSING = (
+    "import unittest\n\n\nclass Fine(unittest.TestCase):\n    def test_fine(self):\n        self.assertTrue(True)\n"
+)

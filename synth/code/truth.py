@@ -24,7 +24,8 @@ SECONDS = 6  # of one job
 _PROBE = "\x1d"
 
 _HELPER = r"""
-import contextlib, copy, csv, dataclasses, datetime, decimal, enum, fractions, io, json, os, re, signal, sys, traceback, unittest
+import contextlib, copy, csv, dataclasses, datetime, decimal, enum, fractions, io, json, os, re
+import signal, sqlite3, sys, traceback, unittest
 for line in sys.stdin:
     job = json.loads(line)
     read, write = os.pipe()

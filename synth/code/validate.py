@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from synth.code.check import check
 from synth.code.lazy import lazy
-from synth.code.similar import nearness, shape
+from synth.code.similar import nearest, shape
 from synth.code.task import CodeTask, ToolCall, start_files
 from synth.code.wording import speak
 from synth.executors.protocol import Outcome
@@ -84,8 +84,14 @@ def _overlap(task: CodeTask) -> list[str]:
     return [
         f"hidden test {probe.name!r} stands in the visible files"
         for probe in task.hidden.probes
-        if probe.code in seen or probe.code.split("result = ")[-1].strip() in seen
+        if probe.code in seen or _called(probe.code) in seen
     ]
+
+
+def _called(code: str) -> str:
+    """The call that a hidden test of one case comes down to; all of the code where it is more."""
+    lines = code.split("\n")
+    return lines[1].removeprefix("result = ") if len(lines) == 2 and "(" in lines[1] else code
 
 
 def try_all(tasks: Iterable[CodeTask], engine: Engine, workers: int = 4) -> list[Tried]:
@@ -95,7 +101,8 @@ def try_all(tasks: Iterable[CodeTask], engine: Engine, workers: int = 4) -> list
 
 
 def table(tried: Sequence[Tried]) -> str:
-    """A line per family: tasks, valid ones, mean difficulty, hidden tests, calls of the expert, shown by visible tests."""
+    """A line per family: tasks, valid ones, mean difficulty, hidden tests, the expert's calls, and where visible tests
+    fail before."""
     lines = [f"{'family':<18}{'tasks':>6}{'valid':>6}{'diff':>6}{'hidden':>8}{'calls':>7}{'shown':>7}"]
     for name in [*dict.fromkeys(one.family for one in tried), "all"]:
         own = [one for one in tried if name in ("all", one.family)]
@@ -113,5 +120,5 @@ def table(tried: Sequence[Tried]) -> str:
 def spread(tasks: Sequence[CodeTask]) -> tuple[float, float]:
     """How near the nearest other task is, over all tasks of all families: the mean and the largest."""
     shapes = [shape(task.essence) for task in tasks]
-    near = [max((nearness(one, other) for j, other in enumerate(shapes) if j != i), default=0.0) for i, one in enumerate(shapes)]
+    near = [nearest(one, [other for j, other in enumerate(shapes) if j != i]) for i, one in enumerate(shapes)]
     return sum(near) / max(len(near), 1), max(near, default=0.0)

@@ -76,7 +76,11 @@ def visible_tests(function: Function, cases: Sequence[Case], rng: random.Random)
         want = expected(function.truth, case)
         lines.append(f"    def test_example_{number}(self):")
         if isinstance(want, list) and want[:1] == ["!raises"]:
-            lines += ["        with self.assertRaises(ValueError):", f"            {call_text(function.name, case)}", ""]
+            lines += [
+                "        with self.assertRaises(ValueError):",
+                f"            {call_text(function.name, case)}",
+                "",
+            ]
             continue
         value = function.truth(*case)
         lines += [f"        got = {call_text(function.name, case)}", f"        self.assertEqual(got, {value!r})", ""]
@@ -118,7 +122,9 @@ def split_cases(function: Function, rng: random.Random) -> tuple[list[Case], lis
     normal = [case for case in distinct if not _raises(function, case)]
     visible: list[Case] = []
     for case in sorted(normal, key=lambda case: len(repr(case)) > 200):
-        if len(visible) < VISIBLE and all(expected(function.truth, case) != expected(function.truth, v) for v in visible):
+        if len(visible) < VISIBLE and all(
+            expected(function.truth, case) != expected(function.truth, v) for v in visible
+        ):
             visible.append(case)
     shown = {repr(case) for case in visible}
     return visible, [case for case in distinct if repr(case) not in shown][:HIDDEN]
@@ -143,7 +149,11 @@ def task_of(function: Function, family: str, identity: str, rng: random.Random) 
     }
     use = f"from {function.module} import {function.name}\n"
     probes = [
-        Probe(name=f"case {n}", code=f"{use}result = {call_text(function.name, case)}", expect=expected(function.truth, case))
+        Probe(
+            name=f"case {n}",
+            code=f"{use}result = {call_text(function.name, case)}",
+            expect=expected(function.truth, case),
+        )
         for n, case in enumerate(hidden, 1)
     ]
     kept = next((case for case in hidden if isinstance(case[0], (list, dict)) and not _raises(function, case)), None)

@@ -77,17 +77,21 @@ def _grid_ends(rng: random.Random) -> list[Op]:
 
 def _framed(grid: Grid) -> Grid:
     wide, high = len(grid[0]), len(grid)
-    return [[grid[y - 1][x - 1] if 0 < y <= high and 0 < x <= wide else 0 for x in range(wide + 2)] for y in range(high + 2)]
+    return [
+        [grid[y - 1][x - 1] if 0 < y <= high and 0 < x <= wide else 0 for x in range(wide + 2)] for y in range(high + 2)
+    ]
 
 
 def _around(grid: Grid) -> Grid:
     cells = {(y, x): c for y, row in enumerate(grid) for x, c in enumerate(row)}
-    near = lambda y, x: [(y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)]  # noqa: E731
-    return [[sum(cells.get(at, 0) for at in near(y, x)) for x in range(len(row))] for y, row in enumerate(grid)]
+    sides = ((-1, 0), (1, 0), (0, -1), (0, 1))
+    return [
+        [sum(cells.get((y + dy, x + dx), 0) for dy, dx in sides) for x in range(len(row))] for y, row in enumerate(grid)
+    ]
 
 
 def _fallen(grid: Grid) -> Grid:
-    columns = [sorted(column, key=bool) for column in zip(*grid, strict=True)]
+    columns = [sorted(column, key=lambda cell: cell != 0) for column in zip(*grid, strict=True)]
     return [[column[y] for column in columns] for y in range(len(grid))]
 
 

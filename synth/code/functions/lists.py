@@ -95,7 +95,9 @@ def list_steps(rng: random.Random) -> Function:
     """Chains of operations on one list of integers."""
     cases = _list_cases(rng)
     ops = chain(rng, _list_ops, _list_ends, cases, 2, 4)
-    name = rng.choice(["smooth_readings", "condense", "reshape_series", "prepare_scores", "digest_values", "fold_counts"])
+    name = rng.choice(
+        ["smooth_readings", "condense", "reshape_series", "prepare_scores", "digest_values", "fold_counts"]
+    )
     rules = [f"Step {n}: {op.rule[0].lower() + op.rule[1:]}" for n, op in enumerate(ops, 1)]
     return Function(
         name, rng.choice(["series", "figures", "readings"]), f"a function that reshapes a list of integers in {len(ops)} steps",

@@ -8,10 +8,40 @@ import re
 from synth.code.functions.base import Case, Function
 from synth.code.functions.chains import Op, body, chain, run
 
-_WORDS = (
-    "amber basil cedar delta ember fjord grove harbor indigo juniper kestrel lumen meadow north orbit pepper quartz river "
-    "saffron timber umber velvet willow yarrow zephyr Oslo Lima Quito Accra one two three"
-).split()
+_WORDS = [
+    "amber",
+    "basil",
+    "cedar",
+    "delta",
+    "ember",
+    "fjord",
+    "grove",
+    "harbor",
+    "indigo",
+    "juniper",
+    "kestrel",
+    "lumen",
+    "meadow",
+    "north",
+    "orbit",
+    "pepper",
+    "quartz",
+    "river",
+    "saffron",
+    "timber",
+    "umber",
+    "velvet",
+    "willow",
+    "yarrow",
+    "zephyr",
+    "Oslo",
+    "Lima",
+    "Quito",
+    "Accra",
+    "one",
+    "two",
+    "three",
+]
 _MARKS = list(".,;:!?-_/#()'")
 
 
@@ -27,7 +57,9 @@ def _text_cases(rng: random.Random) -> list[Case]:
             parts.append(word + (rng.choice(_MARKS) if rng.random() < 0.4 else ""))
         if rng.random() < 0.5:
             parts.append(parts[0])
-        cases.append((rng.choice(["", " ", "\t"]) + rng.choice([" ", "  ", " \n"]).join(parts) + rng.choice(["", "  "]),))
+        cases.append(
+            (rng.choice(["", " ", "\t"]) + rng.choice([" ", "  ", " \n"]).join(parts) + rng.choice(["", "  "]),)
+        )
     return cases
 
 

@@ -106,13 +106,20 @@ def _task(
     kind = "bug" if visible else rng.choice(["bug", "hidden_bug"])
     report = closing(rng, "bug", {"path": where, "cause": cause})
     steps = plan(rng, broken, solution, read, "fix", report, fails_first=True, find=f"def {bugs[0].mutation.where}")
-    essence = "\n".join(_around(broken[bug.path], bug.mutation) + _around(whole[bug.path], bug.mutation) for bug in bugs)
+    essence = "\n".join(
+        _around(broken[bug.path], bug.mutation) + _around(whole[bug.path], bug.mutation) for bug in bugs
+    )
+    facts = {
+        "operators": [bug.mutation.operator for bug in bugs],
+        "visible": visible,
+        "features": sorted(package.features),
+    }
     return CodeTask(
-        id=identity, family=f"bug_{domain}", group="bug", difficulty=min(5, 2 + len(bugs) - 1 + (not visible) + (len(whole) > 9)),
-        files=broken, requests=requests(rng, kind, "bug", {"issue": issue}), plan=steps,
+        id=identity, family=f"bug_{domain}", group="bug", files=broken,
+        difficulty=min(5, 1 + len(bugs) + (not visible) + (len(whole) > 9)),
+        requests=requests(rng, kind, "bug", {"issue": issue}), plan=steps,
         hidden=Hidden(probes=hidden, protected={p: t for p, t in broken.items() if p.startswith("tests/")}),
-        solution=solution, essence=essence,
-        facts={"operators": [bug.mutation.operator for bug in bugs], "visible": visible, "features": sorted(package.features)},
+        solution=solution, essence=essence, facts=facts,
     )  # fmt: skip
 
 

@@ -14,7 +14,6 @@ from synth.code.wording import closing, requests
 from synth.executors.patching import unified
 from synth.records import canonical
 
-
 TWO = 0.5  # share of tasks in which two features are missing
 
 
@@ -31,7 +30,9 @@ def feature_task(domain: str, identity: str, rng: random.Random, bench: Bench) -
         path: text for path, text in whole.items() if before.get(path) != text and not path.startswith("tests/")
     }
     probes = render.probes(drawn)
-    truth = bench.probe(encode({**files, **{path: text or "" for path, text in solution.items()}}), list(probes.values()))
+    truth = bench.probe(
+        encode({**files, **{path: text or "" for path, text in solution.items()}}), list(probes.values())
+    )
     without = bench.probe(encode(files), list(probes.values()))
     noticed = sum(canonical(a) != canonical(b) for a, b in zip(truth, without, strict=True))
     if not noticed or not solution:
@@ -39,16 +40,18 @@ def feature_task(domain: str, identity: str, rng: random.Random, bench: Bench) -
     code = sorted(path for path in solution if path.endswith(".py"))
     words = {"what": " and ".join(told[one]["what"] for one in missing), "paths": " and ".join(code)}
     tests = [path for path in before if path.startswith("tests/test_")]
-    steps = plan(rng, files, solution, ["ISSUE.md", "README.md", *code, rng.choice(tests)], "feature",
-                 closing(rng, "feature", words), fails_first=False)  # fmt: skip
+    read = ["ISSUE.md", "README.md", *(path for path in code if path in files), rng.choice(tests)]
+    report = closing(rng, "feature", words)
+    steps = plan(rng, files, solution, read, "feature", report, fails_first=False)
     size = sum(unified(path, before.get(path), text).count("\n+") for path, text in solution.items())
     essence = "\n".join(unified(path, before.get(path), solution[path], context=0) for path in code) + issue
+    hidden = Hidden(
+        probes=[Probe(name=n, code=c, expect=t) for (n, c), t in zip(probes.items(), truth, strict=True)],
+        protected={p: t for p, t in files.items() if p.startswith("tests/")},
+    )
     return CodeTask(
-        id=identity, family=f"feature_{domain}", group="feature", difficulty=min(5, 2 + (size > 12) + (size > 20) + (len(code) > 1)),
-        files=files, requests=requests(rng, "feature", "feature", words), plan=steps,
-        hidden=Hidden(
-            probes=[Probe(name=n, code=c, expect=t) for (n, c), t in zip(probes.items(), truth, strict=True)],
-            protected={p: t for p, t in files.items() if p.startswith("tests/")},
-        ),
-        solution=solution, essence=essence, facts={"missing": list(missing), "features": sorted(package.features)},
+        id=identity, family=f"feature_{domain}", group="feature", files=files,
+        difficulty=min(5, 2 + (size > 12) + (size > 20) + (len(code) > 1)),
+        requests=requests(rng, "feature", "feature", words), plan=steps, hidden=hidden, solution=solution,
+        essence=essence, facts={"missing": missing, "features": sorted(package.features)},
     )  # fmt: skip

@@ -74,7 +74,9 @@ class _Maker:
         line, column, end_line, end = node.lineno, node.col_offset, node.end_lineno, node.end_col_offset  # type: ignore[attr-defined]
         return self._starts[line - 1] + column, self._starts[end_line - 1] + end
 
-    def _between(self, left: ast.AST, right: ast.AST, old: str, new: str, operator: str, cause: str) -> Iterator[Mutation]:
+    def _between(
+        self, left: ast.AST, right: ast.AST, old: str, new: str, operator: str, cause: str
+    ) -> Iterator[Mutation]:
         """The operator that stands between two nodes, replaced."""
         start, end = self._at(left)[1], self._at(right)[0]
         at = self._source.find(old, start, end)
@@ -106,7 +108,9 @@ class _Maker:
             if guard and isinstance(child.body[0], ast.Raise | ast.Continue | ast.Return):  # type: ignore[attr-defined]
                 test = self._text(child.test)  # type: ignore[attr-defined]
                 yield self._without(child, "guard_missing", f"`{self._where}` lacked the check `if {test}`.")
-            effect = isinstance(child, ast.AugAssign) or (isinstance(child, ast.Expr) and isinstance(child.value, ast.Call))
+            effect = isinstance(child, ast.AugAssign) or (
+                isinstance(child, ast.Expr) and isinstance(child.value, ast.Call)
+            )
             if effect and not (child is node and last):
                 text = self._text(child).split("\n")[0]
                 yield self._without(child, "effect_missing", f"`{self._where}` lacked the line `{text}`.")
@@ -179,5 +183,7 @@ class _Maker:
 
 def _texts(node: ast.BinOp) -> bool:
     """Whether it joins texts or lists rather than adding numbers."""
-    return any(isinstance(side, ast.JoinedStr | ast.List) or (isinstance(side, ast.Constant) and isinstance(side.value, str))
-               for side in (node.left, node.right))  # fmt: skip
+    return any(
+        isinstance(side, ast.JoinedStr | ast.List) or (isinstance(side, ast.Constant) and isinstance(side.value, str))
+        for side in (node.left, node.right)
+    )

@@ -1,0 +1,174 @@
+"""Code tasks: from a seed alone, told apart by their hidden tests, and not to be had by idling or by deleting tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from synth.code import FAMILIES, Family, families, generate, lazy, make, solved_files, speak, start_files
+from synth.code.check import answers, asked, check, score
+from synth.code.similar import BOUND, nearness, shape
+from synth.code.task import CodeTask, ExpertStep
+from synth.code.truth import bench
+from synth.code.validate import try_out
+from synth.errors import TaskFailure, UsageError
+from synth.executors.protocol import Outcome
+from synth.sandbox import Limits, Ran
+from tests.executors.plain import PlainEngine, PlainSandbox
+
+SEED = 11
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[PlainEngine]:
+    made = PlainEngine()
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("family", families())
+def test_a_task_of_each_family_is_valid(family: str, engine: PlainEngine) -> None:
+    tried = try_out(make(family, SEED, 0), engine)
+    assert tried.wrong == []
+
+
+@pytest.mark.parametrize("family", families())
+def test_the_same_number_gives_the_same_task(family: str) -> None:
+    first = make(family, SEED, 1)
+    assert first == make(family, SEED, 1)
+    other = make(family, SEED, 2)
+    assert first.id != other.id
+    assert (first.files, first.hidden) != (other.files, other.hidden)
+    assert len(set(first.requests)) == len(first.requests) >= 4
+
+
+def test_tasks_take_turns_by_family_and_are_not_near_duplicates() -> None:
+    names = ["text_steps", "list_steps"]
+    tasks = list(generate(SEED, 12, names))
+    assert [task.family for task in tasks] == names * 6
+    shapes = [shape(task.essence) for task in tasks]
+    assert all(nearness(a, b) < BOUND for i, a in enumerate(shapes) for b in shapes[:i])
+
+
+def test_names_and_numbers_do_not_make_tasks_differ() -> None:
+    one = "def f(rows):\n    return [row.strip() for row in rows if len(row) > 3]\n"
+    same = "def g(lines):\n    return [line.strip() for line in lines if len(line) > 7]\n"
+    other = "def f(rows):\n    return sorted({row.lower() for row in rows}, key=len, reverse=True)\n"
+    assert nearness(shape(one), shape(same)) == 1.0
+    assert nearness(shape(one), shape(other)) < 0.5
+
+
+def test_a_family_used_up_ends_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    family = Family("same", "function", "train", lambda name, identity, rng: one.model_copy(update={"id": identity}))
+    one = make("text_steps", SEED, 0)
+    monkeypatch.setitem(FAMILIES, "same", family)
+    assert len(list(generate(SEED, 9, ["same"]))) == 1
+
+
+def test_unknown_families_are_told() -> None:
+    with pytest.raises(UsageError, match="no family 'poems'"):
+        make("poems", SEED, 0)
+
+
+# --- the check ---
+
+
+@pytest.fixture(scope="module")
+def task() -> CodeTask:
+    return make("text_steps", SEED, 0)
+
+
+def test_score_is_the_share_of_hidden_tests(task: CodeTask, engine: PlainEngine) -> None:
+    assert score(task.hidden, start_files(task), engine) == 0.0
+    assert score(task.hidden, solved_files(task), engine) == 1.0
+    first = task.hidden.probes[0]
+    spoiled = task.hidden.model_copy(
+        update={"probes": [first.model_copy(update={"expect": "never"}), *task.hidden.probes[1:]]}
+    )
+    found = check(spoiled, solved_files(task), engine)
+    assert found.ok == found.total - 1 and not found.passed
+    assert [missed.name for missed in found.failures] == [first.name]
+
+
+def test_changed_tests_are_put_back_and_told(task: CodeTask, engine: PlainEngine) -> None:
+    path = next(path for path in task.hidden.protected if path.startswith("tests/test_"))
+    files = {**solved_files(task), path: b""}
+    found = check(task.hidden, files, engine)
+    assert found.passed and found.tampered == [path]
+    peeks = task.hidden.model_copy(
+        update={"probes": [task.hidden.probes[0].model_copy(
+            update={"code": f"result = len(open({path!r}).read())", "expect": len(task.hidden.protected[path])})]}
+    )  # fmt: skip
+    assert check(peeks, files, engine).passed
+
+
+def test_code_under_test_gains_nothing_by_ending_or_talking(task: CodeTask, engine: PlainEngine) -> None:
+    module = next(path for path in task.solution)
+    mark = "probe_0123456789abcdef:"
+    for text in (
+        "import os\nos._exit(0)\n",
+        "raise SystemExit\n",
+        "while True: pass\n",
+        'import sys\nfor n in range(99):\n    sys.__stdout__.write(\'%s{"i": %d, "got": null}\\n\')\nraise SystemExit\n'
+        % (mark, 0),
+    ):
+        found = check(task.hidden, {**start_files(task), module: text.encode()}, engine)
+        assert found.score == 0.0, text
+
+
+def test_no_expected_value_enters_the_sandbox(task: CodeTask) -> None:
+    sent = asked([probe.code for probe in task.hidden.probes], "m").decode()
+    wanted = [repr(p.expect) for p in task.hidden.probes if len(repr(p.expect)) > 8 and repr(p.expect) not in p.code]
+    assert wanted and not any(one in sent for one in wanted)
+
+
+def test_answers_are_heard_once_and_only_behind_the_mark() -> None:
+    out = b'noise\nM{"i": 0, "got": 1}\nxM{"i": 0, "got": 2}\nM{"i": 1, "got"\nM{"i": 2, "got": null}\n'
+    assert answers(out, "M", 4) == [1, ["!nothing"], None, ["!nothing"]]
+
+
+def test_a_crashed_sandbox_is_infra_and_no_score(task: CodeTask) -> None:
+    class Broken(PlainSandbox):
+        def python(self, source: str, **_: object) -> Ran:
+            return Ran("crashed", None, b"", b"", 0.0, None, "gone")
+
+    class BrokenEngine(PlainEngine):
+        def open(self, limits: Limits) -> PlainSandbox:
+            return Broken(limits)
+
+    with pytest.raises(TaskFailure) as failure:
+        check(task.hidden, start_files(task), BrokenEngine())
+    assert failure.value.class_ == "infra"
+
+
+# --- words ---
+
+
+def test_reports_state_what_the_run_gave() -> None:
+    step = ExpertStep(say="All {ran} tests pass.", calls=[])
+    run = Outcome(True, {"ok": True, "ran": 7, "failed": 0}, None, "")
+    assert speak(step, [run]) == "All 7 tests pass."
+    with pytest.raises(ValueError, match="have not passed"):
+        speak(step, [run, run._replace(value={"ok": False, "ran": 7, "failed": 1})])
+    with pytest.raises(ValueError, match="have not passed"):
+        speak(step, [])
+
+
+def test_bugs_are_noticed_by_tests_and_most_tests_still_pass(engine: PlainEngine) -> None:
+    shown = set()
+    for number in range(4):
+        one = make("bug_billing", SEED, number)
+        got = bench().probe(start_files(one), [probe.code for probe in one.hidden.probes])
+        wrong = sum(a != probe.expect for a, probe in zip(got, one.hidden.probes, strict=True))
+        assert 0 < wrong < len(got)
+        shown.add(one.facts["visible"])
+        assert set(one.solution) <= set(one.files) and all(one.files[p] != text for p, text in one.solution.items())
+    assert shown  # whether the visible tests tell is known of each
+
+
+def test_lazy_policies_are_there_for_every_group() -> None:
+    for family in FAMILIES.values():
+        policies = lazy(make(family.name, SEED, 0))
+        assert {"idle", "delete_tests", "empty_tests"} <= set(policies)
+        assert ("hard_code" in policies) == (family.group in ("function", "data"))
