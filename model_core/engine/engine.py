@@ -16,6 +16,7 @@ from model_core.engine.requests import Completion, Event, Request
 from model_core.engine.sampling import draw, logprobs
 from model_core.engine.sequence import Sequence
 from model_core.errors import ModelError
+from model_core.layout import lay_for_decoding
 from model_core.model import Model
 from model_core.tokens import Tokenizer
 
@@ -59,7 +60,7 @@ class Engine:
             raise ModelError(
                 f"the tokenizer has {tokenizer.size} ids, the model {model.config.vocab_size}; they belong together"
             )
-        self.model, self.tokenizer = model.eval(), tokenizer
+        self.model, self.tokenizer = lay_for_decoding(model.eval()), tokenizer
         self.max_batch, self.prefill_chunk = max_batch, prefill_chunk
         self.counts = Counts()
         self.pages = Pages(cache_tokens // page_tokens + 1, page_tokens)
