@@ -23,11 +23,13 @@ FAR, NEAR = 1.5, 256  # rows attend together if none is so many times as long as
 
 @dataclass
 class Piece:
-    """New tokens of one sequence: `ids`, of which the first stands at `start`; `pages` hold all up to the last."""
+    """New tokens of one sequence: `ids`, of which the first stands at `start`; `pages` hold all up to the last. Logits
+    are wanted after the last `heard` of them."""
 
     ids: Sequence[int]
     start: int
     pages: list[int]
+    heard: int = 1
 
 
 class PagedCache:
@@ -51,7 +53,7 @@ class PagedCache:
 
     @torch.inference_mode()
     def forward(self, pieces: Sequence[Piece]) -> Tensor:
-        """Logits [B, V] after the last token of each piece."""
+        """Logits [sum of `heard`, V] after the last tokens of each piece, piece by piece."""
         groups = list(self._groups(pieces))
         dense = self._lay(pieces, groups)
         flat = [pieces[place] for group in groups for place in group]
@@ -64,10 +66,10 @@ class PagedCache:
         held = [Held(*layer) for layer in zip(self.held_LPpX, self._dense.rows_LRSX, strict=True)]
         x_1TD = self.model.through(ids, past, held)
         ends = [end - 1 for end in itertools.accumulate(len(piece.ids) for piece in flat)]
-        last = [0] * len(flat)
+        heard: list[range] = [range(0)] * len(flat)
         for place, end in zip(itertools.chain.from_iterable(groups), ends, strict=True):
-            last[place] = end
-        return self.model.head(x_1TD[0, last])
+            heard[place] = range(end + 1 - pieces[place].heard, end + 1)
+        return self.model.head(x_1TD[0, list(itertools.chain.from_iterable(heard))])
 
     def _places(self, piece: Piece) -> Iterator[int]:
         """Where its latents go, counted over all pages."""
