@@ -62,7 +62,7 @@ class DockerEngine:
             raise SandboxError("programs of this machine do not go into containers; use the local engine for them")
         self._clean_once()
         place = Place.of(limits)
-        box = DockerSandbox(limits, self._pool.take(place), lambda old: self._pool.replace(old, place), self._gone)
+        box = DockerSandbox(limits, self._pool.take(place), lambda: self._pool.another(place), self._gone)
         with self._lock:
             self._open.add(box)
         return box
@@ -78,6 +78,20 @@ class DockerEngine:
                 removed += 1
         return removed
 
+    def __enter__(self) -> DockerEngine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def image(self) -> str:
+        """The id of the image of its containers, made or fetched at first."""
+        with self._lock:
+            if self._image is None:
+                named = self.settings.image
+                self._image = pulled(self._api, named) if named else made_of(self._api, rootfs(default_state()))
+            return self._image
+
     def _clean_once(self) -> None:
         with self._lock:
             first, self._cleaned = not self._cleaned, True
@@ -92,22 +106,15 @@ class DockerEngine:
         self._pool.close()
         self._api.close()
 
-    def _gone(self, box: DockerSandbox, inside: Inside) -> None:
+    def _gone(self, box: DockerSandbox, inside: Inside | None) -> None:
         with self._lock:
             self._open.discard(box)
         self._pool.give_back(inside)
 
     def _start(self, place: Place) -> Inside:
         command = ["python3", "-s", "-B", "-c", BOOT]
-        container = start(self._api, self._image_id(), command, place, self.settings, self._owner, self._run)
+        container = start(self._api, self.image(), command, place, self.settings, self._owner, self._run)
         return Inside.of(self._api, container)
-
-    def _image_id(self) -> str:
-        with self._lock:
-            if self._image is None:
-                named = self.settings.image
-                self._image = pulled(self._api, named) if named else made_of(self._api, rootfs(default_state()))
-            return self._image
 
 
 def _check(info: dict[str, Any], settings: DockerSettings) -> None:
