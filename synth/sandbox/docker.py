@@ -68,15 +68,10 @@ class DockerEngine:
         return box
 
     def clean(self) -> int:
-        """Remove containers whose owner is dead. Those of other machines and namespaces end by themselves when their
-        owner's connection does; they are left alone here."""
-        removed = 0
-        for container, labels in self._api.labelled(LABEL):
-            owner = ownership.parse(labels.get(LABEL, ""))
-            if owner is not None and owner.state == "dead":
-                self._api.remove(container)
-                removed += 1
-        return removed
+        left = left_overs(self._api)
+        for container in left:
+            self._api.remove(container)
+        return len(left)
 
     def __enter__(self) -> DockerEngine:
         return self
@@ -115,6 +110,13 @@ class DockerEngine:
         command = ["python3", "-s", "-B", "-c", BOOT]
         container = start(self._api, self.image(), command, place, self.settings, self._owner, self._run)
         return Inside.of(self._api, container)
+
+
+def left_overs(api: Api) -> list[str]:
+    """Containers whose owner is dead. Those of other machines and namespaces are none of ours to judge: they end by
+    themselves when their owner's connection does."""
+    owners = [(container, ownership.parse(labels.get(LABEL, ""))) for container, labels in api.labelled(LABEL)]
+    return [container for container, owner in owners if owner is not None and owner.state == "dead"]
 
 
 def _check(info: dict[str, Any], settings: DockerSettings) -> None:

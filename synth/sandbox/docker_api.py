@@ -282,5 +282,14 @@ def _boundary(doing: str) -> Iterator[None]:
 
 
 def _line(error: BaseException) -> str:
-    text = getattr(error, "explanation", None) or str(error) or type(error).__name__
+    inner = _system(error)
+    text = getattr(error, "explanation", None) or (inner and inner.strerror) or str(error) or type(error).__name__
     return " ".join(str(text).split())[:300]
+
+
+def _system(error: object) -> OSError | None:
+    """The system's own error within a client library's: it says in a few words what theirs wrap in many."""
+    if isinstance(error, OSError) and error.strerror:
+        return error
+    within = [*getattr(error, "args", ()), getattr(error, "reason", None), getattr(error, "__cause__", None)]
+    return next((found for one in within if isinstance(one, BaseException) and (found := _system(one))), None)

@@ -455,7 +455,7 @@ class Escapes:
             " os.symlink('/proc/self/fd/0', 'stream'); os.mkfifo('pipe'); os.link('/work/real', 'hard')"
             " if os.path.exists('real') else None"
         )
-        assert 'file' not in sandbox.get()
+        assert "file" not in sandbox.get()
         assert sandbox.get("folder") == sandbox.get("file") == sandbox.get("folder/passwd") == sandbox.get("pipe") == {}
 
     def test_put_replaces_links_and_does_not_write_through_them(self, sandbox: Sandbox) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from synth.cli import app
 from synth.errors import UsageError
 from synth.sandbox import Limits, SandboxError
-from synth.sandbox.docker import DockerEngine
+from synth.sandbox.docker import DockerEngine, left_overs
 from synth.sandbox.docker_api import Api
 from synth.sandbox.docker_box import DockerSandbox
 from synth.sandbox.docker_container import LABEL, Place, start
@@ -90,6 +93,22 @@ def test_left_overs_of_a_dead_owner_are_removed(engine: DockerEngine, api: Api, 
     assert engine.clean() == 1
     assert left not in {container for container, _ in api.labelled(LABEL)}
     assert living.python("print(1)").outcome == "ok"
+
+
+def test_doctor_counts_left_overs_and_removes_them(
+    docker_host: str, api: Api, engine: DockerEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", docker_host)
+    host = {"network_mode": "none", "masked_paths": []}
+    labels = {LABEL: str(me()._replace(started="1"))}
+    for _ in range(2):
+        api.create(engine.image(), ["sleep", "1000"], host, labels=labels)
+    lines = CliRunner().invoke(app, ["doctor", "--json"]).stdout.splitlines()
+    (docker,) = [line for line in map(json.loads, lines) if line["name"] == "docker"]
+    assert docker["present"] and "2 left-overs" in docker["detail"]
+    lines = CliRunner().invoke(app, ["doctor", "--clean", "--json"]).stdout.splitlines()
+    assert {line["engine"]: line["removed"] for line in map(json.loads, lines)}["docker"] == 2
+    assert left_overs(api) == []
 
 
 def test_who_lives_elsewhere_is_left_alone(engine: DockerEngine, api: Api) -> None:

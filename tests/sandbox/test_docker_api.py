@@ -40,7 +40,7 @@ def begin(api: Api) -> object:
 
 
 def test_no_engine_is_one_sentence_with_the_mend(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"no container engine answers at unix://.*DOCKER_HOST") as told:
+    with pytest.raises(UsageError, match=r"answers at unix://\S+ \(No such file or directory\); .*DOCKER_HOST") as told:
         Api(f"unix://{tmp_path}/nothing.sock")
     assert "\n" not in str(told.value)
 
