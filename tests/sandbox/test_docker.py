@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -18,8 +19,11 @@ from synth.sandbox.docker import DockerEngine, left_overs
 from synth.sandbox.docker_api import Api
 from synth.sandbox.docker_box import DockerSandbox
 from synth.sandbox.docker_container import LABEL, Place, start
+from synth.sandbox.docker_image import made_of, with_server
 from synth.sandbox.docker_settings import DockerSettings
+from synth.sandbox.local import default_state
 from synth.sandbox.ownership import me
+from synth.sandbox.rootfs import rootfs
 
 pytestmark = pytest.mark.slow
 LIMITS = Limits(seconds=20, memory_mb=96, processes=24, disk_mb=8, inodes=512)
@@ -141,6 +145,16 @@ def test_the_image_is_imported_once(engine: DockerEngine, docker_host: str, monk
     second = DockerEngine(host=docker_host)
     assert second.image() == first
     second.close()
+
+
+def test_an_image_of_others_gets_the_server_put_in(engine: DockerEngine, api: Api, tmp_path: Path) -> None:
+    root = rootfs(default_state())
+    shutil.copytree(root, tmp_path / "root", symlinks=True, ignore=shutil.ignore_patterns("inside"))
+    image = with_server(api, made_of(api, tmp_path / "root"))
+    assert with_server(api, made_of(api, tmp_path / "root")) == image
+    engine._image = image
+    with engine.open(LIMITS) as box:
+        assert box.python("print(6 * 7)").stdout == b"42\n"
 
 
 def test_the_probe_finds_everything_contained(engine: DockerEngine, api: Api) -> None:
