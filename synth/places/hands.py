@@ -1,0 +1,73 @@
+"""What runs the calls of places in this process: one engine, opened when it is first needed, and a bound on how many
+episodes hold a place at once."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from synth.errors import TaskFailure, UsageError
+from synth.executors.protocol import PlaceExecutor
+from synth.pipeline_executors import Executors, McpServer
+from synth.places import live
+from synth.places.workspace import Workspace
+from synth.records import WorldRow, canonical
+from synth.sandbox import Engine, Limits, open_engine
+from synth.taskspec import PlaceStart
+
+SPARE_THREADS = 4
+
+
+class Hands:
+    """The executors of a pipeline, in this process."""
+
+    def __init__(self, executors: Executors) -> None:
+        self.executors = executors
+        self._engine: Engine | None = None
+        self._lock = threading.Lock()
+        self._gates: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+
+    def engine(self) -> Engine:
+        """The sandbox engine, opened once. Raises UsageError where this machine has none that contains."""
+        with self._lock:
+            if self._engine is None:
+                self._engine = open_engine(self.executors.sandbox, **engine_settings(self.executors))
+            return self._engine
+
+    def gate(self) -> asyncio.Semaphore:
+        """Held by an episode while it has a place; one per event loop. Calls of places block, so the loop gets threads
+        for as many."""
+        loop = asyncio.get_running_loop()
+        if loop not in self._gates:
+            loop.set_default_executor(ThreadPoolExecutor(self.executors.concurrency + SPARE_THREADS, "places"))
+            self._gates[loop] = asyncio.Semaphore(self.executors.concurrency)
+        return self._gates[loop]
+
+    def open(self, row: WorldRow, start: PlaceStart) -> PlaceExecutor:
+        """The executor of a place for one episode."""
+        try:
+            if row.origin == "workspace":
+                return Workspace(row.world_id, self.engine(), start, Limits.model_validate(row.spec["limits"]))
+            return live.open_place(row, start, self._engine_for(McpServer.model_validate(row.spec["server"])))
+        except UsageError as error:
+            raise TaskFailure("infra", "places.hands", str(error)) from error
+
+    def listing(self, row: WorldRow) -> list[Any]:
+        """The tools of a place, as they are offered there; a live server is started for it."""
+        if row.origin == "workspace":
+            return workspace_tools()
+        server = McpServer.model_validate(row.spec["server"])
+        return live.listing(server, self._engine_for(server))
+
+    def _engine_for(self, server: McpServer) -> Engine | None:
+        return None if server.url is not None or server.uncontained else self.engine()
+
+    def close(self) -> None:
+        with self._lock:
+            if self._engine is not None:
+                self._engine.close()
+                self._engine = None
