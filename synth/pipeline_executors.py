@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from synth.records import Split
+from synth.sandbox.docker_settings import DockerSettings
 from synth.sandbox.engine import Limits
 from synth.settings import Name, Settings
 
@@ -67,15 +68,6 @@ class LocalSandbox(Settings):
     allow_uncontained: bool = False
 
 
-class DockerSandbox(Settings):
-    """`host`: the engine's address, else DOCKER_HOST or the local one; `image`: by digest, else built from this
-    machine's python; `pool`: containers kept warm."""
-
-    host: Annotated[str, Field(min_length=1, max_length=2000)] | None = None
-    image: Annotated[str, Field(min_length=1, max_length=2000)] | None = None
-    pool: Annotated[int, Field(ge=0, le=1024)] = 4
-
-
 class Executors(Settings):
     """`sandbox`: which engine holds what is run (`auto`: docker where it answers, else local). `concurrency`: episodes
     with real calls at once, per worker; `limits`: of one run of code. Rows are the same whatever the engine, so a
@@ -85,7 +77,7 @@ class Executors(Settings):
     concurrency: Annotated[int, Field(ge=1, le=1024)] = 8
     limits: Limits = Limits()
     local: LocalSandbox = LocalSandbox()
-    docker: DockerSandbox = DockerSandbox()
+    docker: DockerSettings = DockerSettings()
     code: CodeExecutor | None = None
     mcp: McpExecutor | None = None
     OUTSIDE = frozenset({"sandbox", "concurrency", "local", "docker"})

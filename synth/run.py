@@ -20,6 +20,7 @@ from synth.fingerprints import Fingerprint, fingerprints
 from synth.issuing import Issuing, prior_price
 from synth.measured import read_rates
 from synth.pipeline import Pipeline, ShardsSettings, load_pipeline
+from synth.places.hands import sweep
 from synth.records import SCHEMA_VERSION, STAGES, StageName, content_hash
 from synth.reporting import Face, Reporter, Silent, now
 from synth.side_by_side import SideBySide
@@ -81,6 +82,8 @@ def run_pipeline(
                 return _Run(driver, prints, options).go()
         finally:
             executor.close()
+            if pipeline.executors.real:  # workers of Ray end without a word
+                sweep(pipeline.executors)
 
 
 class _Run:

@@ -8,6 +8,7 @@ from typing import Any
 
 from synth import code
 from synth.code.task import CodeTask, ExpertStep
+from synth.executors.workspace_tools import BY_NAME
 from synth.places.task import PlaceTask
 from synth.records import Split, WorldRow
 from synth.taskspec import (
@@ -80,7 +81,7 @@ def plan_of(messages: list[ExpertStep]) -> tuple[list[Step], list[Reply]]:
 
 
 def effect_of(tool: str) -> Any:
-    return code.TOOLS_BY_NAME[tool]["effect"]
+    return BY_NAME[tool]["effect"]
 
 
 def rubric_of(calls: int) -> Rubric:

@@ -7,11 +7,11 @@ import asyncio
 import atexit
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 from weakref import WeakKeyDictionary
 
 from synth.errors import TaskFailure, UsageError
-from synth.executors.protocol import PlaceExecutor
+from synth.executors.protocol import PlaceExecutor, PlaceTool
+from synth.executors.workspace_tools import TOOLS
 from synth.pipeline_executors import Executors, McpServer
 from synth.places import live
 from synth.places.workspace import Workspace
@@ -35,7 +35,10 @@ class Hands:
         """The sandbox engine, opened once. Raises UsageError where this machine has none that contains."""
         with self._lock:
             if self._engine is None:
-                self._engine = open_engine(self.executors.sandbox, **engine_settings(self.executors))
+                self._engine = open_engine(
+                    self.executors.sandbox, local=self.executors.local.model_dump(),
+                    docker=self.executors.docker.model_dump(),
+                )  # fmt: skip
             return self._engine
 
     def gate(self) -> asyncio.Semaphore:
@@ -56,18 +59,50 @@ class Hands:
         except UsageError as error:
             raise TaskFailure("infra", "places.hands", str(error)) from error
 
-    def listing(self, row: WorldRow) -> list[Any]:
+    def listing(self, row: WorldRow) -> list[PlaceTool]:
         """The tools of a place, as they are offered there; a live server is started for it."""
         if row.origin == "workspace":
-            return workspace_tools()
+            return [PlaceTool(**tool) for tool in TOOLS]
         server = McpServer.model_validate(row.spec["server"])
         return live.listing(server, self._engine_for(server))
 
     def _engine_for(self, server: McpServer) -> Engine | None:
-        return None if server.url is not None or server.uncontained else self.engine()
+        return self.engine() if contained(server) else None
 
     def close(self) -> None:
         with self._lock:
             if self._engine is not None:
                 self._engine.close()
                 self._engine = None
+
+
+def contained(server: McpServer) -> bool:
+    """Whether the server runs in a sandbox of ours."""
+    return server.url is None and not server.uncontained
+
+
+def sweep(executors: Executors) -> int:
+    """Try the engine and remove what dead runs left of it; how much that was. Raises UsageError where there is no
+    engine that contains, as every episode would."""
+    servers = [live.server_of(named) for named in (executors.mcp.servers if executors.mcp else ())]
+    if executors.code is None and not any(contained(server) for server in servers):
+        return 0
+    hands = Hands(executors)
+    try:
+        return hands.engine().clean()
+    finally:
+        hands.close()
+
+
+_hands: dict[str, Hands] = {}
+_lock = threading.Lock()
+
+
+def hands_of(executors: Executors) -> Hands:
+    """The hands of this process for these settings; closed when it ends."""
+    at = canonical(executors.model_dump(mode="json"))
+    with _lock:
+        if at not in _hands:
+            _hands[at] = Hands(executors)
+            atexit.register(_hands[at].close)
+        return _hands[at]

@@ -10,9 +10,9 @@ from typing import Any
 from synth.code import FAMILIES
 from synth.executors.protocol import PlaceTool
 from synth.packaged import packaged_yaml
-from synth.pipeline_executors import Executors, McpServer
+from synth.pipeline_executors import Executors
 from synth.places import live
-from synth.records import AgentRow, Kind, Split, ToolRow, WorldRow, make_id, world_tool_id
+from synth.records import AgentRow, Kind, Origin, Split, ToolRow, WorldRow, make_id, world_tool_id
 
 ORIGINS = ("workspace", "live")
 SPLITS: tuple[Split, ...] = ("train", "validation", "eval")
@@ -24,7 +24,7 @@ class Place:
     """A place of the pipeline. `spec` is the `spec` column of its row."""
 
     key: str
-    origin: str
+    origin: Origin
     split: Split
     server: str | None
     domain: str
@@ -69,9 +69,9 @@ def world_row(seed: int, place: Place) -> WorldRow:
     """The row of a place. It has no parents: it is the real thing."""
     return WorldRow(
         world_id=make_id("world", seed, "worlds", "place", place.key), category=place.domain, domain=place.domain,
-        origin=place.origin,  # type: ignore[arg-type]
+        origin=place.origin,
         split=place.split, server=place.server, parents=[], roots=[place.server] if place.server else [],
-        operators=[], spec=place.spec,
+        operators=[], spec=place.spec, marks={},
     )  # fmt: skip
 
 
@@ -94,6 +94,16 @@ def tool_rows(world: WorldRow, tools: Sequence[PlaceTool], parents: Mapping[str,
 def kinds_of(world: WorldRow) -> tuple[Kind, ...]:
     """The kinds of tasks that can be made for a place."""
     return (CODE,) if world.origin == "workspace" else live.kinds(world.server or "")
+
+
+def agents_of(origin: str, split: Split, settings: Any) -> int:
+    """How many agents a place has. Tasks are drawn by agent: the workspaces held for validation and eval have as few as
+    their shares are small."""
+    shares = settings.split
+    if origin != "workspace" or split == "train":
+        return int(settings.per_place)
+    share = shares.eval if split == "eval" else shares.validation
+    return max(1, round(settings.per_place * share / max(0.1, 1 - shares.eval - shares.validation)))
 
 
 def agent_row(seed: int, world: WorldRow, tools: Sequence[ToolRow], number: int, rng: random.Random) -> AgentRow:
