@@ -477,15 +477,17 @@ def _on_disk(model: K2Model | OpenAIModel | ScriptedModel) -> list[tuple[str, st
 
 
 def check_named(pipeline: Pipeline, base: Path) -> list[Problem]:
-    """What the file names outside itself and is missing (scripts and checkpoints on disk, servers of the catalog),
-    and what it asks for that is not built yet."""
+    """What the file names outside itself and is missing: scripts and checkpoints on disk, servers of the catalog,
+    live servers, families of code tasks."""
     problems = []
     for name, model in pipeline.models.items():
         for field, named in _on_disk(model):
             if not any((root / named).exists() for root in (Path.cwd(), base)):
                 problems.append(Problem(f"models.{name}.{field}", f"{named!r} does not exist"))
-    if pipeline.executors.mcp is not None:
-        problems.append(Problem("executors.mcp", "calls cannot be run on live servers yet; leave `executors` out"))
+    if pipeline.executors.real:
+        from synth.places.rows import unknown_of  # imports what this file describes
+
+        problems += [Problem(*found) for found in unknown_of(pipeline.executors)]
     return problems + _unknown_servers(pipeline)
 
 

@@ -79,11 +79,12 @@ def run_pipeline(
         try:
             with Reporter(run_dir, face or Silent()) as report:
                 driver = Driver(pipeline, modules, RunStore(run_dir), executor, report)
-                return _Run(driver, prints, options).go()
+                result = _Run(driver, prints, options).go()
         finally:
             executor.close()
-            if pipeline.executors.real:  # workers of Ray end without a word
-                sweep(pipeline.executors)
+        if pipeline.executors.real and result.made:  # workers of Ray end without a word
+            sweep(pipeline.executors)
+    return result
 
 
 class _Run:

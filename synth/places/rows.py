@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from synth.code import FAMILIES
+from synth import code
+from synth.errors import UsageError
 from synth.executors.protocol import PlaceTool
 from synth.packaged import packaged_yaml
 from synth.pipeline_executors import Executors
+from synth.pipeline_problems import nearest
 from synth.places import live
 from synth.records import AgentRow, Kind, Origin, Split, ToolRow, WorldRow, make_id, world_tool_id
 
@@ -46,7 +48,7 @@ def _workspaces(executors: Executors) -> list[Place]:
     if executors.code is None:
         return []
     asked = executors.code.families
-    families = [f for f in FAMILIES.values() if asked == "all" or f.name in asked]
+    families = [f for f in code.FAMILIES.values() if asked == "all" or f.name in asked]
     out = []
     for split in SPLITS:
         names = sorted(f.name for f in families if f.split == split)
@@ -62,6 +64,22 @@ def _live(executors: Executors) -> list[Place]:
         server = live.server_of(named)
         spec = {"executor": "mcp", "server": server.model_dump(mode="json"), "volatile": live.volatile(server.id)}
         out.append(Place(f"live {server.id}", "live", server.split, server.id, live.domain(server.id), spec))
+    return out
+
+
+def unknown_of(executors: Executors) -> list[tuple[str, str]]:
+    """What `executors` names and nobody knows, as (path, sentence)."""
+    out = []
+    asked = executors.code.families if executors.code is not None else []
+    for family in asked if asked != "all" else []:
+        if family not in code.FAMILIES:
+            known = nearest(family, list(code.families()))
+            out.append(("executors.code.families", f"there is no family {family!r}; {known}"))
+    for named in executors.mcp.servers if executors.mcp else ():
+        try:
+            live.server_of(named)
+        except UsageError as error:
+            out.append(("executors.mcp.servers", str(error)))
     return out
 
 
