@@ -157,7 +157,7 @@ def test_without_a_sandbox_nothing_starts(tmp_path: Path, root: Path, monkeypatc
 def test_wrong_files_say_where(root: Path, override: str, sentence: str) -> None:
     from synth.pipeline import check_named
 
-    with pytest.raises(PipelineError) as wrong:  # noqa: PT012 - either reading or the look at what it names
+    with pytest.raises(PipelineError) as wrong:
         pipeline = load_pipeline(root / "pipelines/code.yaml", [override])
         raise PipelineError("code.yaml", check_named(pipeline, root / "pipelines"))
     assert sentence in str(wrong.value)

@@ -6,8 +6,10 @@ from synth.code import Family
 from synth.code.task import CodeTask, ExpertStep, Hidden, Probe, ToolCall
 from synth.records import Split
 
-WORDINGS = ("Please make `f` in m.py add {k} to what it is given.", "f in m.py should add {k} to its argument.",
-            "m.py: f(x) has to give x plus {k}. Can you mend it?", "Let f (m.py) return its argument plus {k}.")  # fmt: skip
+WORDINGS = (
+    "Please make `f` in m.py add {k} to what it is given.", "f in m.py should add {k} to its argument.",
+    "m.py: f(x) has to give x plus {k}. Can you mend it?", "Let f (m.py) return its argument plus {k}.",
+)  # fmt: skip
 
 
 def toy(name: str, split: Split) -> Family:
