@@ -17,6 +17,7 @@ from synth.places import live
 from synth.places.workspace import Workspace
 from synth.records import WorldRow, canonical
 from synth.sandbox import Engine, Limits, open_engine
+from synth.sandbox.opening import EngineName
 from synth.taskspec import PlaceStart
 
 SPARE_THREADS = 4
@@ -27,19 +28,19 @@ class Hands:
 
     def __init__(self, executors: Executors) -> None:
         self.executors = executors
-        self._engine: Engine | None = None
+        self._engines: dict[str, Engine] = {}
         self._lock = threading.Lock()
         self._gates: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
-    def engine(self) -> Engine:
-        """The sandbox engine, opened once. Raises UsageError where this machine has none that contains."""
+    def engine(self, name: EngineName | None = None) -> Engine:
+        """The sandbox engine of that name, by default that of the pipeline file, opened once. Raises UsageError where
+        this machine has none that contains."""
+        chosen = name or self.executors.sandbox
         with self._lock:
-            if self._engine is None:
-                self._engine = open_engine(
-                    self.executors.sandbox, local=self.executors.local.model_dump(),
-                    docker=self.executors.docker.model_dump(),
-                )  # fmt: skip
-            return self._engine
+            if chosen not in self._engines:
+                local, docker = self.executors.local.model_dump(), self.executors.docker.model_dump()
+                self._engines[chosen] = open_engine(chosen, local=local, docker=docker)
+            return self._engines[chosen]
 
     def gate(self) -> asyncio.Semaphore:
         """Held by an episode while it has a place; one per event loop. Calls of places block, so the loop gets threads
@@ -67,13 +68,14 @@ class Hands:
         return live.listing(server, self._engine_for(server))
 
     def _engine_for(self, server: McpServer) -> Engine | None:
-        return self.engine() if contained(server) else None
+        """A server needs programs and folders of this machine, which only the local engine can lend."""
+        return self.engine("local") if contained(server) else None
 
     def close(self) -> None:
         with self._lock:
-            if self._engine is not None:
-                self._engine.close()
-                self._engine = None
+            for engine in self._engines.values():
+                engine.close()
+            self._engines.clear()
 
 
 def contained(server: McpServer) -> bool:
@@ -85,11 +87,10 @@ def sweep(executors: Executors) -> int:
     """Try the engine and remove what dead runs left of it; how much that was. Raises UsageError where there is no
     engine that contains, as every episode would."""
     servers = [live.server_of(named) for named in (executors.mcp.servers if executors.mcp else ())]
-    if executors.code is None and not any(contained(server) for server in servers):
-        return 0
     hands = Hands(executors)
     try:
-        return hands.engine().clean()
+        count = hands.engine().clean() if executors.code is not None else 0
+        return count + (hands.engine("local").clean() if any(map(contained, servers)) else 0)
     finally:
         hands.close()
 
