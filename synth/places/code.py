@@ -8,7 +8,9 @@ from typing import Any
 
 from synth import code
 from synth.code.task import CodeTask, ExpertStep
+from synth.errors import TaskFailure
 from synth.executors.workspace_tools import BY_NAME
+from synth.goals.build import BuildFailed
 from synth.places.task import PlaceTask
 from synth.records import Split, WorldRow
 from synth.taskspec import (
@@ -36,8 +38,12 @@ _UNKNOWN = ("I don't know, look at the code.", "No idea; please go by what the f
 
 
 def make(world: WorldRow, seed: int, number: int, rng: random.Random) -> PlaceTask:
-    """The task with this number, of a family that the place has; another number is another task."""
-    task = code.make(rng.choice(world.spec["families"]), seed, number)
+    """The task with this number, of a family that the place has; another number is another task. Raises BuildFailed
+    where the family has none."""
+    try:
+        task = code.make(rng.choice(world.spec["families"]), seed, number)
+    except TaskFailure as failure:
+        raise BuildFailed(failure.detail) from failure
     steps, replies = plan_of(task.plan)
     return PlaceTask(
         kind="code", family=task.family, difficulty=task.difficulty, user=user_of(task, world.split, rng),

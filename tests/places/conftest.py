@@ -17,7 +17,10 @@ from synth.places import hands
 def toy_families(monkeypatch: pytest.MonkeyPatch) -> None:
     import toys
 
-    monkeypatch.setattr(synth.code, "FAMILIES", toys.FAMILIES)
+    for name in list(synth.code.FAMILIES):
+        monkeypatch.delitem(synth.code.FAMILIES, name)
+    for name, family in toys.FAMILIES.items():
+        monkeypatch.setitem(synth.code.FAMILIES, name, family)
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 from synth.code import Family
 from synth.code.task import CodeTask, ExpertStep, Hidden, Probe, ToolCall
 from synth.records import Split
@@ -13,15 +15,15 @@ WORDINGS = (
 
 
 def toy(name: str, split: Split) -> Family:
-    return Family(name, "function", split, lambda seed, number: task(name, seed, number))
+    return Family(name, "function", split, task)
 
 
-def task(name: str, seed: int, number: int) -> CodeTask:
-    more = 2 + (seed + number) % 997
+def task(name: str, identity: str, rng: random.Random) -> CodeTask:
+    more = rng.randint(2, 9999)
     test = f"import unittest\nfrom m import f\n\n\nclass Sums(unittest.TestCase):\n    def test_one(self):\n        self.assertEqual(f(1), {1 + more})\n"  # noqa: E501
     good = f"def f(x):\n    return x + {more}\n"
     return CodeTask(
-        id=f"{name}-{number}", family=name, group="function", difficulty=1 + number % 3,
+        id=identity, family=name, group="function", difficulty=rng.randint(1, 3),
         files={"m.py": "def f(x):\n    return x\n", "tests/__init__.py": "", "tests/test_m.py": test},
         requests=[words.format(k=more) for words in WORDINGS],
         plan=[
