@@ -1,4 +1,4 @@
-"""What this machine has, and how to get what it has not. Every check is bounded in time and changes nothing."""
+"""What this machine has, and how to get what it has not. Every check is bounded in time and changes only caches."""
 
 from __future__ import annotations
 
@@ -125,13 +125,11 @@ def _docker() -> Finding:
 
 
 def _sandbox() -> Finding:
-    how = "only needed for the task kind `code`: install bubblewrap and allow user namespaces"
-    bwrap = shutil.which("bwrap")
-    if bwrap and _output(bwrap, "--ro-bind", "/", "/", "--unshare-all", "true") is not None:
-        return Finding("sandbox", True, "bubblewrap works", "")
-    if _output("unshare", "--user", "--map-root-user", "--net", "true") is not None:
-        return Finding("sandbox", True, "user namespaces work", "")
-    return Finding("sandbox", False, "no bubblewrap, no user namespaces", how)
+    from synth.doctor_sandbox import local_state
+
+    contains, detail = local_state()
+    how = "only needed where code is really run: install bubblewrap and run as root, or use docker"
+    return Finding("sandbox", contains, detail, how)
 
 
 def _npm() -> Finding:
