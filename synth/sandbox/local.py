@@ -17,8 +17,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import ValidationError
-
 from synth.errors import UsageError
 from synth.sandbox import cgroups, seccomp, slots
 from synth.sandbox.channel import BOOT, ENVIRONMENT
@@ -40,11 +38,7 @@ class LocalEngine:
     name = "local"
 
     def __init__(self, **settings: Any) -> None:
-        try:
-            self.settings = LocalSettings(**settings)
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise UsageError(f"executors.local.{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        self.settings = LocalSettings(**settings)
         self.bwrap = _bwrap()
         self.root = os.geteuid() == 0
         self.groups = cgroups.find()
@@ -54,8 +48,7 @@ class LocalEngine:
         self._sandboxes: set[LocalSandbox] = set()
         self._probe: Probe | None = None
         self._checked = False
-        self._removed = 0  # and not told yet
-        self._remove_leftovers()
+        self.clean()
 
     def probe(self) -> Probe:
         """What is enforced here."""
@@ -114,22 +107,19 @@ class LocalEngine:
             self._sandboxes.discard(sandbox)
 
     def clean(self) -> int:
-        """Kill and remove what dead owners left: control groups whose slot nobody holds. The count includes what went
-        when this engine started."""
-        with self._lock:
-            self._remove_leftovers()
-            count, self._removed = self._removed, 0
-            return count
-
-    def _remove_leftovers(self) -> None:
-        for name in self.groups.names() if self.groups is not None else []:
+        """Kill and remove what dead owners left: control groups whose slot nobody holds."""
+        if self.groups is None:
+            return 0
+        count = 0
+        for name in self.groups.names():
             slot = slots.try_take(int(name)) if name.isdigit() else None
-            if slot is None or self.groups is None:
-                continue  # its owner lives
+            if slot is None:
+                continue
             with contextlib.closing(os.fdopen(slot.lock)):
                 for path in self.groups.group(name).paths:
                     cgroups.remove(path)
-                self._removed += 1
+                count += 1
+        return count
 
     def close(self) -> None:
         """Close all."""
