@@ -40,7 +40,7 @@ class Conversations:
 
     def __init__(self, model: Model, tokenizer: OwnTokenizer, prompts: Sequence[list[int]], tokens: int) -> None:
         room = sum(len(prompt) + tokens + 16 for prompt in prompts)
-        self.engine = Engine(model, tokenizer, max_batch=len(prompts), cache_tokens=room, prefill_chunk=2048)
+        self.engine = Engine(model, tokenizer, max_batch=len(prompts), cache_tokens=room, prefill_chunk=2048, guess=0)
         self.said: dict[str, list[int]] = {}
         for place, prompt in enumerate(prompts):
             self.said[str(place)] = []

@@ -7,6 +7,7 @@ rotary part of a head's query and key, V a head's value, X = C + R what the cach
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,13 @@ from model_core.rope import attention_scale, rotate
 
 LOGITS_AT_ONCE = 1 << 19  # how many logits `max_logits` holds: 2 MiB, which stay in a CPU's cache
 _GPU_TIMES = 32  # as many times that on a GPU, which wants few launches
+
+
+class Held(NamedTuple):
+    """What the engine's cache holds of one layer: pages, and rows that lie side by side (`engine/dense.py`)."""
+
+    pages_PpX: Tensor
+    rows_RSX: Tensor
 
 
 @dataclass
@@ -47,6 +55,7 @@ class Span:
     absorbed: bool
     shared_P: Tensor | None = None  # pages that every row holds before those (absorbed attention alone knows them)
     side: Tensor | None = None  # where the pages are laid side by side, [B * P, p * X]: the same memory for all layers
+    starts_B: Tensor | None = None  # its rows lie side by side already, the first ones; where their new token goes
 
 
 class LatentAttention(nn.Module):
@@ -76,28 +85,34 @@ class LatentAttention(nn.Module):
         """The weight whose rows are the heads' queries, [H (N + R), D or Q]."""
         return (self.q_proj if self.config.q_lora_rank is None else self.q_b_proj).weight
 
-    def forward(self, x_BTD: Tensor, past: Past, held_BSX: Tensor | None = None) -> Tensor:
-        """[B, T, D]; `held_BSX` is this layer's cache, which takes up the new tokens."""
+    def forward(self, x_BTD: Tensor, past: Past, held: Tensor | Held | None = None) -> Tensor:
+        """[B, T, D]; `held` is this layer's cache, [B, S, X] or the engine's, which takes up the new tokens."""
         q_nope, q_rope = self._queries(x_BTD, past.turns_BTr)
         latents_BSX = self._latents(x_BTD, past.turns_BTr)
-        if past.spans and held_BSX is not None:
-            return self.o_proj(self._over_pages(q_nope, q_rope, latents_BSX, past, held_BSX).flatten(-2))
-        if held_BSX is not None:
-            write(held_BSX, past.positions_BT, latents_BSX)
+        if isinstance(held, Held):
+            return self.o_proj(self._over_pages(q_nope, q_rope, latents_BSX, past, held).flatten(-2))
+        if held is not None:
+            write(held, past.positions_BT, latents_BSX)
             if past.visible_BTS is not None:  # else nothing came before: what was just computed is all there is
-                latents_BSX = held_BSX[:, : past.reach]
+                latents_BSX = held[:, : past.reach]
         if past.absorbed:
             return self.o_proj(self.absorbed(q_nope, q_rope, latents_BSX, past.visible_BTS).flatten(-2))
         return self.o_proj(self.expanded(q_nope, q_rope, latents_BSX, past.visible_BTS, past.documents).flatten(-2))
 
-    def _over_pages(self, q_nope: Tensor, q_rope: Tensor, new_1TX: Tensor, past: Past, held_PpX: Tensor) -> Tensor:
+    def _over_pages(self, q_nope: Tensor, q_rope: Tensor, new_1TX: Tensor, past: Past, held: Held) -> Tensor:
         """A flat batch, span by span: the pages of its rows are laid side by side, [B, S, X], and attended to."""
+        held_PpX = held.pages_PpX
         held_PpX.view(-1, held_PpX.shape[-1])[past.places_T] = new_1TX[0]
         parts = []
         for span in past.spans:
             shape = (span.rows, -1)
             q_n, q_r = q_nope[0, span.tokens].unflatten(0, shape), q_rope[0, span.tokens].unflatten(0, shape)
-            if span.pages_BP is None or span.side is None:
+            if span.starts_B is not None and span.visible_BTS is not None:
+                held.rows_RSX[torch.arange(span.rows, device=span.starts_B.device), span.starts_B] = new_1TX[
+                    0, span.tokens
+                ]
+                latents_BSX = held.rows_RSX[: span.rows, : span.visible_BTS.shape[-1]]
+            elif span.pages_BP is None or span.side is None:
                 latents_BSX = new_1TX[0, span.tokens].unflatten(0, shape)
             else:
                 torch.index_select(held_PpX.flatten(1), 0, span.pages_BP.flatten(), out=span.side)
@@ -211,8 +226,11 @@ class LatentAttention(nn.Module):
 
     def _mixed_fused(self, q_BtX: Tensor, latents_BSX: Tensor, visible_BTS: Tensor) -> Tensor:
         """The fast twin of `_mixed`: latents are keys and values at once, and the rotary part of the mix is dropped."""
-        heads = q_BtX.shape[1] // visible_BTS.shape[1]
-        mask_B1tS = visible_BTS.unsqueeze(2).expand(-1, -1, heads, -1).flatten(1, 2).unsqueeze(1)
+        T = visible_BTS.shape[1]
+        if T == 1:  # one row of the mask for all heads
+            mask_B1tS = visible_BTS.unsqueeze(1)
+        else:
+            mask_B1tS = visible_BTS.unsqueeze(2).expand(-1, -1, q_BtX.shape[1] // T, -1).flatten(1, 2).unsqueeze(1)
         held_B1SX = latents_BSX.unsqueeze(1)
         out = F.scaled_dot_product_attention(q_BtX.unsqueeze(1), held_B1SX, held_B1SX, mask_B1tS, scale=self.scale)
         return out[:, 0, :, : self.config.kv_lora_rank]

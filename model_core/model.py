@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from model_core.attention import LatentAttention, Past, absorbing_is_cheaper
+from model_core.attention import Held, LatentAttention, Past, absorbing_is_cheaper
 from model_core.cache import LatentCache
 from model_core.config import ModelConfig
 from model_core.errors import ModelError
@@ -28,8 +30,8 @@ class Block(nn.Module):
         dense = config.is_dense(layer)
         self.mlp = SwiGLU(config.hidden_size, config.intermediate_size) if dense else MoE(config)
 
-    def forward(self, x_BTD: Tensor, past: Past, held_BSX: Tensor | None = None) -> Tensor:
-        x_BTD = x_BTD + self.self_attn(self.input_layernorm(x_BTD), past, held_BSX)
+    def forward(self, x_BTD: Tensor, past: Past, held: Tensor | Held | None = None) -> Tensor:
+        x_BTD = x_BTD + self.self_attn(self.input_layernorm(x_BTD), past, held)
         return x_BTD + self.mlp(self.post_attention_layernorm(x_BTD))
 
 
@@ -102,14 +104,14 @@ class Model(nn.Module):
             cache.advance(ids_BT.shape[1] if counts_B is None else counts_B)
         return x_BTD
 
-    def through(self, ids_BT: Tensor, past: Past, held_LBSX: Tensor | None = None) -> Tensor:
+    def through(self, ids_BT: Tensor, past: Past, held: Tensor | Sequence[Held] | None = None) -> Tensor:
         """The normalised state before the head, [B, T, D], where `past` says what each token may see.
 
-        `held_LBSX` is the cache, layer by layer: dense as here, or pages (`engine/paged.py`).
+        `held` is the cache, layer by layer: [L, B, S, X], or the engine's (`engine/paged.py`).
         """
         x_BTD = self.embed_tokens(ids_BT)
         for layer, block in enumerate(self.layers):
-            x_BTD = block(x_BTD, past, None if held_LBSX is None else held_LBSX[layer])
+            x_BTD = block(x_BTD, past, None if held is None else held[layer])
         return self.norm(x_BTD)
 
     def packed(self, ids_1T: Tensor, documents: Documents) -> Tensor:

@@ -7,6 +7,7 @@ A rubric is `{"criteria": [{id, part, text, check, params, required}]}`; `check`
     change {index}                   one change of the goal (checkpoint)
     told {tell}                      the fact `goal.tell[].id` was stated, in or after its turn, after reading
     refused {}                       it was said that it cannot be done, and nothing was written
+    checked {check}                  a postcondition held on the place that the episode left behind
     answered {}                      the conversation ends with an answer, all user turns were reached
     grounded {}                      keys and payloads were said or shown before they were sent
     asked {facts: [id]}              the user gave these facts in answer to a question
@@ -57,6 +58,7 @@ CHECKS: dict[str, Check] = {
     "change": outcome.change,
     "told": outcome.told,
     "refused": outcome.refused,
+    "checked": outcome.checked,
     "answered": outcome.answered,
     "grounded": conduct.grounded,
     "asked": conduct.asked,

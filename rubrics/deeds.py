@@ -162,6 +162,8 @@ def _verbs(claim: str) -> list[str]:
 
 def _known_deed(ev: Evidence, at: int, verb: str, family: str, calls: str, writes: list[dict[str, Any]]) -> bool:
     """Whether a write is of the claimed sort: by its effect on the state, by its name, or in the user's own words."""
+    if family in ("insert", "delete") and any(d.get("changed") == ["text"] for d in ev.diff):
+        return True  # in a file something may be added or removed without a file more or less
     if family in {d["kind"] for d in ev.diff} or family in (ev.get("plan", {}).get("passing") or ()):
         return True
     if any(_FAMILY[family].search(f"{_deed_words(c['name'])} {_action(ev, c)}") for c in writes):

@@ -4,6 +4,7 @@
     calls       the execution records, in order (turn, id, name, arguments, ok, error, result, effect, fault)
     user_calls  the same of what the user did with tools of their own; `turn`: the assistant message that asked
     state_diff  [{world_id, entity, kind, key, before, after, changed, stamped}]; `stamped`: fields only the system sets
+    checks      [{id, passed, score, evidence}] of places, evaluated after the episode
     goal, plan, user    the task's columns (see the task room); `user.turns` places the user's turns in the conversation
     params      optional {tool: {"/pointer": {"role": ..., "enum": [...], "default": ...}}}
     stop_reason

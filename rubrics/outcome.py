@@ -112,6 +112,14 @@ def refused(ev: Evidence) -> Finding:
     return False, 0.0, "no message says that it cannot be done"
 
 
+def checked(ev: Evidence, check: str) -> Finding:
+    """A postcondition of the goal held on the place that the episode left behind, as was found there."""
+    found = next((c for c in ev.need("checks") if c["id"] == check), None)
+    if found is None:
+        raise Missing(f"the episode was not checked for {check!r}")
+    return bool(found["passed"]), float(found["score"]), str(found["evidence"])
+
+
 def answered(ev: Evidence) -> Finding:
     """The conversation ends with words of the assistant, after the last result and after the user's last turn."""
     if not ev.messages:

@@ -14,12 +14,13 @@ from functools import cached_property
 from typing import Any
 
 from rubrics.evidence import WORDS, Evidence, quote
-from rubrics.normal import Text, occurrences, phrase, squash
+from rubrics.normal import Text, flat_text, occurrences, phrase, squash
 from rubrics.outcome import Finding
 from rubrics.units import wrong_unit
 
 _TOKEN = re.compile(r"[^\s\"'“”‘’()\[\]{}<>,;!?*`]+")
 _QUOTED = re.compile(r"[\"“]([^\"”]{2,400})[\"”]|(?<!\w)'([^'\n]{3,200})'(?!\w)|`([^`\n]{2,200})`")
+_ONE_CHARACTER = re.compile(r"`([^`\n])`")  # no quotation; else what stands between two of them would be one
 _NAME = re.compile(r"(?:(?<=[\w,;)] )|(?<=Mr\. )|(?<=Ms\. )|(?<=Mrs\. )|(?<=Dr\. ))([A-Z][^\W\d_]+)")
 _LIST_MARK = re.compile(r"(?m)^\s*\(?\d{1,2}[.)]\s")
 _NUMBER = re.compile(
@@ -69,7 +70,7 @@ def stated_facts(ev: Evidence) -> Finding:
 
 def _facts(text: Text) -> Iterator[tuple[str, str]]:
     """(sort, words as they stand) of what a text states."""
-    raw = text.raw
+    raw = _ONE_CHARACTER.sub(r"\1", text.raw)
     for m in _QUOTED.finditer(raw):
         yield "quote", next(g for g in m.groups() if g)
     bare = _LIST_MARK.sub(" ", _QUOTED.sub(" ", raw))
@@ -122,7 +123,10 @@ class _Known:
                     name = call["function"]["name"]
                     self._parts += [squash(name), squash(_KEY_SPLIT.sub(" ", name))]
                     if record is not None and record["ok"]:
-                        self._parts.append(squash(call["function"]["arguments"]))
+                        sent = call["function"]["arguments"]
+                        self._parts.append(squash(sent))
+                        if "\\" in sent:  # code as it reads, without the escapes of JSON
+                            self._parts.append(squash(flat_text(record["arguments"])))
                 continue
             text = self._ev.results.get(i) or self._ev.texts[i]
             self._texts.append(text)

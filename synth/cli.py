@@ -260,12 +260,18 @@ def replay(
 def doctor(
     as_json: AsJson = False,
     model: Annotated[str, typer.Option(help="Sizes of this model: k2, k2_0905, moonlight, tiny, or a folder.")] = "",
+    clean: Annotated[bool, typer.Option("--clean", help="Remove what killed runs left in sandbox engines.")] = False,
 ) -> None:
     """What this machine has: Ray, GPU, docker, sandbox, npm, endpoint; each with how to get it."""
     from synth import doctor as rooms
     from synth.doctor_model import show_model
 
-    show_model(model, as_json) if model else rooms.show(as_json)
+    if clean:
+        rooms.clean(as_json)
+    elif model:
+        show_model(model, as_json)
+    else:
+        rooms.show(as_json)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""What this machine has, and how to get what it has not. Every check is bounded in time and changes nothing."""
+"""What this machine has, and how to get what it has not. Every check is bounded in time and changes only caches."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ import sys
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Literal
+
+from synth.errors import UsageError
 
 TIMEOUT_S = 10
 
@@ -38,6 +41,23 @@ def show(as_json: bool) -> None:
             continue
         mark = "ok     " if finding.present else "MISSING" if finding.needed else "absent "
         print(f"{mark} {finding.name:<10} {finding.detail}" + ("" if finding.present else f"; {finding.how_to_get}"))
+
+
+def clean(as_json: bool) -> None:
+    """Remove what killed runs left in the sandbox engines of this machine, and say how much it was."""
+    from synth.sandbox import open_engine
+
+    names: tuple[Literal["local", "docker"], ...] = ("local", "docker")
+    for name in names:
+        try:
+            engine = open_engine(name)
+        except UsageError as error:
+            removed, detail = 0, str(error)
+        else:
+            removed, detail = engine.clean(), ""
+            engine.close()
+        told = {"engine": name, "removed": removed, "detail": detail}
+        print(json.dumps(told) if as_json else f"{name:<8} {detail or f'{removed} left-overs removed'}")
 
 
 def _python() -> Finding:
@@ -89,23 +109,27 @@ def _k2() -> Finding:
 
 
 def _docker() -> Finding:
-    how = "only needed for executors in containers: install Docker or Podman and let your user reach its socket"
-    if shutil.which("docker") is None and shutil.which("podman") is None:
-        return Finding("docker", False, "no docker or podman command", how)
-    found = _output("docker", "version", "--format", "{{.Server.Version}}") or _output(
-        "podman", "version", "--format", "{{.Version}}"
-    )
-    return Finding("docker", bool(found), found or "the command is there, the engine does not answer", how)
+    from synth.sandbox.docker import left_overs
+    from synth.sandbox.docker_api import Api
+    from synth.sandbox.engine import SandboxError
+
+    how = "only needed for sandboxes in containers; the local engine needs none"
+    try:
+        api = Api(timeout=TIMEOUT_S)
+        left = len(left_overs(api))
+    except (UsageError, SandboxError) as error:
+        return Finding("docker", False, str(error), how)
+    found = f"{api.version.get('Version')} at {api.host}"
+    api.close()
+    return Finding("docker", True, found + (f"; {left} left-overs, which --clean removes" if left else ""), how)
 
 
 def _sandbox() -> Finding:
-    how = "only needed for the task kind `code`: install bubblewrap and allow user namespaces"
-    bwrap = shutil.which("bwrap")
-    if bwrap and _output(bwrap, "--ro-bind", "/", "/", "--unshare-all", "true") is not None:
-        return Finding("sandbox", True, "bubblewrap works", "")
-    if _output("unshare", "--user", "--map-root-user", "--net", "true") is not None:
-        return Finding("sandbox", True, "user namespaces work", "")
-    return Finding("sandbox", False, "no bubblewrap, no user namespaces", how)
+    from synth.doctor_sandbox import local_state
+
+    contains, detail = local_state()
+    how = "only needed where code is really run: install bubblewrap and run as root, or use docker"
+    return Finding("sandbox", contains, detail, how)
 
 
 def _npm() -> Finding:

@@ -149,7 +149,31 @@ class ProposeSettings(Settings):
         return super().covered() | {"backend": self.backend.covered() if self.backend else None}
 
 
-class WorldsSettings(Settings):
+class OnPlaces(Settings):
+    """A stage that deals with places: `executors` is filled in by `Pipeline.stage`, never written there, and counts
+    only where calls are really run."""
+
+    executors: Executors | None = None
+
+    @field_validator("executors")
+    @classmethod
+    def _stands_elsewhere(cls, value: object) -> object:
+        if value is not None:
+            raise ValueError("is not written here; `executors` stands at the top of the file")
+        return value
+
+    @property
+    def places(self) -> Executors | None:
+        """The executors, where any call is really run."""
+        return self.executors if self.executors is not None and self.executors.real else None
+
+    def covered(self) -> dict[str, Any]:
+        out = super().covered()
+        del out["executors"]
+        return out | ({"executors": self.places.covered()} if self.places else {})
+
+
+class WorldsSettings(OnPlaces):
     """`synthetic` is the number of synthetic tools wanted. `files`: worlds that a person wrote (YAML or JSON), named
     from the pipeline file's folder. Their bytes are in the fingerprint, their place is not."""
 
@@ -163,8 +187,6 @@ class WorldsSettings(Settings):
 
     @model_validator(mode="after")
     def _something(self) -> WorldsSettings:
-        if not self.servers and not self.files:
-            raise ValueError("names no server and no file; name at least one, or write `servers: all`")
         if not self.servers and self.synthetic and "synthetic" in self.model_fields_set:
             raise ValueError("synthetic tools grow from those of servers; name a server or leave `synthetic` out")
         if twice := [f for i, f in enumerate(self.files) if f in self.files[:i]]:
@@ -177,7 +199,7 @@ class WorldsSettings(Settings):
         return super().covered() | {"propose": self.propose.covered() if self.propose else None}
 
 
-class ToolsSettings(Settings):
+class ToolsSettings(OnPlaces):
     """`tries`: calls admission may draw per tool before it gives up. `worlds` is filled in by `Pipeline.stage`."""
 
     tries: Annotated[int, Field(ge=1, le=10_000)] = 40
@@ -201,8 +223,10 @@ class SurfacesSettings(Settings):
 
 
 class AgentsSettings(Settings):
-    """`min_tools` and `max_tools` bound the tool sets; most are near 12, on a log scale."""
+    """`min_tools` and `max_tools` bound the tool sets; most are near 12, on a log scale. `per_place`: agents of each
+    workspace and live server, which hold all of its tools."""
 
+    per_place: Annotated[int, Field(ge=1, le=10_000)] = 12
     count: Annotated[int, Field(ge=1, le=1_000_000)] = 3000
     min_tools: Annotated[int, Field(ge=2, le=128)] = 2
     max_tools: Annotated[int, Field(ge=2, le=128)] = 64
@@ -227,7 +251,7 @@ class TasksSettings(Asking):
     ROLES = ("writer", "paraphraser")
 
 
-class RolloutsSettings(Asking):
+class RolloutsSettings(Asking, OnPlaces):
     """`user`: a model that plays the user; `tools`: one that answers calls of tools without semantics."""
 
     ROLES = ("user", "tools")
@@ -348,6 +372,16 @@ class Pipeline(Settings):
     stages: Stages = Stages()
 
     @model_validator(mode="after")
+    def _something_to_work_on(self) -> Pipeline:
+        worlds = self.stages.worlds
+        if not worlds.servers and not worlds.files and not self.executors.real:
+            raise ValueError(
+                "stages.worlds names no server and no file; name at least one, write `servers: all`, or give"
+                " `executors.code` or `executors.mcp`"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _models_are_known(self) -> Pipeline:
         policy = self.stages.rollouts.policy
         known = [*BUILT_IN_POLICIES, *self.models]
@@ -384,6 +418,8 @@ class Pipeline(Settings):
     def stage(self, name: StageName) -> Settings:
         """The settings handed to a stage; a model policy carries its backend."""
         settings: Settings = getattr(self.stages, name)
+        if isinstance(settings, OnPlaces):
+            settings = settings.model_copy(update={"executors": self.executors})
         if isinstance(settings, Asking):
             backends = {role: self.models[model] for role, model in settings.named().items()}
             settings = settings.model_copy(update={"backends": backends})
@@ -441,15 +477,17 @@ def _on_disk(model: K2Model | OpenAIModel | ScriptedModel) -> list[tuple[str, st
 
 
 def check_named(pipeline: Pipeline, base: Path) -> list[Problem]:
-    """What the file names outside itself and is missing (scripts and checkpoints on disk, servers of the catalog),
-    and what it asks for that is not built yet."""
+    """What the file names outside itself and is missing: scripts and checkpoints on disk, servers of the catalog,
+    live servers, families of code tasks."""
     problems = []
     for name, model in pipeline.models.items():
         for field, named in _on_disk(model):
             if not any((root / named).exists() for root in (Path.cwd(), base)):
                 problems.append(Problem(f"models.{name}.{field}", f"{named!r} does not exist"))
-    if pipeline.executors.mcp is not None:
-        problems.append(Problem("executors.mcp", "calls cannot be run on live servers yet; leave `executors` out"))
+    if pipeline.executors.real:
+        from synth.places.rows import unknown_of  # imports what this file describes
+
+        problems += [Problem(*found) for found in unknown_of(pipeline.executors)]
     return problems + _unknown_servers(pipeline)
 
 

@@ -7,7 +7,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from synth.records import Split
+from synth.sandbox.docker_settings import DockerSettings
 from synth.sandbox.engine import Limits
+from synth.sandbox.local_settings import LocalSettings
 from synth.settings import Name, Settings
 
 EnvName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=200)]
@@ -61,21 +63,6 @@ class CodeExecutor(Settings):
     families: Literal["all"] | Annotated[list[Name], Field(min_length=1, max_length=1000)] = "all"
 
 
-class LocalSandbox(Settings):
-    """`allow_uncontained`: run code of others even where this machine cannot hold it."""
-
-    allow_uncontained: bool = False
-
-
-class DockerSandbox(Settings):
-    """`host`: the engine's address, else DOCKER_HOST or the local one; `image`: by digest, else built from this
-    machine's python; `pool`: containers kept warm."""
-
-    host: Annotated[str, Field(min_length=1, max_length=2000)] | None = None
-    image: Annotated[str, Field(min_length=1, max_length=2000)] | None = None
-    pool: Annotated[int, Field(ge=0, le=1024)] = 4
-
-
 class Executors(Settings):
     """`sandbox`: which engine holds what is run (`auto`: docker where it answers, else local). `concurrency`: episodes
     with real calls at once, per worker; `limits`: of one run of code. Rows are the same whatever the engine, so a
@@ -84,8 +71,8 @@ class Executors(Settings):
     sandbox: Literal["auto", "local", "docker"] = "auto"
     concurrency: Annotated[int, Field(ge=1, le=1024)] = 8
     limits: Limits = Limits()
-    local: LocalSandbox = LocalSandbox()
-    docker: DockerSandbox = DockerSandbox()
+    local: LocalSettings = LocalSettings()
+    docker: DockerSettings = DockerSettings()
     code: CodeExecutor | None = None
     mcp: McpExecutor | None = None
     OUTSIDE = frozenset({"sandbox", "concurrency", "local", "docker"})

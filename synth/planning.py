@@ -13,6 +13,7 @@ from synth.fingerprints import fingerprints
 from synth.issuing import prior_price
 from synth.measured import read_rates
 from synth.pipeline import OpenAIModel, Pipeline, RolloutsSettings, WorldsSettings
+from synth.places.rows import agents_of, places_of
 from synth.records import STAGES, StageName
 from synth.rounds import Plan, simulated, split_cell
 from synth.stage import Context
@@ -136,8 +137,15 @@ def _slots(
         servers * rates["worlds"]["rows_per_server"] + max(0, worlds - servers) * rates["worlds"]["rows_per_slot"]
     )
     tools = round(rate["real"] * servers / rate["servers"] + world_rows * rate["per_world"])
-    return {"worlds": worlds, "tools": tools, "agents": pipeline.stages.agents.count, "tasks": slots,
+    return {"worlds": worlds, "tools": tools, "agents": _agents(pipeline), "tasks": slots,
             "rollouts": played, "judge": judged, "shards": judged}  # fmt: skip
+
+
+def _agents(pipeline: Pipeline) -> int:
+    """Slots of agents: `count` where there are simulated worlds, and those of places."""
+    worlds, settings = pipeline.stages.worlds, pipeline.stages.agents
+    of_places = sum(agents_of(p.origin, p.split, settings) for p in places_of(pipeline.executors))
+    return of_places + (settings.count if worlds.servers or worlds.files else 0)
 
 
 def _model_use(pipeline: Pipeline, trajectories: int, rate: Mapping[str, float]) -> dict[str, Any]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast, get_args
 
 from synth.pipeline import JudgeSettings
+from synth.pipeline_executors import Executors
+from synth.places.hands import Hands, hands_of
 from synth.records import Call, TaskRow, TrajectoryRow, VerdictRow, canonical
 from synth.sim.environment import Environment, act_of
 from synth.sim.faults import FAULTS, Fault, Shape, fault
@@ -56,11 +59,12 @@ def replay_trajectory(run_dir: Path, trajectory_id: str) -> ReplayReport:
     trajectory: TrajectoryRow = one(run_dir, "trajectories", trajectory_id)
     task: TaskRow = one(run_dir, "tasks", trajectory.task_id)
     agent = one(run_dir, "agents", trajectory.agent_id)
-    worlds = find(run_dir, "worlds", task.start["worlds"])
+    worlds = find(run_dir, "worlds", [*task.start["worlds"], *task.start.get("places", ())])
     tools = find(run_dir, "tools", agent.traits["offered"].values())
     verdicts = find(run_dir, "verdicts", [trajectory_id])
     catalog = Catalog.of([agent], tools, worlds)
-    return judged_again(replay_rows(trajectory, task, catalog), task, catalog, verdicts, judge_settings(run_dir))
+    again = replay_rows(trajectory, task, catalog, hands_for(run_dir))
+    return judged_again(again, task, catalog, verdicts, judge_settings(run_dir))
 
 
 def replay_sample(run_dir: Path, count: int, seed: int = 0) -> dict[str, ReplayReport]:
@@ -73,10 +77,10 @@ def replay_sample(run_dir: Path, count: int, seed: int = 0) -> dict[str, ReplayR
     tasks = {t.task_id: t for t in run.rows("tasks")}
     catalog = Catalog.of(run.rows("agents"), run.rows("tools"), run.rows("worlds"))
     verdicts = {v.trajectory_id: [v] for v in run.rows("verdicts")}
-    settings, out = judge_settings(run_dir), {}
+    settings, hands, out = judge_settings(run_dir), hands_for(run_dir), {}
     for t in chosen:
         task, before = tasks[t.task_id], verdicts.get(t.trajectory_id, [])
-        out[t.trajectory_id] = judged_again(replay_rows(t, task, catalog), task, catalog, before, settings)
+        out[t.trajectory_id] = judged_again(replay_rows(t, task, catalog, hands), task, catalog, before, settings)
     return out
 
 
@@ -84,6 +88,18 @@ def judge_settings(run_dir: Path) -> JudgeSettings:
     """The settings under which the run's verdicts were given; the usual ones where the folder does not say."""
     pipeline = (read_json(run_dir / "run.json") or {}).get("pipeline")
     return JudgeSettings() if pipeline is None else JudgeSettings.model_validate(pipeline["stages"]["judge"])
+
+
+def executors_of(run_dir: Path) -> Executors:
+    """Where the run's calls are really run, by its pipeline file."""
+    pipeline = (read_json(run_dir / "run.json") or {}).get("pipeline") or {}
+    return Executors.model_validate(pipeline.get("executors") or {})
+
+
+def hands_for(run_dir: Path) -> Hands | None:
+    """What runs the calls of the run's places again, in fresh ones; None where it has none."""
+    executors = executors_of(run_dir)
+    return hands_of(executors) if executors.real else None
 
 
 def judged_again(
@@ -104,16 +120,28 @@ def _by_code(verdict: VerdictRow) -> dict[str, Any]:
     return {c.id: [c.passed, c.evidence] for c in verdict.criteria if c.judge == "code"}
 
 
-def replay_rows(trajectory: TrajectoryRow, task: TaskRow, catalog: Catalog) -> ReplayReport:
-    """The same over rows at hand."""
-    env = environment(catalog, task, trajectory.seed, 0.0)
+def replay_rows(trajectory: TrajectoryRow, task: TaskRow, catalog: Catalog, hands: Hands | None = None) -> ReplayReport:
+    """The same over rows at hand; `hands` run the calls of places, in fresh ones."""
+    env = environment(catalog, task, trajectory.seed, 0.0, hands)
     answer_as_recorded(env, trajectory)
     faults = RecordedFaults()
     env.faults = faults
-    return asyncio.run(_replay(trajectory, env, faults))
+    masks = [re.compile(p) for w in task.start.get("places", ()) for p in catalog.worlds[w].spec.get("volatile", ())]
+    return asyncio.run(_replay(trajectory, env, faults, masks))
 
 
-async def _replay(trajectory: TrajectoryRow, env: Environment, faults: RecordedFaults) -> ReplayReport:
+async def _replay(
+    trajectory: TrajectoryRow, env: Environment, faults: RecordedFaults, masks: list[re.Pattern[str]]
+) -> ReplayReport:
+    try:
+        return await _again(trajectory, env, faults, masks)
+    finally:
+        await env.close()
+
+
+async def _again(
+    trajectory: TrajectoryRow, env: Environment, faults: RecordedFaults, masks: list[re.Pattern[str]]
+) -> ReplayReport:
     said = _said(trajectory)
     shown = {m["tool_call_id"]: m["content"] for m in trajectory.messages if m["role"] == "tool"}
     out: list[str] = []
@@ -126,21 +154,25 @@ async def _replay(trajectory: TrajectoryRow, env: Environment, faults: RecordedF
         out += await own.until(env, call.turn)
         faults.strike(call.fault, call.recover)
         again, content = await env.call(call.turn, call.id, call.name, said.get(call.id, _text(call)))
-        out += _differences(call, again)
+        out += _differences(call, again, masks)
         made.append(again)
         contents[call.id] = content
-        if shown.get(call.id) != content:
+        if _masked(shown.get(call.id), masks) != _masked(content, masks):
             out.append(f"{call.id}: the tool message was {_brief(shown.get(call.id))}, is {_brief(content)}")
     out += await own.until(env, None)
     if canonical(env.diff()) != canonical(trajectory.state_diff):
         out.append(f"state_diff: was {_brief(trajectory.state_diff)}, is {_brief(env.diff())}")
     if env.digest() != trajectory.end_state_sha256:
         out.append(f"end state: was {trajectory.end_state_sha256}, is {env.digest()}")
+    checks = await env.checked()
+    out += [f"check {was.id}: was {_brief(was.model_dump())}, is {_brief(now.model_dump())}"
+            for was, now in zip(trajectory.checks, checks, strict=False) if was != now]  # fmt: skip
+    if len(checks) != len(trajectory.checks):
+        out.append(f"{len(trajectory.checks)} checks were recorded, {len(checks)} were made")
     row = trajectory.model_copy(update={
         "messages": _with_results(trajectory.messages, contents), "calls": made, "state_diff": env.diff(),
-        "end_state_sha256": env.digest(),
+        "end_state_sha256": env.digest(), "checks": checks,
     })  # fmt: skip
-    await env.close()
     return ReplayReport(not out, len(trajectory.calls), out, row)
 
 
@@ -159,7 +191,7 @@ class _Own:
         out: list[str] = []
         while self._left and (turn is None or self._left[0].turn < turn):
             was = self._left.pop(0)
-            out += _differences(was, await env.user_call(was.turn, act_of(was)))
+            out += _differences(was, await env.user_call(was.turn, act_of(was)), [])
         return out
 
 
@@ -172,9 +204,20 @@ def _text(call: Call) -> str:
     return call.arguments if isinstance(call.arguments, str) else json.dumps(call.arguments, ensure_ascii=False)
 
 
-def _differences(was: Call, again: Call) -> list[str]:
-    names = [n for n in Call.model_fields if n != "latency_ms" and getattr(was, n) != getattr(again, n)]
+def _differences(was: Call, again: Call, masks: list[re.Pattern[str]]) -> list[str]:
+    names = [n for n in Call.model_fields if n != "latency_ms"
+             and _masked(getattr(was, n), masks) != _masked(getattr(again, n), masks)]  # fmt: skip
     return [f"{was.id}: {n} was {_brief(getattr(was, n))}, is {_brief(getattr(again, n))}" for n in names]
+
+
+def _masked(value: Any, masks: list[re.Pattern[str]]) -> Any:
+    """The value without what differs from run to run on a live server: its place's own patterns, in its text."""
+    if not masks or value is None:
+        return value
+    text = value if isinstance(value, str) else canonical(value)
+    for mask in masks:
+        text = mask.sub("#", text)
+    return text
 
 
 def _brief(value: Any) -> str:

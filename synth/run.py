@@ -20,6 +20,7 @@ from synth.fingerprints import Fingerprint, fingerprints
 from synth.issuing import Issuing, prior_price
 from synth.measured import read_rates
 from synth.pipeline import Pipeline, ShardsSettings, load_pipeline
+from synth.places.hands import sweep
 from synth.records import SCHEMA_VERSION, STAGES, StageName, content_hash
 from synth.reporting import Face, Reporter, Silent, now
 from synth.side_by_side import SideBySide
@@ -78,9 +79,12 @@ def run_pipeline(
         try:
             with Reporter(run_dir, face or Silent()) as report:
                 driver = Driver(pipeline, modules, RunStore(run_dir), executor, report)
-                return _Run(driver, prints, options).go()
+                result = _Run(driver, prints, options).go()
         finally:
             executor.close()
+        if pipeline.executors.real and result.made:  # workers of Ray end without a word
+            sweep(pipeline.executors)
+    return result
 
 
 class _Run:

@@ -172,6 +172,7 @@ class Start(Part):
     sides: dict[str, WorldStart] = {}  # what the user has besides, by world id (`user:NAME`)
     faults: list[FaultSpec] = []
     rules: list[Rule] = []
+    notes: list[str] = []  # what the prompt says besides, of this task (where files are, what the date is)
 
 
 # --- the plan ---------------------------------------------------------------------------------------------------------
@@ -260,4 +261,7 @@ class CriterionSpec(Part):
 
 
 class Rubric(Part):
+    """`waives`: standing criteria that do not fit the task."""
+
     criteria: list[CriterionSpec]
+    waives: list[str] = []

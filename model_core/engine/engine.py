@@ -16,6 +16,7 @@ from model_core.engine.requests import Completion, Event, Request
 from model_core.engine.sampling import draw, logprobs
 from model_core.engine.sequence import Sequence
 from model_core.errors import ModelError
+from model_core.layout import lay_for_decoding
 from model_core.model import Model
 from model_core.tokens import Tokenizer
 
@@ -30,10 +31,23 @@ class Counts:
 
     steps: int = 0
     computed_tokens: int = 0  # fed through the model: prompts, forced and drawn tokens, and what preemption cost
+    guessed_tokens: int = 0  # fed besides, on a guess
+    right_guesses: int = 0  # of these, said by the model indeed: they are among the computed ones too
     cached_tokens: int = 0  # found in the cache instead
     generated_tokens: int = 0
     preemptions: int = 0
     finished: int = 0
+
+
+@dataclass
+class Turn:
+    """What a sequence computes in one pass: its next `tokens`, and a guess at what follows them."""
+
+    sequence: Sequence
+    tokens: int
+    guess: list[int]
+    heard: int = 0  # where its logits begin
+    right: int = 0  # guessed tokens that were said
 
 
 class Engine:
@@ -41,6 +55,8 @@ class Engine:
 
     `max_batch` sequences run at once; the cache holds `cache_tokens` in pages of `page_tokens`. A step computes every
     running sequence's next token and at most `prefill_chunk` tokens of prompts, so that a long prompt stalls nobody.
+    `guess`: so many tokens are looked up in what was there before and checked along with the next one (0: none); they
+    change no token that is said.
     """
 
     def __init__(
@@ -52,15 +68,18 @@ class Engine:
         cache_tokens: int = 65536,
         page_tokens: int = 16,
         prefill_chunk: int = 512,
+        guess: int = 4,
     ) -> None:
-        if min(max_batch, page_tokens, prefill_chunk) < 1 or cache_tokens < page_tokens:
-            raise ModelError("max_batch, page_tokens and prefill_chunk must be at least 1, and a page fit in the cache")
+        if min(max_batch, page_tokens, prefill_chunk, guess + 1) < 1 or cache_tokens < page_tokens:
+            raise ModelError(
+                "max_batch, page_tokens, prefill_chunk must be 1 or more, guess 0 or more, and a page fit in the cache"
+            )
         if tokenizer.size > model.config.vocab_size:
             raise ModelError(
                 f"the tokenizer has {tokenizer.size} ids, the model {model.config.vocab_size}; they belong together"
             )
-        self.model, self.tokenizer = model.eval(), tokenizer
-        self.max_batch, self.prefill_chunk = max_batch, prefill_chunk
+        self.model, self.tokenizer = lay_for_decoding(model.eval()), tokenizer
+        self.max_batch, self.prefill_chunk, self.guess = max_batch, prefill_chunk, guess
         self.counts = Counts()
         self.pages = Pages(cache_tokens // page_tokens + 1, page_tokens)
         self.cache = PagedCache(model, self.pages.count, page_tokens)
@@ -181,7 +200,7 @@ class Engine:
 
     def _pages_needed(self, sequence: Sequence) -> int:
         """Pages that it lacks for all its tokens and one more."""
-        return len(sequence.ids) // self.pages.size + 1 - len(sequence.pages)
+        return max(0, len(sequence.ids) // self.pages.size + 1 - len(sequence.pages))
 
     def _next_key(self, sequence: Sequence) -> Key | None:
         """The key of the page that its next tokens fill, if they fill one and a token is left to compute after it."""
@@ -237,31 +256,39 @@ class Engine:
 
     # One pass.
 
-    def _plan(self) -> list[tuple[Sequence, int]]:
+    def _plan(self) -> list[Turn]:
         """Who computes how many tokens: all who have few, then prompts in order, up to the chunk.
 
         A prompt whose next page another one is computing in this pass waits for it.
         """
         budget = self.prefill_chunk
-        turns: list[tuple[Sequence, int]] = []
+        turns: list[Turn] = []
         in_work: set[Key] = set()
         for sequence in list(self._running):
             if sequence.finished is not None or sequence not in self._running:
                 continue
             self._count_reused(sequence, self._reuse(sequence))
             left = len(sequence.ids) - sequence.computed
+            guess: list[int] = []
             if sequence.computed >= len(sequence.request.prompt):
                 tokens = left  # drawn, and forced after it: never many
+                guess = self._guess(sequence)
             else:
                 key = self._next_key(sequence)
                 tokens = 0 if key in in_work and key is not None else self._chunk(sequence, left, budget)
                 if key is not None:
                     in_work.add(key)
                 budget -= tokens
-            if tokens and self._make_room(sequence, tokens):
-                turns.append((sequence, tokens))
+            if tokens and self._make_room(sequence, tokens + len(guess)):
+                turns.append(Turn(sequence, tokens, guess))
         still = set(map(id, self._running))
-        return [turn for turn in turns if id(turn[0]) in still]
+        return [turn for turn in turns if id(turn.sequence) in still]
+
+    def _guess(self, sequence: Sequence) -> list[int]:
+        """What it may go on with, where the cache has room to try."""
+        if not self.guess or sequence.room <= self.guess or self.pages.available <= len(self._running):
+            return []
+        return sequence.lookup.guess(sequence.ids, self.guess)
 
     def _chunk(self, sequence: Sequence, left: int, budget: int) -> int:
         """How many of a prompt's tokens to compute: all that are left, or up to the end of a page, to be shared."""
@@ -270,31 +297,58 @@ class Engine:
         whole = (sequence.computed + budget) // self.pages.size * self.pages.size - sequence.computed
         return whole if whole > 0 or budget < self.prefill_chunk else budget
 
-    def _compute(self, turns: list[tuple[Sequence, int]]) -> None:
-        pieces = [Piece(s.ids[s.computed : s.computed + n], s.computed, s.pages) for s, n in turns]
-        logits_BV = self.cache.forward(pieces)[:, : self.tokenizer.size]
+    def _compute(self, turns: list[Turn]) -> None:
+        pieces = []
+        for turn in turns:
+            s, end = turn.sequence, turn.sequence.computed + turn.tokens
+            pieces.append(Piece([*s.ids[s.computed : end], *turn.guess], s.computed, s.pages, 1 + len(turn.guess)))
+        logits_NV = self.cache.forward(pieces)[:, : self.tokenizer.size]
         self.counts.steps += 1
-        ready: list[tuple[int, Sequence]] = []
-        for at, (sequence, tokens) in enumerate(turns):
-            sequence.computed += tokens
-            self.counts.computed_tokens += tokens
+        ready: list[Turn] = []
+        heard = 0
+        for turn, piece in zip(turns, pieces, strict=True):
+            sequence = turn.sequence
+            sequence.computed += turn.tokens
+            self.counts.computed_tokens += turn.tokens
+            self.counts.guessed_tokens += len(turn.guess)
+            turn.heard = heard
+            heard += piece.heard
             if sequence.computed == len(sequence.ids):
                 sequence.model_steps += 1
-                ready.append((at, sequence))
-        self._draw(logits_BV, ready)
-        for sequence, _ in turns:
-            if sequence.error is None:
-                self._fill(sequence)
+                ready.append(turn)
+        while ready:
+            self._draw(logits_NV, ready)
+            ready = [turn for turn in ready if self._was_right(turn)]
+        for turn in turns:
+            if turn.guess:
+                turn.sequence.lookup.learn(turn.right, len(turn.guess))
+            if turn.sequence.error is None:
+                self._fill(turn.sequence)
 
-    def _draw(self, logits_BV: Tensor, ready: list[tuple[int, Sequence]]) -> None:
+    def _was_right(self, turn: Turn) -> bool:
+        """Count the guessed tokens that were said; True where all that was said is computed: another can be drawn."""
+        sequence = turn.sequence
+        if sequence.finished is not None:
+            return False
+        while turn.right < len(turn.guess) and sequence.computed < len(sequence.ids):
+            if turn.guess[turn.right] != sequence.ids[sequence.computed]:
+                return False
+            turn.right += 1
+            sequence.computed += 1
+            self.counts.right_guesses += 1
+            self.counts.computed_tokens += 1
+        return sequence.computed == len(sequence.ids)
+
+    def _draw(self, logits_NV: Tensor, turns: list[Turn]) -> None:
         """The next token of every sequence whose tokens are all computed."""
-        ready = [(at, sequence) for at, sequence in ready if self._guarded(sequence, lambda s=sequence: _ask(s, self))]
-        if not ready:
+        turns = [turn for turn in turns if self._guarded(turn.sequence, lambda s=turn.sequence: _ask(s, self))]
+        if not turns:
             return
-        if len(ready) < len(logits_BV):
-            logits_BV = logits_BV[[at for at, _ in ready]]
-        tokens = draw(logits_BV, [sequence.row for _, sequence in ready], self._forbidden_V)
-        for at, ((_, sequence), token) in enumerate(zip(ready, tokens, strict=True)):
+        places = [turn.heard + turn.right for turn in turns]
+        logits_BV = logits_NV if places == list(range(len(logits_NV))) else logits_NV[places]
+        tokens = draw(logits_BV, [turn.sequence.row for turn in turns], self._forbidden_V)
+        for at, (turn, token) in enumerate(zip(turns, tokens, strict=True)):
+            sequence = turn.sequence
             if token is None:
                 self._spoilt(sequence, bool(logits_BV[at].isnan().any()))
                 continue

@@ -1,6 +1,6 @@
 """One pass of a flat batch over the paged cache: which token goes where and sees what.
 
-P pages, p tokens in a page, B rows, T tokens, S context, X latent and rotary key.
+P pages, p tokens in a page, B rows, T tokens, S context, L layers, X latent and rotary key.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from model_core.attention import Past, Span, absorbing_is_cheaper
+from model_core.attention import Held, Past, Span, absorbing_is_cheaper
+from model_core.engine.dense import DenseRows
 from model_core.model import Model
 
 SHARERS = 3  # rows with a beginning in common, from which on it is read once for all of them
@@ -22,11 +23,13 @@ FAR, NEAR = 1.5, 256  # rows attend together if none is so many times as long as
 
 @dataclass
 class Piece:
-    """New tokens of one sequence: `ids`, of which the first stands at `start`; `pages` hold all up to the last."""
+    """New tokens of one sequence: `ids`, of which the first stands at `start`; `pages` hold all up to the last. Logits
+    are wanted after the last `heard` of them."""
 
     ids: Sequence[int]
     start: int
     pages: list[int]
+    heard: int = 1
 
 
 class PagedCache:
@@ -41,28 +44,32 @@ class PagedCache:
         # Zeros, not empty: places beyond a row's length are masked out, but 0 * nan is nan.
         self.held_LPpX = torch.zeros(config.num_hidden_layers, pages, size, X, dtype=weight.dtype, device=self.device)
         self._room = self.held_LPpX.new_empty(0)
+        self._dense = DenseRows(self.held_LPpX)
 
     def wipe(self, pages: Sequence[int]) -> None:
         """Zero them again, after a sequence whose numbers went wrong."""
         self.held_LPpX[:, list(pages)] = 0
+        self._dense.wipe()
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def forward(self, pieces: Sequence[Piece]) -> Tensor:
-        """Logits [B, V] after the last token of each piece."""
+        """Logits [sum of `heard`, V] after the last tokens of each piece, piece by piece."""
         groups = list(self._groups(pieces))
+        dense = self._lay(pieces, groups)
         flat = [pieces[place] for group in groups for place in group]
         ids = torch.tensor([[token for piece in flat for token in piece.ids]], device=self.device)
         positions = [at for piece in flat for at in range(piece.start, piece.start + len(piece.ids))]
         positions_1T = torch.tensor([positions], device=self.device)
         past = Past(positions_1T, self.model.turns(positions_1T))
         past.places_T = torch.tensor([place for piece in flat for place in self._places(piece)], device=self.device)
-        past.spans = tuple(self._spans(pieces, groups))
-        x_1TD = self.model.through(ids, past, self.held_LPpX)
+        past.spans = tuple(self._spans(pieces, groups, dense))
+        held = [Held(*layer) for layer in zip(self.held_LPpX, self._dense.rows_LRSX, strict=True)]
+        x_1TD = self.model.through(ids, past, held)
         ends = [end - 1 for end in itertools.accumulate(len(piece.ids) for piece in flat)]
-        last = [0] * len(flat)
+        heard: list[range] = [range(0)] * len(flat)
         for place, end in zip(itertools.chain.from_iterable(groups), ends, strict=True):
-            last[place] = end
-        return self.model.head(x_1TD[0, last])
+            heard[place] = range(end + 1 - pieces[place].heard, end + 1)
+        return self.model.head(x_1TD[0, list(itertools.chain.from_iterable(heard))])
 
     def _places(self, piece: Piece) -> Iterator[int]:
         """Where its latents go, counted over all pages."""
@@ -91,13 +98,39 @@ class PagedCache:
     def _absorbed(self, piece: Piece) -> bool:
         return piece.start > 0 and absorbing_is_cheaper(self.model.config, len(piece.ids))
 
-    def _spans(self, pieces: Sequence[Piece], groups: Sequence[Sequence[int]]) -> Iterator[Span]:
+    def _lay(self, pieces: Sequence[Piece], groups: list[list[int]]) -> int | None:
+        """Which group attends to rows that stay laid side by side: the largest of those that only decode. It is put in
+        the order of its rows. None where there is no such group, or the copy would need more room than the pages."""
+        able = [at for at, group in enumerate(groups) if self._only_decodes([pieces[place] for place in group])]
+        if not able:
+            return None
+        at = max(able, key=lambda at: len(groups[at]))
+        group = groups[at]
+        rows = self._dense.arrange([pieces[place].pages for place in group], [pieces[place].start for place in group])
+        if rows is None:
+            return None
+        groups[at] = [place for _, place in sorted(zip(rows, group, strict=True))]
+        return at
+
+    def _only_decodes(self, rows: Sequence[Piece]) -> bool:
+        """One new token each, and no beginning in common that is better read once."""
+        if len(rows[0].ids) > 1 or not self._absorbed(rows[0]):
+            return False
+        return len(rows) < SHARERS or _common([piece.pages for piece in rows]) == 0
+
+    def _spans(self, pieces: Sequence[Piece], groups: Sequence[Sequence[int]], dense: int | None) -> Iterator[Span]:
         token = 0
-        for group in groups:
+        for at, group in enumerate(groups):
             rows = [pieces[place] for place in group]
             tokens = slice(token, token + len(rows) * len(rows[0].ids))
-            yield self._span(rows, tokens)
+            yield self._dense_span(rows, tokens) if at == dense else self._span(rows, tokens)
             token = tokens.stop
+
+    def _dense_span(self, rows: Sequence[Piece], tokens: slice) -> Span:
+        starts_B = torch.tensor([piece.start for piece in rows], device=self.device)
+        reach = max(piece.start for piece in rows) + 1
+        visible_BTS = (torch.arange(reach, device=self.device) <= starts_B[:, None]).unsqueeze(1)
+        return Span(tokens, len(rows), None, visible_BTS, True, starts_B=starts_B)
 
     def _span(self, rows: Sequence[Piece], tokens: slice) -> Span:
         if rows[0].start == 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence as Many
 
+from model_core.engine.guessing import Lookup
 from model_core.engine.requests import Completion, Event, FinishReason, Request, TokenLogprob
 from model_core.engine.sampling import Row, new_row
 from model_core.engine.text import TextReader
@@ -20,6 +21,7 @@ class Sequence:
         self.computed = 0
         self.filled = 0  # tokens in pages that can be found again
         self.row: Row = new_row(request)
+        self.lookup = Lookup()
         self.cached = 0  # prompt tokens that others computed
         self.preempted = False
         self.model_steps = 0
@@ -34,6 +36,11 @@ class Sequence:
     @property
     def generated(self) -> list[int]:
         return self.ids[len(self.request.prompt) :]
+
+    @property
+    def room(self) -> int:
+        """How many tokens it may still say."""
+        return self._limit - len(self.ids)
 
     def force(self) -> None:
         """Take up what the constraint leaves no choice about."""

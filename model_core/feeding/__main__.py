@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -16,7 +17,7 @@ from model_core.declare import Declarations
 from model_core.errors import ModelError
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run one step; one sentence and exit code 2 where it cannot be."""
     parser = argparse.ArgumentParser(prog="python -m model_core.feeding", description=__doc__)
     steps = parser.add_subparsers(dest="step", required=True)
@@ -29,9 +30,8 @@ def main() -> int:
     pack.add_argument("--held-out", type=int, default=400)
     train = steps.add_parser("train", help="train on a packed folder; a run found in --out goes on")
     train.add_argument("packed", type=Path)
-    train.add_argument(
-        "recipe", type=Path, help='JSON: {"settings": {...}, "sizes": {...}, "mix": {...}, "init": FOLDER}'
-    )
+    train.add_argument("recipe", type=Path, help='JSON: {"settings": {...}, "sizes": {...}, "mix": {...}}')
+    train.add_argument("--init", default="", metavar="FOLDER", help="the checkpoint to start from, in place of sizes")
     train.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="one setting, in JSON")
     train.add_argument("--processes", type=int, default=max(1, (os.cpu_count() or 2) - 2))
     ship = steps.add_parser("ship", help="a trained checkpoint in FP8, in small files, beside its vocabulary")
@@ -39,7 +39,7 @@ def main() -> int:
     ship.add_argument("packed", type=Path)
     for step in (pack, train, ship):
         step.add_argument("--out", type=Path, required=True)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # the processes are many already
     os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")  # batches differ in length
     try:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from synth.goals.words import split_words
+from synth.places.rows import is_place
 from synth.records import Split, ToolRow, WorldRow
 from synth.stage import Inputs
 
@@ -38,6 +39,8 @@ def shelves_of(inputs: Inputs) -> dict[Split, Shelf]:
 
 def shelve(worlds: list[WorldRow], tools: list[ToolRow]) -> dict[Split, Shelf]:
     out: dict[Split, Shelf] = {"train": Shelf(), "validation": Shelf(), "eval": Shelf()}
+    worlds = [w for w in worlds if not is_place(w)]  # these have agents of their own
+    tools = [t for t in tools if not is_place(t)]
     for w in worlds:
         out[w.split].worlds[w.world_id] = w
     lifted = {p for t in tools if t.world_id is not None for p in t.parents}

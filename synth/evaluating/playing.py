@@ -21,7 +21,7 @@ from synth.models.protocol import Sampling
 from synth.models.session import Models, with_models
 from synth.pipeline import BUILT_IN_POLICIES, JudgeSettings, RolloutsSettings
 from synth.records import TaskRow, TrajectoryRow, canonical, make_id
-from synth.replaying import judge_settings
+from synth.replaying import executors_of, judge_settings
 from synth.sim.setup import Catalog
 from synth.stages.judge import judge
 from synth.stages.rollouts import Slot, check_policy, play
@@ -81,7 +81,9 @@ def evaluate(run_dir: Path, plan: Plan) -> dict[str, Any]:
     ground = Ground.of(open_run(run_dir), plan)
     settings = RolloutsSettings.model_validate(
         {"policy": plan.policy if plan.policy in BUILT_IN_POLICIES else "model", "attempts": plan.attempts}
-    ).model_copy(update={"policy": plan.policy, "backend": plan.backend, "fault_rate": 0.0})
+    ).model_copy(update={
+        "policy": plan.policy, "backend": plan.backend, "fault_rate": 0.0, "executors": executors_of(run_dir),
+    })  # fmt: skip
     check_policy(settings)
     slots = [
         Slot(make_id("traj", ground.seed, "eval", task.task_id, number), task, number)

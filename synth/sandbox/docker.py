@@ -62,21 +62,30 @@ class DockerEngine:
             raise SandboxError("programs of this machine do not go into containers; use the local engine for them")
         self._clean_once()
         place = Place.of(limits)
-        box = DockerSandbox(limits, self._pool.take(place), lambda old: self._pool.replace(old, place), self._gone)
+        box = DockerSandbox(limits, self._pool.take(place), lambda: self._pool.another(place), self._gone)
         with self._lock:
             self._open.add(box)
         return box
 
     def clean(self) -> int:
-        """Remove containers whose owner is dead. Those of other machines and namespaces end by themselves when their
-        owner's connection does; they are left alone here."""
-        removed = 0
-        for container, labels in self._api.labelled(LABEL):
-            owner = ownership.parse(labels.get(LABEL, ""))
-            if owner is not None and owner.state == "dead":
-                self._api.remove(container)
-                removed += 1
-        return removed
+        left = left_overs(self._api)
+        for container in left:
+            self._api.remove(container)
+        return len(left)
+
+    def __enter__(self) -> DockerEngine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def image(self) -> str:
+        """The id of the image of its containers, made or fetched at first."""
+        with self._lock:
+            if self._image is None:
+                named = self.settings.image
+                self._image = pulled(self._api, named) if named else made_of(self._api, rootfs(default_state()))
+            return self._image
 
     def _clean_once(self) -> None:
         with self._lock:
@@ -92,22 +101,22 @@ class DockerEngine:
         self._pool.close()
         self._api.close()
 
-    def _gone(self, box: DockerSandbox, inside: Inside) -> None:
+    def _gone(self, box: DockerSandbox, inside: Inside | None) -> None:
         with self._lock:
             self._open.discard(box)
         self._pool.give_back(inside)
 
     def _start(self, place: Place) -> Inside:
         command = ["python3", "-s", "-B", "-c", BOOT]
-        container = start(self._api, self._image_id(), command, place, self.settings, self._owner, self._run)
+        container = start(self._api, self.image(), command, place, self.settings, self._owner, self._run)
         return Inside.of(self._api, container)
 
-    def _image_id(self) -> str:
-        with self._lock:
-            if self._image is None:
-                named = self.settings.image
-                self._image = pulled(self._api, named) if named else made_of(self._api, rootfs(default_state()))
-            return self._image
+
+def left_overs(api: Api) -> list[str]:
+    """Containers whose owner is dead. Those of other machines and namespaces are none of ours to judge: they end by
+    themselves when their owner's connection does."""
+    owners = [(container, ownership.parse(labels.get(LABEL, ""))) for container, labels in api.labelled(LABEL)]
+    return [container for container, owner in owners if owner is not None and owner.state == "dead"]
 
 
 def _check(info: dict[str, Any], settings: DockerSettings) -> None:

@@ -69,6 +69,22 @@ class Api:
         except docker.errors.NotFound:
             return None
 
+    def volumes(self, image: str) -> list[str]:
+        """The volumes that an image declares."""
+        with _boundary("inspect an image"):
+            return sorted(self._client.inspect_image(image)["Config"].get("Volumes") or {})
+
+    def add_files(self, container: str, tar: bytes) -> None:
+        """Unpack a tar at the root of a container that is not running."""
+        with _boundary("write files into a container"):
+            self._client.put_archive(container, "/", tar)
+
+    def commit(self, container: str, name: str) -> None:
+        """Make an image of a container, without an entry point."""
+        repository, _, tag = name.partition(":")
+        with _boundary("make an image of a container"):
+            self._client.commit(container, repository, tag, changes="ENTRYPOINT []")
+
     def pull(self, name: str) -> None:
         """Fetch an image from its registry."""
         with _boundary(f"pull image {name}"):
@@ -94,7 +110,7 @@ class Api:
                 image, command, stdin_open=True, use_config_proxy=False,
                 host_config={**self._client.create_host_config(**named), "MaskedPaths": masked}, **rest,
             )  # fmt: skip
-        return str(made["Id"])
+            return str(made["Id"])
 
     def attach(self, container: str) -> Wire:
         """The input and outputs of its first process."""
@@ -277,10 +293,20 @@ def _boundary(doing: str) -> Iterator[None]:
         yield
     except (
         docker.errors.DockerException, requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError,
+        KeyError, TypeError,  # an answer without what it has to hold, within the SDK too
     ) as error:  # fmt: skip
         raise SandboxError(f"the container engine cannot {doing}: {_line(error)}") from None
 
 
 def _line(error: BaseException) -> str:
-    text = getattr(error, "explanation", None) or str(error) or type(error).__name__
+    inner = _system(error)
+    text = getattr(error, "explanation", None) or (inner and inner.strerror) or str(error) or type(error).__name__
     return " ".join(str(text).split())[:300]
+
+
+def _system(error: object) -> OSError | None:
+    """The system's own error within a client library's: it says in a few words what theirs wrap in many."""
+    if isinstance(error, OSError) and error.strerror:
+        return error
+    within = [*getattr(error, "args", ()), getattr(error, "reason", None), getattr(error, "__cause__", None)]
+    return next((found for one in within if isinstance(one, BaseException) and (found := _system(one))), None)

@@ -76,27 +76,28 @@ class Inside(NamedTuple):
 
 class DockerSandbox:
     """One tenant's container. One request at a time; a container that does not answer any more is replaced by a fresh
-    one (its files are gone), and the run that found out is `crashed`. `replace`: gives another for a broken one;
-    `gone`: takes this sandbox and its container when it is closed."""
+    one (its files are gone), and the run that found out is `crashed`. `another`: gives a new container; `gone`: takes
+    this sandbox and its container when it is closed."""
 
     def __init__(
         self,
         limits: Limits,
         inside: Inside,
-        replace: Callable[[Inside], Inside],
-        gone: Callable[[DockerSandbox, Inside], None],
+        another: Callable[[], Inside],
+        gone: Callable[[DockerSandbox, Inside | None], None],
     ) -> None:
         self.id = f"docker-{next(_numbers)}"
-        self._limits, self._inside = limits, inside
-        self._replace, self._gone = replace, gone
+        self._limits = limits
+        self._inside: Inside | None = inside
+        self._another, self._gone = another, gone
         self._lock = threading.Lock()
         self._processes: list[DockerProcess] = []
         self._closed = False
 
     @property
     def container(self) -> str:
-        """The id of the container it is in."""
-        return self._inside.container.id
+        """The id of the container it is in; empty between two."""
+        return self._inside.container.id if self._inside else ""
 
     def run(
         self,
@@ -130,8 +131,7 @@ class DockerSandbox:
 
     def popen(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> Process:
         with self._lock:
-            self._check()
-            inside = self._inside
+            inside = self._here()
             deadline = time.monotonic() + FILES_S
             try:
                 inside.channel.spare(deadline)
@@ -151,6 +151,12 @@ class DockerSandbox:
         for process in self._processes:
             process.end()
 
+    def __enter__(self) -> DockerSandbox:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def _job(self, request: dict[str, Any], stdin: bytes, asked: Limits | None) -> Ran:
         limits = tightened(self._limits, asked)
         if wrong := _problem(request, stdin, limits):
@@ -159,18 +165,18 @@ class DockerSandbox:
             if self._closed:
                 return Ran("crashed", None, b"", b"", 0.0, None, CLOSED)
             started, clock = time.monotonic(), time.time()
-            inside = self._inside
+            try:
+                inside = self._here()
+            except SandboxError as error:
+                return Ran("crashed", None, b"", b"", 0.0, None, str(error))
             try:
                 with self._bounds(inside, limits):
                     answer, blob = inside.channel.job(request, stdin, limits, GRACE_S)
             except _TooTight as error:
                 return refused(f"the memory limit of {limits.memory_mb} MiB is below what is in use: {error}")
             except (Gone, TimeoutError) as error:
-                outcome: Outcome = "timeout" if isinstance(error, TimeoutError) else "crashed"
-                if outcome == "crashed" and inside.api.killed_for_memory(inside.container.id, clock):
-                    outcome = "oom"
-                seconds = time.monotonic() - started
-                return Ran(outcome, None, b"", b"", seconds, None, str(self._broken(error)))
+                outcome = _outcome(error, inside, clock)
+                return Ran(outcome, None, b"", b"", time.monotonic() - started, None, str(self._broken(error)))
         return ran(answer, blob, limits, oom=bool(answer.get("oom")))
 
     @contextmanager
@@ -190,16 +196,16 @@ class DockerSandbox:
 
     def _files(self, ask: Callable[[Channel, float], Any]) -> Any:
         with self._lock:
-            self._check()
+            inside = self._here()
             try:
-                return ask(self._inside.channel, time.monotonic() + FILES_S)
+                return ask(inside.channel, time.monotonic() + FILES_S)
             except (Gone, TimeoutError) as error:
                 raise self._broken(error) from None
 
     def _kill(self) -> None:
         """End the long-running programs (those that came in beside PID 1)."""
         with self._lock:
-            if self._closed:
+            if self._closed or self._inside is None:
                 return
             try:
                 self._inside.channel.kill(0, time.monotonic() + GRACE_S)
@@ -207,14 +213,33 @@ class DockerSandbox:
                 self._broken(error)
 
     def _broken(self, error: Exception) -> SandboxError:
-        """Another container takes the place of this one."""
+        """This container ends; the next request gets an empty one."""
+        old, self._inside = self._inside, None
         why = str(error) or "it did not answer in time"
-        self._inside = self._replace(self._inside)
-        return SandboxError(f"the container broke and was replaced by an empty one: {why}")
+        try:
+            if old is not None:
+                old.close()
+        except SandboxError as more:
+            why = f"{why}; {more}"
+        return SandboxError(f"the container broke and is replaced by an empty one: {why}")
 
-    def _check(self) -> None:
+    def _here(self) -> Inside:
+        """The container, a new one where the last broke. Raises SandboxError."""
         if self._closed:
             raise SandboxError(CLOSED)
+        if self._inside is None:
+            self._inside = self._another()
+        return self._inside
+
+
+def _outcome(error: Exception, inside: Inside, since: float) -> Outcome:
+    """What became of a job whose container broke."""
+    if isinstance(error, TimeoutError):
+        return "timeout"
+    try:
+        return "oom" if inside.api.killed_for_memory(inside.container.id, since) else "crashed"
+    except SandboxError:
+        return "crashed"  # the engine is gone too
 
 
 class _TooTight(Exception):

@@ -7,9 +7,11 @@ import io
 import tarfile
 import tempfile
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import IO
 
+from synth.errors import UsageError
 from synth.sandbox.docker_api import Api
 
 REPOSITORY = "synth-sandbox"
@@ -34,12 +36,43 @@ def made_of(api: Api, root: Path) -> str:
 
 
 def pulled(api: Api, name: str) -> str:
-    """The id of an image by its digest; fetched where the engine does not have it yet."""
+    """The id of an image by its digest, with the server that is PID 1 put in; fetched where the engine does not have it
+    yet. Raises UsageError for one that declares volumes: they are on disk and have no limits."""
+    base = api.image_id(name)
+    if base is None:
+        api.pull(name)
+        base = api.image_id(name) or name
+    if volumes := api.volumes(base):
+        raise UsageError(f"executors.docker.image: {name} declares volumes ({', '.join(volumes)}); choose one without")
+    return with_server(api, base)
+
+
+def with_server(api: Api, base: str) -> str:
+    """The id of an image that is another one and the server (`synth.sandbox.inside`) under /opt."""
+    tar = _server()
+    name = f"{REPOSITORY}:on-{hashlib.sha256(base.encode() + tar).hexdigest()[:20]}"
     found = api.image_id(name)
     if found is None:
-        api.pull(name)
+        made = api.create(base, ["true"], {"network_mode": "none", "masked_paths": []})
+        try:
+            api.add_files(made, tar)
+            api.commit(made, name)
+        finally:
+            api.remove(made)
         found = api.image_id(name)
     return found or name
+
+
+def _server() -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for source in sorted(files("synth.sandbox.inside").iterdir(), key=lambda one: one.name):
+            if source.name.endswith(".py"):
+                entry = tarfile.TarInfo(f"opt/inside/{source.name}")
+                text = source.read_bytes()
+                entry.size, entry.mode = len(text), 0o644
+                tar.addfile(entry, io.BytesIO(text))
+    return out.getvalue()
 
 
 def _entries(root: Path) -> Iterator[Path]:

@@ -50,16 +50,16 @@ class Pool(Generic[T]):
         self._fill()
         return got
 
-    def give_back(self, used: T) -> None:
-        """Its tenant has gone: it ends."""
+    def give_back(self, used: T | None) -> None:
+        """Its tenant has gone: it ends (None: it broke, and was not replaced yet)."""
         try:
-            used.close()
+            if used is not None:
+                used.close()
         finally:
             self._out.release()
 
-    def replace(self, broken: T, place: Place) -> T:
-        """Another one for the same tenant."""
-        broken.close()
+    def another(self, place: Place) -> T:
+        """One more for a tenant whose own broke. Raises what `make` raises."""
         with self._starting:
             return self._make(place)
 

@@ -17,6 +17,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic import ValidationError
+
 from synth.errors import UsageError
 from synth.sandbox import cgroups, seccomp, slots
 from synth.sandbox.channel import BOOT, ENVIRONMENT
@@ -38,7 +40,11 @@ class LocalEngine:
     name = "local"
 
     def __init__(self, **settings: Any) -> None:
-        self.settings = LocalSettings(**settings)
+        try:
+            self.settings = LocalSettings(**settings)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise UsageError(f"executors.local.{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
         self.bwrap = _bwrap()
         self.root = os.geteuid() == 0
         self.groups = cgroups.find()
@@ -48,7 +54,8 @@ class LocalEngine:
         self._sandboxes: set[LocalSandbox] = set()
         self._probe: Probe | None = None
         self._checked = False
-        self.clean()
+        self._removed = 0  # and not told yet
+        self._remove_leftovers()
 
     def probe(self) -> Probe:
         """What is enforced here."""
@@ -107,19 +114,22 @@ class LocalEngine:
             self._sandboxes.discard(sandbox)
 
     def clean(self) -> int:
-        """Kill and remove what dead owners left: control groups whose slot nobody holds."""
-        if self.groups is None:
-            return 0
-        count = 0
-        for name in self.groups.names():
+        """Kill and remove what dead owners left: control groups whose slot nobody holds. The count includes what went
+        when this engine started."""
+        with self._lock:
+            self._remove_leftovers()
+            count, self._removed = self._removed, 0
+            return count
+
+    def _remove_leftovers(self) -> None:
+        for name in self.groups.names() if self.groups is not None else []:
             slot = slots.try_take(int(name)) if name.isdigit() else None
-            if slot is None:
-                continue
+            if slot is None or self.groups is None:
+                continue  # its owner lives
             with contextlib.closing(os.fdopen(slot.lock)):
                 for path in self.groups.group(name).paths:
                     cgroups.remove(path)
-                count += 1
-        return count
+                self._removed += 1
 
     def close(self) -> None:
         """Close all."""

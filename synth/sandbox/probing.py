@@ -63,14 +63,15 @@ print('held' if all(one == -1 for one in tries) else 'escaped')
 HOST_FILES = """
 import os
 seen = []
-for path in ('/etc/shadow', '/root', '/home', '/var', '/boot', '/sys/kernel', '/sys/fs/cgroup/memory'):
+for path in ('/etc/shadow', '/root', '/home', '/var', '/boot', '/sys/kernel'):
     try:
         seen += [path] if not os.path.isdir(path) and open(path).read(1) or os.listdir(path) else []
     except OSError:
         pass
-for path in ('/', '/usr', '/etc', '/proc/sys/kernel'):
+for path in ('/probe', '/usr/probe', '/etc/probe', '/proc/sys/kernel/hostname', '/sys/fs/cgroup/cgroup.procs',
+             '/sys/fs/cgroup/memory/cgroup.procs'):
     try:
-        open(os.path.join(path, 'probe'), 'w')
+        open(path, 'w')
         seen.append(path)
     except OSError:
         pass

@@ -8,12 +8,12 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from synth.executors.protocol import Executor, Outcome
+from synth.executors.protocol import Executor, Outcome, PlaceExecutor
 from synth.executors.world import WorldExecutor
-from synth.records import Call, ToolRow, canonical
+from synth.records import Call, Checked, ToolRow, canonical
 from synth.sim.faults import SHAPED, Fault, Shape, shaped
 from synth.sim.userside import PREFIX, places
-from synth.taskspec import UserAct
+from synth.taskspec import PlaceCheck, UserAct
 from synth.worlds.simulate import render
 
 
@@ -41,6 +41,7 @@ class Environment:
     offered: dict[str, Offered]
     executors: dict[str, Executor]  # by world id
     faults: Faults
+    checks: list[PlaceCheck] = field(default_factory=list)  # of places, for the end
     records: list[Call] = field(default_factory=list)
     user_records: list[Call] = field(default_factory=list)
 
@@ -110,7 +111,17 @@ class Environment:
         states = {world_id: digest for world_id, digest in found.items() if digest}
         return hashlib.sha256(canonical(states).encode()).hexdigest()
 
+    async def checked(self) -> list[Checked]:
+        """What the postconditions come to now. Raises TaskFailure("infra") where a place broke."""
+        out = []
+        for check in self.checks:
+            place = self.executors[check.world_id]
+            assert isinstance(place, PlaceExecutor)
+            out.append(await place.check(check))
+        return out
+
     async def close(self) -> None:
+        """Give back everything; twice is fine."""
         for executor in self.executors.values():
             await executor.close()
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from synth.errors import ModelMalformed
-from synth.records import Call, Usage
+from synth.records import Call, Checked, Usage
 from synth.sim.environment import Environment
 from synth.taskspec import UserAct
 
@@ -76,6 +76,7 @@ class Episode:
     stop_reason: StopReason
     turns: int  # assistant messages
     usage: Usage
+    checks: list[Checked]
 
 
 async def run_episode(system_prompt: str, env: Environment, user: UserSays, policy: Policy, max_turns: int) -> Episode:
@@ -110,8 +111,9 @@ async def run_episode(system_prompt: str, env: Environment, user: UserSays, poli
                 talk.messages.append({"role": "user", "content": answer})
                 _follow(talk, user)
     episode = Episode(
-        talk.messages, list(talk.calls), list(env.user_records), env.diff(), env.digest(), stop, turn, policy.usage()
-    )
+        talk.messages, list(talk.calls), list(env.user_records), env.diff(), env.digest(), stop, turn, policy.usage(),
+        await env.checked(),
+    )  # fmt: skip
     await env.close()
     return episode
 

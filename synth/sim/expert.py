@@ -10,14 +10,16 @@ from typing import Any
 
 from rubrics.normal import Text, flat_text, leaves, mentions
 from synth.errors import TaskFailure
+from synth.executors.protocol import PlaceExecutor
 from synth.executors.world import WorldExecutor
+from synth.places.schemas import may_choose
 from synth.records import Call, Usage, canonical
 from synth.sim import grounding, speech
 from synth.sim.environment import Environment
 from synth.sim.episode import NO_USAGE, Conversation
 from synth.sim.faults import notice_of
 from synth.sim.roles import free_choice
-from synth.taskspec import Ask, Goal, Look, Plan, Step, Tell, UserProfile
+from synth.taskspec import Ask, Goal, Look, Plan, Reply, Step, Tell, UserProfile
 
 TRIES = 4  # of one call that fails for a passing reason
 _PASSING = re.compile(r"try again|retry|sent again|too many requests", re.IGNORECASE)
@@ -35,6 +37,11 @@ def carried_out(look: Look, call: Call) -> bool:
         and all(canonical(v) in values for v in look.shown)
         and not any(canonical(v) in values for v in look.gone)
     )
+
+
+def _own_work(pointer: str, value: Any) -> bool:
+    """In a workspace the assistant writes what it likes."""
+    return True
 
 
 _BRIEF = 0.5  # share of single answers that do not repeat what was asked
@@ -159,9 +166,13 @@ class Expert:
 
     def _may_choose(self, step: Step) -> grounding.MayChoose:
         tool = self._env.offered.get(step.tool)
-        if tool is None or not isinstance(tool.executor, WorldExecutor):
+        if tool is None or tool.executor is None:
             raise TaskFailure("task", "sim.expert", f"step {step.id} calls {step.tool}, which the agent cannot run")
-        return functools.partial(free_choice, tool.executor.compiled.tool(tool.row.name))
+        if isinstance(tool.executor, WorldExecutor):
+            return functools.partial(free_choice, tool.executor.compiled.tool(tool.row.name))
+        if tool.row.origin == "workspace":
+            return _own_work
+        return functools.partial(may_choose, tool.row.input_schema)
 
     def _asks(self, turn: int, heard: grounding.Heard) -> list[Ask]:
         """Questions whose time has come. An answer that did not help is not asked for twice."""
@@ -182,7 +193,8 @@ class Expert:
     def _calls(self, ready: list[tuple[Step, dict[str, Any]]]) -> dict[str, Any]:
         self._pending = ready
         text, self._remark = self._remark, ""
-        if not text and self._rng.random() < _TALKS:
+        text = " ".join(filter(None, [text, *(step.say for step, _ in ready)]))
+        if not text and not any(self._real(step) for step, _ in ready) and self._rng.random() < _TALKS:
             text = speech.pick("write" if all(s.effect == "write" for s, _ in ready) else "look", self._rng)
         return {
             "content": text,
@@ -257,9 +269,10 @@ class Expert:
             self._check(tell, conversation)
             self._told.add(tell.id)
         out = []
-        reply = next((r.text for r in self._plan.replies if r.turn == turn), None)
-        if reply is not None:
-            out = [self._done()] if self._news else []
+        found = next((r for r in self._plan.replies if r.turn == turn), None)
+        if found is not None:
+            reply = self._filled(found)
+            out = [self._done()] if self._news and not any(map(self._real, self._plan.steps)) else []
             out += [speech.sentence(t.say) for t in tells if not mentions(t.value, Text(reply))]
             self._news = []
             return " ".join([*out, reply])
@@ -283,6 +296,22 @@ class Expert:
         if self._rng.random() < 0.2:
             out.append(speech.pick("offer", self._rng))
         return " ".join(out)
+
+    def _real(self, step: Step) -> bool:
+        """Whether the call really runs: its words are the task's own."""
+        tool = self._env.offered.get(step.tool)
+        return tool is not None and isinstance(tool.executor, PlaceExecutor)
+
+    def _filled(self, reply: Reply) -> str:
+        """The reply with what results show in its slots."""
+        text = reply.text
+        for name, source in reply.slots.items():
+            try:
+                value = grounding.at(self._results[source.step or 0], source.path)
+            except (KeyError, IndexError, TypeError):
+                raise TaskFailure("task", "sim.expert", f"no result shows the {name} that is to be told") from None
+            text = text.replace("{" + name + "}", str(value))
+        return text
 
     def _done(self) -> str:
         return speech.report("done", "what", speech.gathered(self._news, self._rng), self._rng)

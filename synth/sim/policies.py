@@ -6,6 +6,7 @@ import json
 import random
 from typing import Any
 
+from synth.executors.protocol import PlaceExecutor
 from synth.executors.world import WorldExecutor
 from synth.models.roles import Role
 from synth.records import Usage
@@ -13,6 +14,7 @@ from synth.sim.environment import Environment, Offered
 from synth.sim.episode import NO_USAGE, Conversation
 from synth.worlds.draw import draw_arguments
 
+RUNS = (WorldExecutor, PlaceExecutor)  # what these policies call: no model has to answer
 RANDOM_CALLS = 8  # at most, per user turn
 
 
@@ -36,8 +38,10 @@ class Random:
     def __init__(self, env: Environment, rng: random.Random, split: str) -> None:
         self._env, self._rng, self._split = env, rng, split
         self._left = rng.randint(1, RANDOM_CALLS)
+        self._heard: list[str] = []  # words of the conversation, for tools that say nothing of what they take
 
     async def act(self, conversation: Conversation) -> dict[str, Any]:
+        self._heard = str(conversation.messages[-1]["content"]).split()[:200]
         if self._left > 0:
             calls = [c for _ in range(self._rng.randint(1, 2)) if (c := self._call()) is not None]
             self._left -= max(1, len(calls))
@@ -51,13 +55,16 @@ class Random:
         return NO_USAGE
 
     def _call(self) -> dict[str, Any] | None:
-        runnable = [t for t in self._env.offered.values() if isinstance(t.executor, WorldExecutor)]
+        runnable = [t for t in self._env.offered.values() if isinstance(t.executor, RUNS)]
         if not runnable:
             return None
         tool: Offered = self._rng.choice(runnable)
         executor = tool.executor
-        assert isinstance(executor, WorldExecutor)
-        arguments = draw_arguments(executor.compiled, tool.row.name, executor.state, self._rng, self._split)
+        if isinstance(executor, WorldExecutor):
+            arguments = draw_arguments(executor.compiled, tool.row.name, executor.state, self._rng, self._split)
+        else:
+            words = self._rng.sample(self._heard, len(self._heard))
+            arguments = fitting(tool.function["function"]["parameters"], words)
         if arguments is None:
             return None
         return {"function": {"name": tool.name, "arguments": json.dumps(arguments, ensure_ascii=False)}}
@@ -100,7 +107,7 @@ class FirstTool(Idle):
     name = "first_tool"
 
     def __init__(self, env: Environment) -> None:
-        self._tool = next((t for t in env.offered.values() if isinstance(t.executor, WorldExecutor)), None)
+        self._tool = next((t for t in env.offered.values() if isinstance(t.executor, RUNS)), None)
 
     async def act(self, conversation: Conversation) -> dict[str, Any]:
         last = conversation.messages[-1]

@@ -11,13 +11,14 @@ from typing import Any
 from synth.errors import TaskFailure
 from synth.executors.protocol import Executor
 from synth.executors.world import WorldExecutor
+from synth.places.hands import Hands
 from synth.records import AgentRow, TaskRow, ToolRow, WorldRow, canonical, rng_for
 from synth.sim.environment import Environment, Offered
 from synth.sim.faults import FaultPlan
 from synth.sim.userside import compiled_side
 from synth.stage import Inputs
 from synth.surface import functions_of, schemas_of, shown_world, surfaces_of
-from synth.taskspec import Start, WorldStart
+from synth.taskspec import Goal, Start, WorldStart
 from synth.worlds.simulate import CompiledWorld, compile_world, start_state
 from synth.worlds.spec import World
 from synth.worlds.state import State, planted
@@ -125,8 +126,11 @@ def begin(world_id: str, world: CompiledWorld, start: WorldStart, split: str) ->
     return planted(found[1], start.plant)
 
 
-def environment(catalog: Catalog, task: TaskRow, seed: int, fault_rate: float) -> Environment:
-    """The tools of the task's agent on the task's start state. Raises TaskFailure("task") where rows do not fit."""
+def environment(
+    catalog: Catalog, task: TaskRow, seed: int, fault_rate: float, hands: Hands | None = None
+) -> Environment:
+    """The tools of the task's agent on the task's start state; `hands` run the calls of places. Raises
+    TaskFailure("task") where rows do not fit. No fault is made up where calls really run."""
     agent = catalog.agents.get(task.agent_id)
     if agent is None:
         raise TaskFailure("task", "sim.setup", f"there is no agent {task.agent_id}")
@@ -134,6 +138,10 @@ def environment(catalog: Catalog, task: TaskRow, seed: int, fault_rate: float) -
     executors: dict[str, Executor] = {}
     for world_id, begun in start.worlds.items():
         executors[world_id] = _executor(catalog, agent, _find(catalog.worlds, world_id, "world"), begun)
+    for world_id, place in start.places.items():
+        if hands is None:
+            raise TaskFailure("infra", "sim.setup", "the task needs a place, and nothing here can run its calls")
+        executors[world_id] = hands.open(_find(catalog.worlds, world_id, "world"), place)
     for world_id, begun in start.sides.items():
         executors[world_id] = side_of(world_id, begun, task.split)
     offered: dict[str, Offered] = {}
@@ -145,8 +153,9 @@ def environment(catalog: Catalog, task: TaskRow, seed: int, fault_rate: float) -
         if runs and row.world_id not in executors:
             raise TaskFailure("task", "sim.setup", f"the task has no start for world {row.world_id} of tool {name}")
         offered[name] = Offered(name, row, function, executors[row.world_id] if runs and row.world_id else None)
-    rate = 0.0 if task.kind == "recover" else fault_rate
-    return Environment(offered, executors, FaultPlan(list(start.faults), rate, rng_for(seed, "faults")))
+    rate = 0.0 if task.kind == "recover" or start.places else fault_rate
+    checks = Goal.model_validate(task.goal).checks if start.places else []
+    return Environment(offered, executors, FaultPlan(list(start.faults), rate, rng_for(seed, "faults")), checks)
 
 
 def side_of(world_id: str, begun: WorldStart, split: str) -> WorldExecutor:

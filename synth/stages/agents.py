@@ -16,6 +16,7 @@ from synth.agents.prompt import system_prompt
 from synth.agents.shelf import Shelf, shelves_of
 from synth.agents.surfacing import draw_style, dress
 from synth.agents.toolset import draw_tools
+from synth.places.rows import ORIGINS, agent_row, agents_of, is_place
 from synth.records import AgentRow, DroppedRow, FailedRow, Split, ToolRow, content_hash, make_id, rng_for
 from synth.stage import Context, Output, Part
 from synth.surface import Surface
@@ -23,6 +24,7 @@ from synth.surface import Surface
 TABLE = "agents"
 VERSION = "5"
 ASSETS = [
+    "synth/places/data/prompts.yaml",
     "synth/prompts/agent_brief.j2",
     "synth/prompts/agent_briefing.j2",
     "synth/prompts/agent_card.j2",
@@ -51,14 +53,22 @@ _NAME = re.compile(r"[^a-zA-Z0-9_-]+")
 
 
 def waves(ctx: Context) -> list[list[Part]]:
-    """One wave of fixed ranges."""
-    count = int(ctx.settings.count)
+    """One wave of fixed ranges; then the agents of places."""
+    worlds = ctx.inputs.columns("worlds", ["origin", "split"])
+    places = [row for row in worlds if row["origin"] in ORIGINS]
+    count = int(ctx.settings.count) if len(worlds) > len(places) or not places else 0
     ranges = range(0, count, PART_SIZE)
-    return [[Part("agents", i, a, min(a + PART_SIZE, count)) for i, a in enumerate(ranges)]]
+    out = [Part("agents", i, a, min(a + PART_SIZE, count)) for i, a in enumerate(ranges)]
+    if places:
+        slots = sum(agents_of(row["origin"], row["split"], ctx.settings) for row in places)
+        out.append(Part("agents", len(out), 0, slots, {"do": "places"}))
+    return [out]
 
 
 def run(ctx: Context, part: Part) -> Output:
     """Build the agents of a part; two of the same content are one row and one drop."""
+    if part.payload.get("do") == "places":
+        return _of_places(ctx, part)
     out = Output(opened=part.stop - part.start)
     shelves = shelves_of(ctx.inputs)
     seen: dict[str, str] = {}
@@ -78,6 +88,28 @@ def run(ctx: Context, part: Part) -> Output:
         seen[digest] = row_id
         out.rows.append(agent)
         out.closed_with_rows += 1
+    return out
+
+
+def _of_places(ctx: Context, part: Part) -> Output:
+    """The agents of places, those of one place after another."""
+    out = Output(opened=part.stop - part.start)
+    places = [row for row in ctx.inputs.table("worlds") if is_place(row)]
+    slots = [(row, n) for row in places for n in range(agents_of(row.origin, row.split, ctx.settings))]
+    tools: dict[str, list[ToolRow]] = {}
+    for tool in ctx.inputs.table("tools"):
+        if is_place(tool):
+            tools.setdefault(str(tool.world_id), []).append(tool)
+    for place, number in slots[part.start : part.stop]:
+        own = tools.get(place.world_id, [])
+        if own:
+            rng = rng_for(ctx.seed, "agents", place.world_id, number)
+            out.rows.append(agent_row(ctx.seed, place, own, number, rng))
+            out.closed_with_rows += 1
+            continue
+        row_id = make_id("agent", ctx.seed, "agents", place.world_id, number)
+        out.dropped.append(DroppedRow(stage="agents", row_id=row_id, parent_id=place.world_id, reason="no_tools",
+                                      detail="the place could not be asked for its tools"))  # fmt: skip
     return out
 
 

@@ -10,6 +10,8 @@ from synth.models import clients
 from synth.models.prompts import digests
 from synth.models.roles import REPAIR, Role
 from synth.models.session import Models, usage_rows, with_models
+from synth.places.rows import is_place
+from synth.places.schemas import schema_roles
 from synth.records import Criterion, FailedRow, TaskRow, TrajectoryRow, UsageRow, VerdictRow, content_hash
 from synth.sim import questions
 from synth.sim.roles import param_roles
@@ -17,7 +19,7 @@ from synth.sim.setup import Catalog, catalog_for, seen_tools, seen_world
 from synth.stage import Context, Output, Part
 
 TABLE = "verdicts"
-VERSION = "12"
+VERSION = "13"
 ASSETS = [
     "rubrics/data/standing.json",
     "rubrics/data/words.json",
@@ -125,8 +127,10 @@ def judge(trajectory: TrajectoryRow, task: TaskRow, catalog: Catalog, settings: 
 
 
 def full_rubric(task: TaskRow) -> dict[str, Any]:
-    """The task's criteria and the standing ones."""
-    return {"criteria": [*(task.rubric.get("criteria") or ()), *rubrics.standing()]}
+    """The task's criteria and the standing ones that fit it."""
+    waived = set(task.rubric.get("waives") or ())
+    standing = [c for c in rubrics.standing() if c["id"] not in waived]
+    return {"criteria": [*(task.rubric.get("criteria") or ()), *standing]}
 
 
 def user_of(trajectory: TrajectoryRow, task: TaskRow) -> dict[str, Any]:
@@ -145,6 +149,7 @@ def evidence(trajectory: TrajectoryRow, task: TaskRow, catalog: Catalog) -> dict
         "calls": [c.model_dump(mode="json") for c in trajectory.calls],
         "user_calls": [c.model_dump(mode="json") for c in trajectory.user_calls],
         "state_diff": trajectory.state_diff,
+        "checks": [c.model_dump(mode="json") for c in trajectory.checks],
         "stop_reason": trajectory.stop_reason,
         "user": user_of(trajectory, task),
         "goal": task.goal,
@@ -169,6 +174,8 @@ def params_of(task: TaskRow, catalog: Catalog, names: set[str]) -> dict[str, Any
     offered: dict[str, str] = agent.traits["offered"]
     for name in sorted(names & offered.keys()):
         row = catalog.tools[offered[name]]
-        if row.world_id is not None and row.semantics is not None:
+        if is_place(row):
+            out[name] = schema_roles(row.input_schema)
+        elif row.world_id is not None and row.semantics is not None:
             out[name] = param_roles(seen_world(agent, catalog.tools, catalog.worlds[row.world_id]).tool(row.name))
     return out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from synth.models.protocol import Sampling
 from synth.models.roles import REPAIR, Role, RoleName
 from synth.models.session import Models, usage_rows, with_models
 from synth.pipeline import BUILT_IN_POLICIES
+from synth.places.hands import Hands, hands_of, sweep
 from synth.records import AgentRow, FailedRow, TaskRow, TrajectoryRow, make_id, rng_for
 from synth.sim.environment import Environment
 from synth.sim.episode import Episode, Policy, run_episode
@@ -79,15 +81,20 @@ def problems(settings: Any) -> list[tuple[str, str]]:
 
 
 def ready(settings: Any) -> None:
-    """Raises UsageError where a run that is about to start could not play: the key of an endpoint is missing."""
+    """Raises UsageError where a run that is about to start could not play: the key of an endpoint is missing, there is
+    no sandbox. What a killed run left of sandboxes is removed."""
     for backend in backends(settings).values():
         clients.ready(backend)
+    if settings.places:
+        sweep(settings.places)
 
 
 def run(ctx: Context, part: Part) -> Output:
     """Play the tasks of one part. An exception of an episode ends its slot as a failed row."""
     if asks(ctx.settings):
         return with_models(lambda models: arun(ctx, part, models))
+    if ctx.settings.places:
+        return asyncio.run(_play_all(ctx, part, None))
     return _unwaiting(_play_all(ctx, part, None))
 
 
@@ -114,7 +121,9 @@ async def _play_all(ctx: Context, part: Part, models: Models | None) -> Output:
         for task in tasks for attempt in range(ctx.settings.attempts)
     ]  # fmt: skip
     check_policy(ctx.settings)
-    if models is None:  # nothing to wait for: one after another
+    if models is None and ctx.settings.places:  # the gate of the places bounds how many play at once
+        ended = list(await asyncio.gather(*(_slot(ctx, catalog, None, slot) for slot in slots)))
+    elif models is None:  # nothing to wait for: one after another
         ended = [await _slot(ctx, catalog, None, slot) for slot in slots]
     else:
         asked = backends(ctx.settings).values()
@@ -143,10 +152,30 @@ async def _slot(ctx: Context, catalog: Catalog, models: Models | None, slot: Slo
 
 
 async def play(slot: Slot, catalog: Catalog, settings: Any, models: Models | None = None) -> TrajectoryRow:
-    """Play one task once."""
+    """Play one task once. So many episodes hold a place at once as the pipeline file says."""
+    if not slot.task.start.get("places"):
+        return await _played(slot, catalog, settings, models, None)
+    if settings.places is None:
+        raise TaskFailure("infra", "stages.rollouts", "the task needs a place, and `executors` names none")
+    hands = hands_of(settings.places)
+    async with hands.gate():
+        return await _played(slot, catalog, settings, models, hands)
+
+
+async def _played(
+    slot: Slot, catalog: Catalog, settings: Any, models: Models | None, hands: Hands | None
+) -> TrajectoryRow:
+    """What the episode held is given back, however it ends."""
+    env = environment(catalog, slot.task, slot.seed, settings.fault_rate, hands)
+    try:
+        return await _in(env, slot, catalog, settings, models)
+    finally:
+        await env.close()
+
+
+async def _in(env: Environment, slot: Slot, catalog: Catalog, settings: Any, models: Models | None) -> TrajectoryRow:
     task, seed = slot.task, slot.seed
     profile = UserProfile.model_validate(task.user)
-    env = environment(catalog, task, seed, settings.fault_rate)
     if models is not None and "tools" in settings.backends:
         answer_by_model(env, _cast(slot, models, settings, "tools"))
     agent: AgentRow = catalog.agents[task.agent_id]
@@ -205,8 +234,8 @@ def _cast(slot: Slot, models: Models, settings: Any, name: RoleName) -> Role:
 
 
 def prompt_of(agent: AgentRow, start: Start) -> str:
-    """The agent's system prompt, with the task's own rules under it."""
-    rules = [r.text for r in start.rules]
+    """The agent's system prompt, with the task's own notes and rules under it."""
+    rules = [*start.notes, *(r.text for r in start.rules)]
     return "\n\n".join([agent.system_prompt, "\n".join(rules)]) if rules else agent.system_prompt
 
 
@@ -215,5 +244,5 @@ def row_of(trajectory_id: str, task: TaskRow, attempt: int, policy: str, episode
         trajectory_id=trajectory_id, task_id=task.task_id, agent_id=task.agent_id, attempt=attempt, policy=policy,
         messages=episode.messages, calls=episode.calls, user_calls=episode.user_calls, state_diff=episode.state_diff,
         end_state_sha256=episode.end_state_sha256, stop_reason=episode.stop_reason, turns=episode.turns,
-        usage=episode.usage, seed=seed,
+        usage=episode.usage, seed=seed, checks=episode.checks,
     )  # fmt: skip

@@ -5,11 +5,12 @@ A slot whose agent allows no such task tries a few more agents; one that still f
 
 from __future__ import annotations
 
+import random
 import zlib
 from collections import OrderedDict
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from functools import cached_property, partial
+from typing import Any, get_args
 
 from synth.errors import ModelMalformed, ModelRefused, classify
 from synth.goals.build import BuildFailed, Built, build
@@ -20,6 +21,7 @@ from synth.models.prompts import digests
 from synth.models.protocol import Sampling
 from synth.models.roles import REPAIR, Role, RoleName
 from synth.models.session import Models, usage_rows, with_models
+from synth.places import making
 from synth.records import AgentRow, FailedRow, Kind, TaskRow, ToolRow, WorldRow, make_id, rng_for
 from synth.sim.setup import compiled
 from synth.stage import Context, Inputs, Output, Part
@@ -59,6 +61,15 @@ class Rows:
     agents: list[AgentRow]
     tools: dict[str, ToolRow]
     worlds: dict[str, WorldRow]
+
+    @cached_property
+    def by_kind(self) -> dict[str, list[AgentRow]]:
+        """The agents that a kind of task can be made for, in the order of the table. Agents of simulated worlds take
+        any kind but `code`, those of places what their place has."""
+        places = [a for a in self.agents if "kinds" in a.traits]
+        plain = [a for a in self.agents if "kinds" not in a.traits] if places else self.agents
+        kinds = get_args(Kind)
+        return {k: [a for a in self.agents if k in a.traits.get("kinds", kinds)] if places else plain for k in kinds}
 
 
 _rows: list[tuple[tuple[Any, ...], Rows]] = []
@@ -167,12 +178,19 @@ async def _worded(ctx: Context, models: Models, task: TaskRow) -> tuple[TaskRow 
 def make_task(seed: int, rows: Rows, ordinal: int, kind: Kind, difficulty: int = 0) -> TaskRow | FailedRow:
     """The task of a slot, or why there is none. `difficulty` 0 is any."""
     rng = rng_for(seed, "tasks", ordinal)
+    agents = rows.by_kind[kind]
     reasons: list[str] = []
     agent_id = ""
     tries = AGENTS_TRIED_AIMING if difficulty else AGENTS_TRIED
-    for _ in range(tries if rows.agents else 0):
-        agent = rng.choice(rows.agents)
+    for turn in range(tries if agents else 0):
+        agent = rng.choice(agents)
         agent_id = agent.agent_id
+        if "kinds" in agent.traits:
+            made = _of_place(seed, rows, agent, ordinal, kind, turn, difficulty, rng)
+            if isinstance(made, TaskRow):
+                return made
+            reasons.append(made)
+            continue
         desk = desk_of(seed, rows, agent, rng.choice(agent.traits["worlds"]), rng.randrange(VARIANTS))
         try:
             built = build(desk, kind, rng)
@@ -181,10 +199,24 @@ def make_task(seed: int, rows: Rows, ordinal: int, kind: Kind, difficulty: int =
             reasons.append(f"{desk.world.world}: of difficulty {built.difficulty}, not {difficulty}")
         except BuildFailed as failed:
             reasons.append(f"{desk.world.world}: {failed}")
-    detail = " | ".join(reasons) or "there are no agents"
+    detail = " | ".join(reasons) or "there are no agents for it"
     slot = make_id("task", seed, "tasks", agent_id, ordinal)
     return FailedRow(stage="tasks", row_id=slot, parent_id=agent_id, class_="task", boundary="goals.build",
                      detail=f"{kind}: {detail}"[:2000], attempts=max(1, len(reasons)))  # fmt: skip
+
+
+def _of_place(
+    seed: int, rows: Rows, agent: AgentRow, ordinal: int, kind: Kind, turn: int, difficulty: int, rng: random.Random
+) -> TaskRow | str:
+    """A task of a place, or why there is none. No two slots and tries have the same number."""
+    world = rows.worlds[agent.traits["world_id"]]
+    try:
+        task = making.make_task(seed, agent, world, kind, ordinal * AGENTS_TRIED_AIMING + turn, rng)
+    except BuildFailed as failed:
+        return f"{world.server or world.origin}: {failed}"
+    if difficulty not in (0, task.difficulty):
+        return f"{world.server or world.origin}: of difficulty {task.difficulty}, not {difficulty}"
+    return making.task_row(seed, agent, world, ordinal, task)
 
 
 def row_of(seed: int, agent: AgentRow, ordinal: int, kind: Kind, built: Built) -> TaskRow:

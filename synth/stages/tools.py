@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from synth.records import DroppedRow, Row, Split, ToolRow, WorldRow, world_tool_id
+from synth.errors import UsageError, classify
+from synth.places.hands import hands_of
+from synth.places.rows import is_place, tool_rows
+from synth.records import DroppedRow, FailedRow, Row, Split, ToolRow, WorldRow, world_tool_id
 from synth.stage import Context, Inputs, Output, Part
 from synth.worlds.admit import Admission, admit_world
 from synth.worlds.evolve.twins import Surplus, from_columns, surplus
@@ -75,6 +78,9 @@ def _admitted(ctx: Context, part: Part) -> Output:
     twins = surplus_of(ctx.inputs)
     out = Output(opened=0)
     for row in ctx.inputs.part("worlds", part.payload["of"]):
+        if is_place(row):
+            _listed(ctx, row, out)
+            continue
         world = World.load(row.spec, row.world_id)
         compiled = compile_world(world)
         admissions = admit_world(world, ctx.settings.tries, row.split)
@@ -92,6 +98,36 @@ def _admitted(ctx: Context, part: Part) -> Output:
             out.rows.append(_tool_row(row, compiled.tool(name), admission, tool_id))
             out.closed_with_rows += 1
     return out
+
+
+def _listed(ctx: Context, row: WorldRow, out: Output) -> None:
+    """The tools of a place, as it lists them itself; where it cannot be asked, one failed slot."""
+    facts = _catalog_facts(ctx, row)
+    try:
+        tools = hands_of(ctx.settings.places).listing(row)
+    except UsageError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the boundary of a slot: a server that does not start fails its place
+        class_, detail = classify(error)
+        out.opened += 1
+        out.failed.append(FailedRow(stage="tools", row_id=row.world_id, parent_id=row.world_id, class_=class_,
+                                    boundary="places.hands", detail=detail[:2000], attempts=1))  # fmt: skip
+        return
+    parents = {name: real_tool_id(fact.server, name) for name, fact in facts.items()}
+    made = tool_rows(row, tools, parents)
+    if row.server not in set(chosen_servers(ctx.settings.worlds)):  # else its real rows are there already
+        made = [*(real_row(facts[t.name], row.split) for t in made if t.name in facts), *made]
+    out.rows += made
+    out.opened += len(made)
+    out.closed_with_rows += len(made)
+
+
+def _catalog_facts(ctx: Context, row: WorldRow) -> dict[str, ToolFacts]:
+    """What the catalog knows of a live server's tools, by name."""
+    catalog = catalog_of(ctx.settings.worlds.prefer_cache)
+    if row.server is None or row.server not in {s.id for s in catalog.servers}:
+        return {}
+    return {fact.name: fact for fact in catalog.tools_of(row.server)}
 
 
 def _tool_row(row: WorldRow, tool: CompiledTool, admission: Admission, tool_id: str) -> ToolRow:

@@ -16,6 +16,7 @@ from typing import Any
 from synth.models import clients
 from synth.models.prompts import digests as prompt_digests
 from synth.models.session import Models, with_models
+from synth.places.rows import places_of, world_row
 from synth.proposing import PROMPTS, propose_worlds, revise
 from synth.records import DroppedRow, Row, Split, WorldRow, make_id
 from synth.stage import Context, Output, Part
@@ -78,6 +79,9 @@ def waves(ctx: Context) -> list[list[Part]]:
     ]
     if written:
         lifting.append(Part("worlds", len(lifting), 0, written, {"do": "written"}))
+    if ctx.settings.places:
+        count = len(places_of(ctx.settings.places))
+        lifting.append(Part("worlds", len(lifting), 0, count, {"do": "places"}))
     evolving, begin = [], 0
     for i, start in enumerate(range(0, wanted, TOOLS_PER_PART)):
         tools = min(TOOLS_PER_PART, wanted - start)
@@ -98,7 +102,7 @@ def asks(settings: Any) -> bool:
 def run(ctx: Context, part: Part) -> Output:
     if asks(ctx.settings):
         return with_models(lambda models: arun(ctx, part, models))
-    return {"lift": _lift, "written": _written, "evolve": _evolve}[part.payload["do"]](ctx, part)
+    return MAKERS[part.payload["do"]](ctx, part)
 
 
 async def arun(ctx: Context, part: Part, models: Models) -> Output:
@@ -107,7 +111,7 @@ async def arun(ctx: Context, part: Part, models: Models) -> Output:
         return await _propose(ctx, part, models)
     if part.payload["do"] == "evolve":
         return await revise(ctx, models, _evolve(ctx, part))
-    return {"lift": _lift, "written": _written}[part.payload["do"]](ctx, part)
+    return MAKERS[part.payload["do"]](ctx, part)
 
 
 def _lift(ctx: Context, part: Part) -> Output:
@@ -162,6 +166,12 @@ def _written(ctx: Context, part: Part) -> Output:
     return Output(opened=part.stop - part.start, rows=rows, closed_with_rows=len(rows))
 
 
+def _places(ctx: Context, part: Part) -> Output:
+    """Where calls are really run: workspaces, live servers. Nothing is started here."""
+    rows: list[Row] = [world_row(ctx.seed, place) for place in places_of(ctx.settings.places)[part.start : part.stop]]
+    return Output(opened=part.stop - part.start, rows=rows, closed_with_rows=len(rows))
+
+
 def _evolve(ctx: Context, part: Part) -> Output:
     """Worlds until their tools are the part's share of the tools wanted, within its slots and its spare ordinals. Tools
     that repeat one of the same part count as none."""
@@ -198,6 +208,9 @@ def _evolve(ctx: Context, part: Part) -> Output:
         if enough(made, part.payload["tools"]):
             break
     return out
+
+
+MAKERS = {"lift": _lift, "written": _written, "places": _places, "evolve": _evolve}
 
 
 async def _propose(ctx: Context, part: Part, models: Models) -> Output:

@@ -16,6 +16,8 @@ def table(figures: dict[str, Any]) -> Iterator[str]:
     """Lines for a terminal."""
     untouched = figures["untouched_rejected"]
     yield f"{figures['trajectories']:,} passed trajectories, {untouched:,} of them rejected untouched"
+    if figures["left_out"]:
+        yield f"{figures['left_out']:,} more were played in real places and are left out: there a test run decides"
     yield f"{'broken':<24}{'n':>7}{'killed':>9}{'rate':>9}  unnoticed"
     for name, way in figures["ways"].items():
         yield f"{name:<24}{way['n']:>7,}{way['killed']:>9,}{_share(way['killed'], way['n']):>9}  {way['unnoticed']:>9,}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,7 @@ class Trial:
     sound: int  # of them pass the judge untouched
     ways: dict[str, Tally]
     harmless: dict[str, Tally]
+    left_out: int = 0  # passed trajectories of places
 
     @property
     def kill_rate(self) -> float:
@@ -62,6 +63,7 @@ class Trial:
         """What `--json` prints. A trajectory that the judge cannot tell about is kept out of the data: killed."""
         return {
             "trajectories": self.trajectories,
+            "left_out": self.left_out,
             "untouched_rejected": self.trajectories - self.sound,
             "kill_rate": round(self.kill_rate, 6),
             "false_reject_rate": round(self.false_reject_rate, 6),
@@ -80,11 +82,18 @@ def hold_trial(run_dir: Path, limit: int = LIMIT, seed: int = 0) -> Trial:
     rows = [t for t in run.rows("trajectories") if t.trajectory_id in passed]
     if not rows:
         raise UsageError(f"{run.run_dir} has no passed trajectory to break; run the pipeline through its judge first")
+    everything, tasks = rows, {t.task_id: t for t in run.rows("tasks")}
+    rows = [t for t in everything if not tasks[t.task_id].start.get("places")]
+    if not rows:
+        raise UsageError(
+            f"every passed trajectory of {run.run_dir} was played in a real place, where a test run decides; the trial"
+            " breaks those of simulated worlds"
+        )
+    left_out = len(everything) - len(rows)
     if len(rows) > limit:
         rows = random.Random(seed).sample(rows, limit)
-    tasks = {t.task_id: t for t in run.rows("tasks")}
     catalog = Catalog.of(run.rows("agents"), run.rows("tools"), run.rows("worlds"))
-    return try_judge(rows, tasks, catalog, seed=seed)
+    return replace(try_judge(rows, tasks, catalog, seed=seed), left_out=left_out)
 
 
 def _passed(run: Any) -> list[dict[str, Any]]:

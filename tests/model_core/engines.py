@@ -52,7 +52,7 @@ def model() -> Model:
 
 
 def engine(**settings: Any) -> Engine:
-    return Engine(model(), tokenizer(), **{"cache_tokens": 2048, "prefill_chunk": 48, **settings})
+    return Engine(model(), tokenizer(), **{"cache_tokens": 2048, "prefill_chunk": 48, "guess": 0, **settings})
 
 
 def prompt(length: int, seed: int = 0) -> list[int]:

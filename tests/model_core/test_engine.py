@@ -206,6 +206,7 @@ def test_any_order_of_arrivals_and_cancellations_under_pressure(seed: int) -> No
         page_tokens=rng.choice((4, 16)),
         max_batch=rng.choice((3, 9)),
         prefill_chunk=rng.choice((7, 40, 200)),
+        guess=rng.choice((0, 1, 3)),
     )
     to_come = requests(14, seed)
     of = {request.request_id: request for request in to_come}

@@ -14,7 +14,7 @@ from synth.errors import UsageError
 from synth.sandbox import SandboxError
 from synth.sandbox.docker_api import Api
 from synth.sandbox.docker_container import Place, start
-from synth.sandbox.docker_image import UIDS
+from synth.sandbox.docker_image import UIDS, pulled
 from synth.sandbox.docker_settings import DockerSettings
 from synth.sandbox.ownership import me
 
@@ -40,7 +40,7 @@ def begin(api: Api) -> object:
 
 
 def test_no_engine_is_one_sentence_with_the_mend(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"no container engine answers at unix://.*DOCKER_HOST") as told:
+    with pytest.raises(UsageError, match=r"answers at unix://\S+ \(No such file or directory\); .*DOCKER_HOST") as told:
         Api(f"unix://{tmp_path}/nothing.sock")
     assert "\n" not in str(told.value)
 
@@ -105,6 +105,13 @@ def test_what_was_created_is_removed_where_it_does_not_start(
     assert len(fake.asked_for(r"DELETE /containers/c1\?.*force=True.*")) == 1
 
 
+@pytest.mark.parametrize("answer", [Answer(201, {}), Answer(500, {}), Answer(201, [])])
+def test_a_create_whose_answer_makes_no_sense(fake: FakeEngine, api: Api, answer: Answer) -> None:
+    fake.answers["POST /containers/create"] = answer
+    with pytest.raises(SandboxError, match="cannot create a container"):
+        begin(api)
+
+
 def test_a_container_is_asked_for_with_every_limit(fake: FakeEngine, api: Api) -> None:
     begin(api)
     told = fake.bodies["POST /containers/create"]
@@ -162,6 +169,43 @@ def test_an_import_that_the_engine_refuses_in_its_answer(fake: FakeEngine, api: 
     fake.answers["POST /images/create.*"] = Answer(body={"error": "unexpected EOF"})
     with (tmp_path / "tar").open("rb") as tar, pytest.raises(SandboxError, match="cannot import the image"):
         api.import_image(tar, "a:b", [])
+
+
+def test_an_image_by_digest_is_pulled_once_and_gets_the_server(fake: FakeEngine, api: Api) -> None:
+    name = "python@sha256:" + "0" * 64
+    here: set[str] = set()
+
+    def create(body: object) -> Answer:
+        here.add("base")
+        return Answer(body={"status": "pulled"})
+
+    def commit(body: object) -> Answer:
+        here.add("ours")
+        return Answer(201, {"Id": "sha256:ours"})
+
+    fake.answers |= {
+        "GET /images/json.*": lambda _: Answer(body=[{"Id": "sha256:ours"}] if "ours" in here else []),
+        "GET /images/python.*/json": lambda _: (
+            Answer(body={"Id": "sha256:base"}) if "base" in here else Answer(404, {"message": "no such image"})
+        ),
+        "GET /images/sha256:base/json": Answer(body={"Id": "sha256:base", "Config": {}}),
+        "GET /images/synth-sandbox.*/json": Answer(404, {"message": "no such image"}),
+        "GET /images/sha256:ours/json": Answer(body={"Id": "sha256:ours", "Config": {}}),
+        "POST /images/create.*": create,
+        "PUT /containers/c1/archive.*": Answer(200),
+        "POST /commit.*": commit,
+    }
+    assert pulled(api, name) == "sha256:ours"
+    assert len(fake.asked_for("POST /images/create.*")) == len(fake.asked_for("POST /commit.*")) == 1
+    assert len(fake.asked_for("PUT /containers/c1/archive.*")) == len(fake.asked_for("DELETE /containers/c1.*")) == 1
+    pulled(api, name)
+    assert len(fake.asked_for("POST /images/create.*")) == len(fake.asked_for("POST /commit.*")) == 1
+
+
+def test_an_image_with_volumes_is_refused(fake: FakeEngine, api: Api) -> None:
+    fake.answers["GET /images/sha256:1/json"] = Answer(body={"Id": "sha256:1", "Config": {"Volumes": {"/data": {}}}})
+    with pytest.raises(UsageError, match=r"declares volumes \(/data\)"):
+        pulled(api, "data@sha256:" + "0" * 64)
 
 
 def test_a_pull_that_fails_half_way(fake: FakeEngine, api: Api) -> None:

@@ -29,6 +29,9 @@ class Tables:
     def part(self, name: str, index: int) -> list[Any]:
         return self.tables[name]
 
+    def columns(self, name: str, fields: list[str]) -> list[dict[str, Any]]:
+        return [{field: getattr(row, field) for field in fields} for row in self.tables[name]]
+
 
 def world_rows() -> list[WorldRow]:
     out = []

@@ -14,6 +14,7 @@ from pyarrow import parquet
 
 from model_core import load
 from model_core.errors import ModelError
+from model_core.feeding.__main__ import main
 from model_core.feeding.packing import pack, read_packed
 from model_core.feeding.shipping import ship
 from model_core.feeding.training import Recipe, train
@@ -108,6 +109,28 @@ def test_a_second_phase_starts_from_a_checkpoint_with_its_vocabulary(packed: Pat
         other = tmp_path / "other"
         pack([tmp_path / "sft"], other, 300, 300, 3)
         train(other, recipe, tmp_path / "third", processes=0)
+
+
+def test_the_steps_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shards(tmp_path / "sft")
+    place = {
+        name: str(tmp_path / name) for name in ("sft", "one", "two", "first", "second", "recipe.json", "next.json")
+    }
+    settings = asdict(SETTINGS) | {"steps": 1}
+    Path(place["recipe.json"]).write_text(json.dumps({"settings": settings, "sizes": SIZES}))
+    Path(place["next.json"]).write_text(json.dumps({"settings": settings, "mix": {"weights": {"single": 2}}}))
+    kept = ["--tokenizer", place["one"], "--declarations", "compact_id_last"]
+    for step in (
+        ["pack", place["sft"], place["sft"], "--vocabulary", "420", "--longest", "300", "--out", place["one"]],
+        ["train", place["one"], place["recipe.json"], "--processes", "0", "--out", place["first"]],
+        ["pack", place["sft"], *kept, "--longest", "300", "--out", place["two"]],
+        ["train", place["two"], place["next.json"], "--init", f"{place['first']}/model", "--set", "steps=2",
+         "--processes", "0", "--out", place["second"]],
+    ):  # fmt: skip
+        assert main(step) == 0, capsys.readouterr()
+    assert load(tmp_path / "second" / "model").config.tool_declarations == "compact_id_last"
+    assert len((tmp_path / "second" / "metrics.jsonl").read_text().splitlines()) == 1  # of step 2
+    assert main(["train", place["two"], place["recipe.json"], "--init", place["first"], "--out", place["one"]]) == 2
 
 
 def test_a_recipe_has_sizes_or_a_start() -> None:

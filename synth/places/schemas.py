@@ -1,0 +1,37 @@
+"""What can be told of a parameter of a place's tool from its schema alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rubrics.normal import same
+from synth.sim.roles import at_pointer
+
+
+def schema_roles(schema: Any) -> dict[str, dict[str, Any]]:
+    """{"/pointer": {role, enum, default}} of the parameters, nested ones included; no role is known."""
+    out: dict[str, dict[str, Any]] = {}
+    _walk(schema, "", out, 0)
+    return out
+
+
+def _walk(schema: Any, at: str, out: dict[str, dict[str, Any]], depth: int) -> None:
+    if not isinstance(schema, dict) or depth > 4:
+        return
+    for name, part in (schema.get("properties") or {}).items():
+        if not isinstance(part, dict):
+            continue
+        pointer = f"{at}/{name.replace('~', '~0').replace('/', '~1')}"
+        items = part.get("items")
+        enum = part.get("enum") or (items.get("enum") if isinstance(items, dict) else None)
+        out[pointer] = {"role": None, "enum": list(enum) if enum else None, "default": part.get("default")}
+        _walk(part, pointer, out, depth + 1)
+
+
+def may_choose(schema: Any, pointer: str, value: Any) -> bool:
+    """Whether an assistant may pick `value` without anybody having named it: switches, numbers, members of a closed
+    list, defaults."""
+    if value is None or isinstance(value, bool | int | float) or value == "":
+        return True
+    info = at_pointer(schema_roles(schema), pointer)
+    return value in (info.get("enum") or ()) or same(value, info.get("default"))
