@@ -7,13 +7,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from synth.code.functions import base, grids, lists, texts
+from synth.code.functions import base, graphs, grids, intervals, lists, notations, records, texts
 from synth.code.packages import render
 from synth.code.packages.bugs import bug_task
 from synth.code.packages.features import feature_task
 from synth.code.similar import BOUND, nearest, shape
 from synth.code.task import CodeTask, Group
 from synth.code.truth import bench
+from synth.code.wrangling import base as data
+from synth.code.wrangling import tables
+from synth.code.wrangling import texts as files
 from synth.errors import TaskFailure, UsageError
 from synth.records import Split, make_id, rng_for
 
@@ -35,6 +38,10 @@ def _function(draw: Callable[[random.Random], base.Function]) -> Maker:
     return lambda family, identity, rng: base.task_of(draw(rng), family, identity, rng)
 
 
+def _data(draw: Callable[[random.Random], data.Job]) -> Maker:
+    return lambda family, identity, rng: data.task_of(draw(rng), family, identity, rng)
+
+
 def _bug(domain: str) -> Maker:
     return lambda family, identity, rng: bug_task(domain, identity, rng, bench())
 
@@ -47,9 +54,23 @@ _FUNCTIONS: dict[str, Callable[[random.Random], base.Function]] = {
     "text_steps": texts.text_steps,
     "list_steps": lists.list_steps,
     "grid_steps": grids.grid_steps,
+    "record_query": records.record_query,
+    "interval_sets": intervals.interval_sets,
+    "date_rules": intervals.date_rules,
+    "graph_queries": graphs.graph_queries,
+    "settings_files": notations.settings_files,
+    "calculators": notations.calculators,
+    "code_schemes": notations.code_schemes,
 }
-_EVAL: frozenset[str] = frozenset()
-_VALIDATION: frozenset[str] = frozenset()
+_DATA: dict[str, Callable[[random.Random], data.Job]] = {
+    "csv_report": tables.csv_report,
+    "sqlite_report": tables.sqlite_report,
+    "json_reshape": files.json_reshape,
+    "log_summary": files.log_summary,
+    "messy_table": files.messy_table,
+}
+_EVAL = frozenset({"graph_queries", "json_reshape", "bug_billing", "feature_billing"})
+_VALIDATION = frozenset({"list_steps", "csv_report"})
 
 
 def _split(name: str) -> Split:
@@ -58,6 +79,7 @@ def _split(name: str) -> Split:
 
 FAMILIES: dict[str, Family] = {
     **{name: Family(name, "function", _split(name), _function(draw)) for name, draw in _FUNCTIONS.items()},
+    **{name: Family(name, "data", _split(name), _data(draw)) for name, draw in _DATA.items()},
     **{f"bug_{d}": Family(f"bug_{d}", "bug", _split(f"bug_{d}"), _bug(d)) for d in render.DOMAINS},
     **{f"feature_{d}": Family(f"feature_{d}", "feature", _split(f"feature_{d}"), _feature(d)) for d in render.DOMAINS},
 }

@@ -43,11 +43,13 @@ def plan(
     *,
     fails_first: bool,
     find: str = "",
+    peek: str = "",
     trial: str = "",
     slip: Mapping[str, str | None] | None = None,
 ) -> list[ExpertStep]:
-    """Steps from the first look to the report. `read`: files that matter, `find`: a text to search for first, `trial`:
-    Python that tries the result on something the tests lack, `slip`: a first version that the visible tests refuse."""
+    """Steps from the first look to the report. `read`: files that matter; `find`: a text to search for first; `peek`:
+    Python that shows what no text file holds; `trial`: Python that tries the result on what the tests lack; `slip`:
+    a first version that the visible tests refuse."""
     steps = [ExpertStep(say=say(rng, "look"), calls=[call("list_files")])]
     if fails_first and rng.random() < 0.6:
         steps.append(ExpertStep(say=say(rng, "test_first"), calls=[call("run_tests")]))
@@ -59,6 +61,8 @@ def plan(
         steps.append(ExpertStep(say="", calls=[call("read_file", path=p) for p in read[half:]]))
     else:
         steps.append(ExpertStep(say=say(rng, "read"), calls=[call("read_file", path=p) for p in read]))
+    if peek:
+        steps.append(ExpertStep(say=say(rng, "peek"), calls=[call("run_python", code=peek)]))
     now: Files = files
     if slip:
         steps.append(change(rng, files, slip, words))

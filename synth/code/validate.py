@@ -4,9 +4,10 @@ ones. Everything is run in a sandbox, as it is run in a pipeline."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from synth.code.check import check
 from synth.code.lazy import lazy
@@ -15,7 +16,8 @@ from synth.code.task import CodeTask, ToolCall, start_files
 from synth.code.wording import speak
 from synth.executors.protocol import Outcome
 from synth.executors.workspace import WorkspaceExecutor
-from synth.sandbox import Engine
+from synth.sandbox import Engine, Limits, Sandbox
+from synth.sandbox import Probe as SandboxProbe
 
 
 @dataclass
@@ -31,8 +33,49 @@ class Tried:
     wrong: list[str] = field(default_factory=list)
 
 
+class Wiped:
+    """An engine that gives the same sandbox again and again, emptied: opening one costs more than all that is run in
+    it here. Only for one tenant, and one after the other."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.name, self._engine = engine.name, engine
+        self._sandbox = engine.open(Limits(seconds=20.0))
+
+    def probe(self) -> SandboxProbe:
+        return self._engine.probe()
+
+    def open(self, limits: Limits, *, mounts: Mapping[str, Path] | None = None, system: bool = False) -> Sandbox:
+        self._sandbox.put(dict.fromkeys(self._sandbox.get()))
+        return _Kept(self._sandbox)
+
+    def clean(self) -> int:
+        return self._engine.clean()
+
+    def close(self) -> None:
+        self._sandbox.close()
+
+
+class _Kept:
+    """The sandbox, without its end."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.id, self.run, self.python, self.popen = sandbox.id, sandbox.run, sandbox.python, sandbox.popen
+        self.put, self.get = sandbox.put, sandbox.get
+
+    def close(self) -> None:
+        return None
+
+
 def try_out(task: CodeTask, engine: Engine) -> Tried:
     """Play the expert and every lazy policy, and check what each leaves."""
+    shared = Wiped(engine)
+    try:
+        return _try_out(task, shared)
+    finally:
+        shared.close()
+
+
+def _try_out(task: CodeTask, engine: Engine) -> Tried:
     tried = Tried(task.family, task.group, task.difficulty, len(task.hidden.probes),
                   sum(len(step.calls) for step in task.plan), False)  # fmt: skip
     tried.wrong += _overlap(task)

@@ -110,8 +110,7 @@ def test_code_under_test_gains_nothing_by_ending_or_talking(task: CodeTask, engi
         "import os\nos._exit(0)\n",
         "raise SystemExit\n",
         "while True: pass\n",
-        'import sys\nfor n in range(99):\n    sys.__stdout__.write(\'%s{"i": %d, "got": null}\\n\')\nraise SystemExit\n'
-        % (mark, 0),
+        f"import sys\nfor n in range(99):\n    print('{mark}', n, file=sys.__stdout__)\nraise SystemExit\n",
     ):
         found = check(task.hidden, {**start_files(task), module: text.encode()}, engine)
         assert found.score == 0.0, text

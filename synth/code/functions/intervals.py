@@ -1,0 +1,312 @@
+"""Functions on intervals and on dates."""
+
+from __future__ import annotations
+
+import calendar
+import datetime
+import random
+from collections.abc import Callable
+from typing import Any
+
+from synth.code.functions.base import Case, Function
+
+Spans = list[tuple[int, int]]
+
+
+def _span_cases(rng: random.Random, two: bool) -> list[Case]:
+    def spans(most: int) -> Spans:
+        found = []
+        for _ in range(rng.randint(0, most)):
+            start = rng.randint(0, 40)
+            found.append((start, start + rng.choice([0, 1, 2, 3, 5, 8, 12])))
+        return found
+
+    cases: list[Case] = [([], []) if two else ([],), ([(3, 7)], [(3, 7)]) if two else ([(3, 7), (7, 9)],)]
+    while len(cases) < 22:
+        cases.append((spans(7), spans(4)) if two else (spans(8),))
+    return cases
+
+
+def interval_sets(rng: random.Random) -> Function:
+    """Merging, gaps, cover and overlap of intervals, open at the end or not."""
+    closed = rng.random() < 0.5
+    near = rng.choice([0, 1, 2])
+    shortest = rng.choice([0, 0, 2, 3])
+    what = rng.choice(["merged", "gaps", "length", "without", "common", "deepest"])
+    two = what in ("without", "common")
+    low, high = rng.randint(0, 5), rng.randint(35, 48)
+    kind = "closed: both ends belong to it" if closed else "half-open: the start belongs to it, the end does not"
+    rules = [f"An interval is a tuple (start, end) of whole numbers, {kind}."]
+    rules.append(
+        "Intervals without any whole number in them are ignored."
+        if not closed
+        else "An interval with equal ends holds one number."
+    )
+    if shortest:
+        rules.append(f"Intervals that hold fewer than {shortest} whole numbers are ignored.")
+    joined = f"at most {near} whole number{'s' if near > 1 else ''}" if near else "no whole number"
+    if what in ("merged", "length"):
+        rules.append(
+            f"Intervals with {joined} between them are joined into one, which covers the numbers between as well."
+        )
+    rules.append({
+        "merged": "The result is the sorted list of the joined intervals.",
+        "length": "The result is how many whole numbers the joined intervals cover.",
+        "gaps": f"The result is the sorted list of the largest intervals between {low} and {high} (both included) in which no number is covered.",
+        "without": "The result is the sorted list of the largest intervals of numbers that are in some interval of `spans` and in none of `other`.",
+        "common": "The result is the sorted list of the largest intervals of numbers that are both in some interval of `spans` and in some of `other`.",
+        "deepest": "The result is a tuple: the smallest number that is in as many intervals of `spans` as any, and in how many; (None, 0) without intervals.",
+    }[what])  # fmt: skip
+    extra = 0 if closed else 1
+    name = rng.choice([f"{what}_spans", f"find_{what}", f"{what}_ranges"])
+    module = rng.choice(["spans", "ranges", "slots"])
+    last = "end + 1" if closed else "end"
+    helper = [
+        "def _points(spans):", "    found = set()", "    for start, end in spans:",
+        *([f"        if {last} - start >= {shortest}:", f"            found.update(range(start, {last}))"] if shortest
+          else [f"        found.update(range(start, {last}))"]), "    return found", "", "",
+        "def _spans(points):", "    found = []", "    for point in sorted(points):",
+        f"        if found and point == found[-1][1]{' + 1' if closed else ''}:",
+        f"            found[-1] = (found[-1][0], point{'' if closed else ' + 1'})", "        else:",
+        f"            found.append((point, point{'' if closed else ' + 1'}))", "    return found", "", "",
+    ]  # fmt: skip
+    signature = "(spans, other)" if two else "(spans)"
+    body = {
+        "merged": ["    return _joined(spans)"],
+        "length": [f"    return sum(end - start{' + 1' if closed else ''} for start, end in _joined(spans))"],
+        "gaps": ["    covered = _points(spans)", f"    return _spans(p for p in range({low}, {high} + 1) if p not in covered)"],
+        "without": ["    return _spans(_points(spans) - _points(other))"],
+        "common": ["    return _spans(_points(spans) & _points(other))"],
+        "deepest": ["    depth = {}", "    for span in spans:", "        for point in _points([span]):",
+                    "            depth[point] = depth.get(point, 0) + 1", "    if not depth:", "        return None, 0",
+                    "    best = min(depth, key=lambda point: (-depth[point], point))", "    return best, depth[best]"],
+    }[what]  # fmt: skip
+    if what in ("merged", "length"):
+        helper += [
+            "def _joined(spans):", "    found = []", "    for start, end in _spans(_points(spans)):",
+            f"        if found and start - found[-1][1] {'- 1 ' if closed else ''}<= {near}:",
+            "            found[-1] = (found[-1][0], end)", "        else:", "            found.append((start, end))",
+            "    return found", "", "",
+        ]  # fmt: skip
+
+    def truth(spans: Spans, other: Spans = ()) -> Any:  # type: ignore[assignment]
+        def good(given: Spans) -> Spans:
+            return [(a, b + 1 - extra) for a, b in given if b + 1 - extra - a >= max(shortest, 1)]
+
+        def holds(given: Spans, point: int) -> int:
+            return sum(a <= point < b for a, b in good(given))
+
+        def out(test: Any, first: int = -1, end: int = 80) -> Spans:
+            marks = [point for point in range(first, end) if test(point)]
+            starts = [p for p in marks if p - 1 not in marks]
+            ends = [p for p in marks if p + 1 not in marks]
+            return [(a, b + extra) for a, b in zip(starts, ends, strict=True)]
+
+        if what == "gaps":
+            return out(lambda p: not holds(spans, p), low, high + 1)
+        if what == "without":
+            return out(lambda p: holds(spans, p) and not holds(other, p))
+        if what == "common":
+            return out(lambda p: holds(spans, p) and holds(other, p))
+        if what == "deepest":
+            most = max((holds(spans, p) for p in range(80)), default=0)
+            return next((p for p in range(80) if holds(spans, p) == most), None) if most else None, most
+        merged: list[list[int]] = []
+        for a, b in sorted(good(spans)):
+            if merged and a - merged[-1][1] <= near:
+                merged[-1][1] = max(b, merged[-1][1])
+            else:
+                merged.append([a, b])
+        if what == "length":
+            return sum(b - a for a, b in merged)
+        return [(a, b - 1 + extra) for a, b in merged]
+
+    return Function(name, module, f"a function on intervals ({what})", signature,
+                    "Work on lists of intervals." if two else "Work on a list of intervals.", rules,
+                    "\n".join([*helper, f"def {name}{signature}:", "    DOC", *body]) + "\n", _span_cases(rng, two), truth,
+                    {"what": what, "closed": closed, "near": near, "shortest": shortest})  # fmt: skip
+
+
+# --- dates --------------------------------------------------------------------------------------------------------------
+
+_DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+Date = datetime.date
+
+
+def _dates(rng: random.Random, count: int) -> list[Date]:
+    edges = [Date(2023, 1, 31), Date(2024, 2, 29), Date(2023, 12, 29), Date(2024, 12, 31), Date(2022, 2, 28)]
+    return [
+        rng.choice(edges) if rng.random() < 0.3 else Date(2021, 1, 1) + datetime.timedelta(rng.randint(0, 1500))
+        for _ in range(count)
+    ]
+
+
+def date_rules(rng: random.Random) -> Function:
+    """Due dates, working days and periods under drawn rules; dates go in and out as ISO texts."""
+    what = rng.choice(["workdays", "monthly", "weekday_of_month", "period", "business"])
+    free = sorted(rng.sample(range(7), 2)) if rng.random() < 0.6 else [5, 6]
+    names = " and ".join(_DAYS[d] for d in free)
+    start_month, back = rng.randint(1, 12), rng.random() < 0.5
+    nth, day, clamp = rng.randint(1, 3), rng.randint(0, 6), rng.choice(["last", "next"])
+    head = ["import datetime", "", ""]
+    truth: Callable[..., Any]
+    if what == "workdays":
+        both = rng.random() < 0.5
+        params, summary = "(first, last)", "How many working days there are from `first` to `last` (ISO dates)."
+        rules = [f"{names} are free, all other days are working days.",
+                 "Both `first` and `last` count." if both else "`first` counts, `last` does not.",
+                 "Where `last` is before `first` the result is minus the number for the two dates exchanged."]  # fmt: skip
+        body = ["    a, b = datetime.date.fromisoformat(first), datetime.date.fromisoformat(last)", "    sign = 1",
+                "    if b < a:", "        a, b, sign = b, a, -1", f"    days = (b - a).days{' + 1' if both else ''}",
+                "    found = 0", "    for number in range(days):",
+                f"        if (a + datetime.timedelta(days=number)).weekday() not in {tuple(free)}:", "            found += 1",
+                "    return sign * found"]  # fmt: skip
+        cases: list[Case] = [
+            (d.isoformat(), (d + datetime.timedelta(rng.randint(-20, 60))).isoformat()) for d in _dates(rng, 20)
+        ]
+
+        def workdays(first: str, last: str) -> Any:
+            a, b = Date.fromisoformat(first), Date.fromisoformat(last)
+            if b < a:
+                return -workdays(last, first)
+            return len(
+                [n for n in range(a.toordinal(), b.toordinal() + both) if Date.fromordinal(n).weekday() not in free]
+            )
+
+        truth = workdays
+
+    elif what == "monthly":
+        params, summary = "(start, count)", "The dates of `count` monthly payments, the first on `start` (ISO dates)."
+        rules = ["Each payment is on the day of the month of `start`.",
+                 "In a month without that day it is on the last day of the month." if clamp == "last"
+                 else "In a month without that day it is on the first day of the month after it."]  # fmt: skip
+        if back:
+            rules.append(
+                f"A payment that would be on a {_DAYS[free[0]]} or a {_DAYS[free[1]]} moves to the next day that is neither; later payments are not affected."
+            )
+        rules.append("The result is a list of ISO texts.")
+        body = ["    first = datetime.date.fromisoformat(start)", "    found = []", "    for number in range(count):",
+                "        months = first.month - 1 + number", "        year, month = first.year + months // 12, months % 12 + 1",
+                "        following = datetime.date(year + month // 12, month % 12 + 1, 1)",
+                "        last = (following - datetime.timedelta(days=1)).day",
+                "        if first.day <= last:", "            day = datetime.date(year, month, first.day)", "        else:",
+                f"            day = {'datetime.date(year, month, last)' if clamp == 'last' else 'following'}",
+                *([f"        while day.weekday() in {tuple(free)}:", "            day += datetime.timedelta(days=1)"] if back else []),
+                "        found.append(day.isoformat())", "    return found"]  # fmt: skip
+        cases = [(d.isoformat(), rng.randint(1, 14)) for d in _dates(rng, 16)] + [("2024-01-31", 4), ("2023-10-30", 6)]
+
+        def payments(start: str, count: int) -> Any:
+            a, found = Date.fromisoformat(start), []
+            for n in range(count):
+                y, m = divmod(a.year * 12 + a.month - 1 + n, 12)
+                most = calendar.monthrange(y, m + 1)[1]
+                d = Date(y, m + 1, min(a.day, most))
+                if a.day > most and clamp == "next":
+                    d = Date.fromordinal(d.toordinal() + 1)
+                while back and d.weekday() in free:
+                    d = Date.fromordinal(d.toordinal() + 1)
+                found.append(d.isoformat())
+            return found
+
+        truth = payments
+
+    elif what == "weekday_of_month":
+        label = (
+            {1: "first", 2: "second", 3: "third"}[nth]
+            if not back
+            else {1: "last", 2: "last but one", 3: "last but two"}[nth]
+        )
+        params, summary = "(date)", f"The next day on or after `date` that is the {label} {_DAYS[day]} of its month."
+        rules = [
+            "`date` and the result are ISO texts.",
+            f"`date` itself is the result where it is the {label} {_DAYS[day]} of its month.",
+        ]
+        inside = f"1 <= (last - a.day) // 7 + 1 == {nth}" if back else f"(a.day - 1) // 7 + 1 == {nth}"
+        body = ["    a = datetime.date.fromisoformat(date)", "    while True:",
+                *(["        following = (a.replace(day=1) + datetime.timedelta(days=32)).replace(day=1)",
+                   "        last = (following - datetime.timedelta(days=1)).day"] if back else []),
+                f"        if a.weekday() == {day} and {inside}:", "            return a.isoformat()",
+                "        a += datetime.timedelta(days=1)"]  # fmt: skip
+        cases = [(d.isoformat(),) for d in _dates(rng, 26)]
+
+        def meeting(date: str) -> Any:
+            a = Date.fromisoformat(date)
+            y, m = a.year, a.month
+            while True:
+                days = [d for d in range(1, calendar.monthrange(y, m)[1] + 1) if Date(y, m, d).weekday() == day]
+                found = Date(y, m, days[-nth] if back else days[nth - 1])
+                if found >= a:
+                    return found.isoformat()
+                y, m = (y, m + 1) if m < 12 else (y + 1, 1)
+
+        truth = meeting
+
+    elif what == "period":
+        parts = rng.choice([2, 3, 4, 6])
+        size = 12 // parts
+        mark = {2: "H", 3: "T", 4: "Q", 6: "B"}[parts]
+        params, summary = "(date)", "The label of the part of the business year in which a date (ISO text) lies."
+        rules = [f"The business year begins on the first of {calendar.month_name[start_month]} and has {parts} parts of {size} months.",
+                 f"It is named after the calendar year in which it {'begins' if back else 'ends'}.",
+                 f"The label is the year, a dash, '{mark}' and the number of the part from 1, and after a slash the day within that part, from 1: '2023-{mark}1/1'."]  # fmt: skip
+        body = ["    a = datetime.date.fromisoformat(date)", f"    months = (a.month - {start_month}) % 12",
+                f"    year = a.year - (1 if a.month < {start_month} else 0)", f"    part = months // {size}",
+                f"    first = {start_month} - 1 + part * {size}",
+                "    begin = datetime.date(year + first // 12, first % 12 + 1, 1)",
+                *([] if back or start_month == 1 else ["    year += 1"]),
+                f'    return f"{{year}}-{mark}{{part + 1}}/{{(a - begin).days + 1}}"']  # fmt: skip
+        cases = [(d.isoformat(),) for d in _dates(rng, 26)]
+
+        def period(date: str) -> Any:
+            a = Date.fromisoformat(date)
+            starts = [Date(y, m, 1) for y in range(a.year - 2, a.year + 1) for m in range(1, 13)]
+            begin = max(s for s in starts if s <= a and (s.month - start_month) % size == 0)
+            opened = max(s for s in starts if s <= a and s.month == start_month)
+            part = ((begin.year - opened.year) * 12 + begin.month - opened.month) // size
+            year = opened.year if back or start_month == 1 else opened.year + 1
+            return f"{year}-{mark}{part + 1}/{a.toordinal() - begin.toordinal() + 1}"
+
+        truth = period
+
+    else:
+        params, summary = "(date, days, holidays)", "The date that lies `days` working days after `date`."
+        rules = [f"{names} are free, and so are the `holidays`, a list of dates. All dates are ISO texts.",
+                 "A negative `days` counts backwards.",
+                 "With 0 days the result is `date`, moved to the "
+                 + ("next" if back else "nearest earlier") + " working day where it is a free day."]  # fmt: skip
+        body = ["    a = datetime.date.fromisoformat(date)", f"    step = datetime.timedelta(days=1 if days > 0 or (days == 0 and {back}) else -1)",
+                "", "    def free(day):", f"        return day.weekday() in {tuple(free)} or day.isoformat() in holidays", "",
+                "    if days == 0:", "        while free(a):", "            a += step", "        return a.isoformat()",
+                "    left = abs(days)", "    while left:", "        a += step", "        if not free(a):", "            left -= 1",
+                "    return a.isoformat()"]  # fmt: skip
+        cases = []
+        for d in _dates(rng, 24):
+            near = [(d + datetime.timedelta(rng.randint(-4, 12))).isoformat() for _ in range(rng.randint(0, 3))]
+            cases.append((d.isoformat(), rng.choice([0, 0, 1, 2, 5, 10, -1, -3]), near))
+
+        def shifted(date: str, days: int, holidays: list[str]) -> Any:
+            n = Date.fromisoformat(date).toordinal()
+            works = [
+                m
+                for m in range(n - 60, n + 60)
+                if Date.fromordinal(m).weekday() not in free and Date.fromordinal(m).isoformat() not in holidays
+            ]
+            if days > 0:
+                chosen = [m for m in works if m > n][days - 1]
+            elif days < 0:
+                chosen = [m for m in works if m < n][days]
+            else:
+                chosen = min(m for m in works if m >= n) if back else max(m for m in works if m <= n)
+            return Date.fromordinal(chosen).isoformat()
+
+        truth = shifted
+    name = {
+        "workdays": "working_days",
+        "monthly": "payment_dates",
+        "weekday_of_month": "next_meeting",
+        "period": "period_label",
+        "business": "shift_date",
+    }[what]
+    return Function(name, rng.choice(["days", "dates", "periods"]), f"a date function ({summary[0].lower() + summary[1:].rstrip('.')})", params, summary,
+                    rules, "\n".join([*head, f"def {name}{params}:", "    DOC", *body]) + "\n", cases, truth,
+                    {"what": what, "free": free, "back": back})  # fmt: skip

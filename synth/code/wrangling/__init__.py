@@ -1,0 +1,1 @@
+"""Data work: files in, a report out; checked on other files of the same form."""
