@@ -131,8 +131,8 @@ def opening(engine: Engine, times: int) -> Cost:
 def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--engines", nargs="+", default=["local"], choices=["local", "docker"])
-    asked.add_argument("--rounds", type=int, default=5)
-    asked.add_argument("--times", type=int, default=40, help="jobs of one kind, engine and round")
+    asked.add_argument("--rounds", type=int, default=3)
+    asked.add_argument("--times", type=int, default=20, help="jobs of one kind, engine and round")
     given = asked.parse_args()
     engines = {name: open_engine(name) for name in given.engines}
     boxes: dict[str, tuple[Sandbox, list[int]]] = {}

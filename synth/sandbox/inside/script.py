@@ -1,5 +1,6 @@
 """A fork of the warm interpreter becomes `python3 -c SOURCE`."""
 
+import atexit
 import gc
 import os
 import sys
@@ -13,6 +14,7 @@ def become_python(source: str, argv: list[str], baseline: frozenset[str]) -> NoR
     for name in list(sys.modules):
         if name not in baseline and name.partition(".")[0] in here:
             del sys.modules[name]  # the job's own module of that name comes first
+    gc.freeze()  # a collection would touch, and so copy, every page that is shared with the server
     gc.enable()
     sys.stdin, sys.stdout, sys.stderr = (
         open(fd, mode, encoding="utf-8", errors=errors, closefd=False)  # noqa: SIM115  they are the job's own
@@ -50,8 +52,6 @@ def _finish(code: int) -> NoReturn:
         threading = sys.modules.get("threading")
         if threading is not None:
             threading._shutdown()
-        import atexit
-
         atexit._run_exitfuncs()
         sys.stdout.flush()
     except BaseException:  # noqa: BLE001  as above: the job's own
