@@ -8,12 +8,12 @@ import traceback
 from typing import NoReturn
 
 
-def become_python(source: str, argv: list[str], baseline: frozenset[str]) -> NoReturn:
-    """Run source as `python3 -c` would."""
-    here = {name.removesuffix(".py") for name in os.listdir(".")}
-    for name in list(sys.modules):
-        if name not in baseline and name.partition(".")[0] in here:
-            del sys.modules[name]  # the job's own module of that name comes first
+def become_python(source: str, argv: list[str], loaded: dict[str, list[str]]) -> NoReturn:
+    """Run source as `python3 -c` would. `loaded`: modules that the server has loaded and a fresh interpreter has not,
+    by the name of their outermost package."""
+    for file in os.listdir("."):
+        for name in loaded.get(file.removesuffix(".py"), ()):
+            sys.modules.pop(name, None)  # the job's own module of that name comes first
     gc.freeze()  # a collection would touch, and so copy, every page that is shared with the server
     gc.enable()
     sys.stdin, sys.stdout, sys.stderr = (
