@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from model_core.declare import Declarations
@@ -74,7 +74,7 @@ class _Talk:
     def say(self, role: str, text: str) -> None:
         self.messages.append({"role": role, "content": text})
 
-    def tool(self, words: Sequence[str], said: str, **parameters: tuple[str, bool]) -> str:
+    def tool(self, words: Sequence[str], said: str, parameters: Mapping[str, tuple[str, bool]]) -> str:
         """Declare a tool: each parameter's type and whether it must be given; many together may be one object, as in
         the arguments that `inside` gives. Returns its name."""
         name = self._prefix + joined([w for word in words for w in word.split()], self._case)
@@ -111,7 +111,7 @@ class _Talk:
             other = noun if self.rng.random() < 0.4 else self.maker.noun()
             verb = self.rng.choice((*(deed for deed, _ in _DEEDS), "look up", "count", "export"))
             self.tool((verb, *other), f"{verb.capitalize()} a {' '.join(other)}.",
-                      **{joined((*other, "id"), self._fields): ("string", True)})  # fmt: skip
+                      {joined((*other, "id"), self._fields): ("string", True)})  # fmt: skip
 
     # looking up
 
@@ -140,7 +140,7 @@ class _Talk:
     def _lister(self, listing: Listing) -> str:
         verb, many = self.rng.choice(_LISTS), " ".join(plural(listing.noun))
         more = {p: ("integer", False) for p in ("limit", "offset") if self.rng.random() < 0.4}
-        return self.tool((verb, *plural(listing.noun)), f"{verb.capitalize()} {many}.", **more)
+        return self.tool((verb, *plural(listing.noun)), f"{verb.capitalize()} {many}.", more)
 
     def _look(self, listing: Listing, lister: str) -> None:
         self.call([(lister, {}, returned(listing, listing.records, self._envelope))], self.rng.choice(_LOOKING))
@@ -159,7 +159,7 @@ class _Talk:
         said = (
             f"Changes the {value_field} of a {' '.join(noun)}." if value_field else f"{verb.capitalize()} a {noun[-1]}."
         )
-        name = self.tool(words, said, **{parameter: (kind, True)}, **more)
+        name = self.tool(words, said, more | {parameter: (kind, True)})
         told = [str(record[listing.name_field]) for record in some]
         told = [_quoted(rng, one) for one in told]
         what = f"the {' '.join(noun)}{'s' * (len(some) > 1)} "
@@ -203,7 +203,7 @@ class _Talk:
     def _tell(self, listing: Listing, some: list[dict[str, Any]], lister: str, seen: bool) -> None:
         """Questions that a field answers."""
         fields = [f for f in some[0] if f not in (listing.id_field, listing.name_field)]
-        field = self.rng.choice(fields)
+        field = self.rng.choice(fields or [listing.id_field])
         names = self._enumerated([_quoted(self.rng, record[listing.name_field]) for record in some])
         self.say("user", f"What does it say under {field} for {names}?")
         if not seen:
@@ -237,7 +237,7 @@ class _Talk:
         (verb, past), which = rng.choice(_DEEDS), self.maker.ids(noun)()
         kind = "integer" if isinstance(which, int) else "string"
         name = self.tool((verb, *noun), f"{verb.capitalize()} a {' '.join(noun)}.",
-                         **{joined((*noun, "id"), self._fields): (kind, True)})  # fmt: skip
+                         {joined((*noun, "id"), self._fields): (kind, True)})  # fmt: skip
         self.distract(noun)
         said = " ".join(noun)
         self.say("user", self._request(f"{verb} " + rng.choice((f"a {said}", f"one of the {' '.join(plural(noun))}"))))
@@ -259,7 +259,7 @@ class _Talk:
         order = rng.sample(fields, len(fields)) if rng.random() < 0.3 else fields
         verb = rng.choice(("create", "add", "make", "new", "register"))
         name = self.tool((verb, *noun), f"{verb.capitalize()} a {said}.",
-                         **{joined(f, self._fields): ("string", f in must) for f in order})  # fmt: skip
+                         {joined(f, self._fields): ("string", f in must) for f in order})  # fmt: skip
         self.distract(noun)
         missing = rng.choice(must) if rng.random() < 0.6 else None
         given = [f for f in fields if f != missing and (f in must or rng.random() < 0.5)]

@@ -180,3 +180,10 @@ def test_lookups_are_counted_by_kind(vocabulary: Path) -> None:
 
     assert looked_up(Knows(), some, own)["drill"] == (all_, all_)  # type: ignore[arg-type]
     assert looked_up(model, rows(), own) == {}
+
+
+def test_a_parameter_may_have_any_name() -> None:
+    """One was called `said` once, as an argument of the code is."""
+    names = ["said", "words", "self", "name", "text", "parameters", "kind"]
+    for seed in range(300):
+        drill(random.Random(seed), names, [], "compact_id_last", random.Random(seed).random())
