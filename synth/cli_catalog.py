@@ -1,4 +1,4 @@
-"""`synth catalog list|show|harvest|audit`: look at the real tools, and repeat the harvest on this machine.
+"""`synth catalog list|show|harvest|audit|scan`: look at the real tools, and repeat the harvest on this machine.
 
 Names and texts that come from servers are data: control characters are taken out and markup is escaped before
 anything reaches a terminal; `--json` writes JSON with every non-ASCII character escaped.
@@ -11,11 +11,13 @@ import logging
 import sys
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from synth.cli_audit import audit
+from synth.cli_scan import scan
 from synth.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 catalog_app = typer.Typer(name="catalog", help="The real MCP tools that worlds grow from.", no_args_is_help=True)
 catalog_app.command("audit")(audit)
+catalog_app.command("scan")(scan)
 
 Own = Annotated[bool, typer.Option("--own", help="Prefer your own harvest, with the servers' own texts.")]
 
@@ -86,6 +89,9 @@ def harvest_servers(
     jobs: Annotated[int, typer.Option(min=1, max=64, help="Servers at a time.")] = 2,
     timeout: Annotated[float | None, typer.Option(min=1, help="Seconds to initialize, and again to list.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Harvest again what is already in the cache.")] = False,
+    allow: Annotated[
+        list[str] | None, typer.Option(metavar="SERVER[/TOOL]", help="Let in what the poison scan flags (repeatable).")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per server and line.")] = False,
 ) -> None:
     """Install real servers into throw-away environments, list their tools, keep the result in your cache."""
@@ -96,6 +102,8 @@ def harvest_servers(
     known = load_servers()
     for name in server or []:
         _known(name, list(known), "server", "synth catalog list")
+    for name in allow or []:
+        _known(name.partition("/")[0], list(known), "server", "synth catalog list")
     specs = [known[name] for name in dict.fromkeys(server or known)]
     limits = Limits() if timeout is None else Limits(initialize=timeout, listing=timeout)
     console = _console()
@@ -110,7 +118,7 @@ def harvest_servers(
             console.print(_outcome_line(outcome))
 
     try:
-        outcomes = harvest(specs, jobs=jobs, limits=limits, fresh=fresh, on_outcome=tell)
+        outcomes = harvest(specs, jobs=jobs, limits=limits, fresh=fresh, allow=allow or (), on_outcome=tell)
     except OSError as error:
         raise UsageError(
             f"The cache {cache_dir()} cannot be written ({error.strerror or error}); "
@@ -180,6 +188,8 @@ def _outcome_row(outcome: HarvestOutcome) -> dict[str, object]:
         "detail": outcome.detail,
         "tools": len(outcome.tools),
         "dropped_tools": [{"name": t.name, "reason": t.reason, "detail": t.detail} for t in outcome.dropped_tools],
+        "kept_apart": [t["name"] for t in outcome.apart],
+        "findings": [asdict(f) for f in outcome.findings],
         "cached": outcome.cached,
     }
 
@@ -189,6 +199,9 @@ def _outcome_line(outcome: HarvestOutcome) -> str:
         return f"[red]failed[/] {_clean(outcome.server)}: {outcome.reason}: {_clean(outcome.detail)}"
     notes = Counter(tool.reason for tool in outcome.dropped_tools)
     dropped = f", dropped {', '.join(f'{n} {reason}' for reason, n in sorted(notes.items()))}" if notes else ""
+    if outcome.apart:
+        kinds = ", ".join(sorted({f.attack for f in outcome.findings}))
+        dropped += f", [yellow]kept apart {len(outcome.apart)}[/] ({kinds}; `synth catalog scan` lists them)"
     state = "[dim]kept[/]  " if outcome.cached else "[green]ok[/]    "
     return f"{state} {_clean(outcome.server)}: {len(outcome.tools)} tools{dropped}"
 

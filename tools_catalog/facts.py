@@ -16,10 +16,11 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from tools_catalog.cache import cache_dir, cached_files
+from tools_catalog.cache import cache_dir, cached_files, read_record
 from tools_catalog.describe import describe_tool
 from tools_catalog.effects import Effect, effect_of
 from tools_catalog.originals import original_sha256, read_harvest
+from tools_catalog.quarantine import kept_apart
 from tools_catalog.reduce import reduce_annotations
 from tools_catalog.words import common_prefix
 
@@ -107,7 +108,7 @@ def load_catalog(path: Path | str | None = None, *, prefer_cache: bool = False) 
 
     `path`: another catalog file of facts, or a harvest (`.jsonl`, `.jsonl.xz`, or a cache folder) whose own
     descriptions and full schemas are then used. `prefer_cache`: servers that the user has harvested successfully come
-    from the user's cache, with their own texts; all others as shipped.
+    from the user's cache, with their own texts, less the tools that the poison scan keeps apart; all others as shipped.
 
     Raises OSError where a named file cannot be read, ValueError where it is not a catalog.
     """
@@ -119,8 +120,10 @@ def load_catalog(path: Path | str | None = None, *, prefer_cache: bool = False) 
         return Catalog(shipped)
     own: dict[str, list[ToolFacts]] = {}
     for file in cached_files(cache_dir()):
+        apart = kept_apart(read_record(file) or {})
         for tool in _from_harvest(file):
-            own.setdefault(tool.server, []).append(tool)
+            if tool.name not in apart:
+                own.setdefault(tool.server, []).append(tool)
     kept: list[ToolFacts] = []
     replaced: set[str] = set()
     for tool in shipped:

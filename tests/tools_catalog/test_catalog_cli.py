@@ -14,6 +14,7 @@ from synth.cli_catalog import catalog_app
 from synth.errors import UsageError
 from tools_catalog.cache import write_record
 from tools_catalog.harvest import DroppedTool, HarvestOutcome
+from tools_catalog.originals import original_sha256
 
 
 @pytest.fixture(autouse=True)
@@ -77,7 +78,10 @@ def test_a_servers_text_cannot_write_to_the_terminal(own_cache: Path) -> None:
     evil = "\x1b]0;owned\x07[bold red]loud[/] \u202egnp.exe"
     tool = {"name": "echo", "description": evil, "inputSchema": {"type": "object", "properties": {"[red]p": {}}}}
     head = {"server_id": "evil", "registry": "npm", "package": "e", "version": "1", "license": "MIT", "domain": "d"}
-    write_record(own_cache / "evil.json", {**head, "status": "ok", "tools": [tool]})
+    record = {**head, "status": "ok", "tools": [tool]}
+    write_record(own_cache / "evil.json", record)
+    assert "echo" not in call("list", "--server", "evil", "--own").stdout  # kept apart, also of an older harvest
+    write_record(own_cache / "evil.json", {**record, "allowed": {"echo": original_sha256(tool)}})
     for arguments in (
         ("show", "evil", "--own"),
         ("show", "evil", "echo", "--own"),

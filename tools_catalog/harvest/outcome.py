@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from tools_catalog.scan.finding import Finding
+
 Reason = Literal[
     "ok",
     "unknown_version",       # the list names no version to install
@@ -70,6 +72,7 @@ class HarvestOutcome:
     """One server: either its tools as it described them, or one reason why there are none.
 
     `tools` are harvest lines' tool parts (`name, title, description, inputSchema, outputSchema, annotations`).
+    `apart` are tools that the scan keeps from being used, `findings` say why (also of tools that were let in).
     `cached` says the outcome was read from an earlier harvest. `stopped` says how the process ended.
     """
 
@@ -81,6 +84,8 @@ class HarvestOutcome:
     dropped_tools: tuple[DroppedTool, ...] = ()
     stopped: Literal["", "exited", "terminated", "killed"] = ""
     cached: bool = False
+    apart: tuple[dict[str, Any], ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
 class HarvestFailure(Exception):

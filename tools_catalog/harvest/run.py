@@ -18,9 +18,10 @@ from tools_catalog.harvest.environment import Workspace, for_server
 from tools_catalog.harvest.install import install
 from tools_catalog.harvest.listing import list_tools
 from tools_catalog.harvest.outcome import DroppedTool, HarvestFailure, HarvestOutcome, Limits, plain
+from tools_catalog.quarantine import allowed_by, findings_of, names_of_all, parted
 from tools_catalog.servers import ServerSpec
 
-FORMAT = 1
+FORMAT = 2  # 1: not scanned
 OnOutcome = Callable[[HarvestOutcome], None]
 Harvester = Callable[[ServerSpec, Limits], Awaitable[HarvestOutcome]]
 
@@ -32,6 +33,7 @@ def harvest(
     jobs: int = 2,
     limits: Limits | None = None,
     fresh: bool = False,
+    allow: Iterable[str] = (),
     on_outcome: OnOutcome | None = None,
 ) -> list[HarvestOutcome]:
     """Harvest `servers`, `jobs` at a time; one outcome per server, in the order given. Blocks until done.
@@ -39,16 +41,30 @@ def harvest(
     Results are written to `cache_dir` (default: the user's cache) as each server ends, so an interrupted harvest goes
     on where it was: a server with a successful record of the same package, version and launch arguments is not
     launched again unless `fresh`. Failures are recorded and tried again next time. `limits.initialize` and
-    `limits.listing` give way to a server's own longer `timeout`.
+    `limits.listing` give way to a server's own longer `timeout`. Tools that the poison scan flags are kept apart, but
+    for those that `allow` (`SERVER` or `SERVER/TOOL`) lets in.
     Raises ValueError for `jobs` under 1 or two servers of one id, OSError where the cache cannot be written.
     """
     return anyio.run(
-        _harvest_all, list(servers), cache_dir or default_cache(), jobs, limits or Limits(), fresh, on_outcome
+        _harvest_all,
+        list(servers),
+        cache_dir or default_cache(),
+        jobs,
+        limits or Limits(),
+        fresh,
+        tuple(allow),
+        on_outcome,
     )
 
 
 async def _harvest_all(
-    specs: list[ServerSpec], folder: Path, jobs: int, limits: Limits, fresh: bool, on_outcome: OnOutcome | None
+    specs: list[ServerSpec],
+    folder: Path,
+    jobs: int,
+    limits: Limits,
+    fresh: bool,
+    allow: tuple[str, ...],
+    on_outcome: OnOutcome | None,
 ) -> list[HarvestOutcome]:
     if jobs < 1:
         raise ValueError("jobs must be 1 or more")
@@ -64,7 +80,9 @@ async def _harvest_all(
             if outcome is None:
                 outcome = await harvest_one(spec, limits)
                 if outcome.status == "ok" or _from_cache(file, spec) is None:  # a failure never replaces a success
-                    await anyio.to_thread.run_sync(write_record, file, _record(spec, outcome))
+                    outcome = await anyio.to_thread.run_sync(_kept, file, _record(spec, outcome), allow, outcome)
+            elif outcome.apart and allowed_by(allow, spec.id) != frozenset():
+                outcome = await anyio.to_thread.run_sync(_kept, file, read_record(file) or {}, allow, outcome)
             outcomes[spec.id] = outcome
             if on_outcome is not None:
                 on_outcome(outcome)
@@ -105,6 +123,19 @@ async def harvest_one(spec: ServerSpec, limits: Limits) -> HarvestOutcome:
             await anyio.to_thread.run_sync(lambda: shutil.rmtree(root, ignore_errors=True))
 
 
+def _kept(file: Path, record: dict[str, Any], allow: tuple[str, ...], outcome: HarvestOutcome) -> HarvestOutcome:
+    """Scan and part the record's tools, write it, and give the outcome with what came of it."""
+    if record["status"] == "ok":
+        record = parted(record, read_record(file), names_of_all(), allow)
+    write_record(file, record)
+    return _with_parts(outcome, record)
+
+
+def _with_parts(outcome: HarvestOutcome, record: dict[str, Any]) -> HarvestOutcome:
+    findings = tuple(findings_of(record)) if record["status"] == "ok" else ()
+    return replace(outcome, tools=tuple(record["tools"]), apart=tuple(record.get("quarantined", ())), findings=findings)
+
+
 def _record(spec: ServerSpec, outcome: HarvestOutcome) -> dict[str, Any]:
     return {
         "format": FORMAT,
@@ -134,4 +165,5 @@ def _from_cache(file: Path, spec: ServerSpec) -> HarvestOutcome | None:
         return None
     dropped = tuple(DroppedTool(**tool) for tool in record.get("dropped_tools", []))
     tools = tuple(record["tools"])
-    return HarvestOutcome(spec.id, "ok", "ok", str(record.get("detail", "")), tools, dropped, cached=True)
+    outcome = HarvestOutcome(spec.id, "ok", "ok", str(record.get("detail", "")), tools, dropped, cached=True)
+    return _with_parts(outcome, record)
