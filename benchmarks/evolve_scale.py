@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
-from synth.pipeline import WorldsSettings
+from synth.pipeline_stages import WorldsSettings
 from synth.records import WorldRow, world_tool_id
 from synth.stage import Context, Part
 from synth.stages import worlds

@@ -20,7 +20,7 @@ from synth.models.k2.client import K2Client
 from synth.models.k2.slots import cpus_here
 from synth.models.k2.worker import Inline, K2Worker
 from synth.models.protocol import Sampling
-from synth.pipeline import K2Model
+from synth.models.settings import K2Model
 
 TOOLS = [
     {

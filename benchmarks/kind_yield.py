@@ -13,7 +13,7 @@ from pathlib import Path
 
 from synth import open_run
 from synth.errors import classify
-from synth.pipeline import JudgeSettings, RolloutsSettings
+from synth.pipeline_stages import JudgeSettings, Player, RolloutsSettings
 from synth.records import TaskRow, make_id
 from synth.replaying import replay_rows
 from synth.sim.setup import Catalog
@@ -45,7 +45,7 @@ def measure(run_dir: Path, kind: str, slots: int, rate: float, show: bool) -> No
     for task in made:
         try:
             name = make_id("traj", task.task_id)
-            row = asyncio.run(rollouts.play(rollouts.Slot(name, task, 0), catalog, settings))
+            row = asyncio.run(rollouts.play(rollouts.Slot(name, task, 0, Player("expert", None)), catalog, settings))
         except Exception as error:  # noqa: BLE001 - a slot's boundary, as in the stage: counted with its reason
             lost[f"not played: {classify(error)}"] += 1
             continue

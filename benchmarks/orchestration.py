@@ -29,7 +29,9 @@ from fake_endpoint import key_of
 
 from synth import open_run
 from synth.models.session import Models
-from synth.pipeline import OpenAIModel, Pipeline, RolloutsSettings
+from synth.models.settings import OpenAIModel
+from synth.pipeline import Pipeline
+from synth.pipeline_stages import RolloutsSettings
 from synth.records import TrajectoryRow
 from synth.run import Options, run_pipeline
 from synth.stage import Context, Output, Part

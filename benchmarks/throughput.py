@@ -28,7 +28,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from synth.pipeline import DEFAULT_TARGET, JudgeSettings, RolloutsSettings
+from synth.pipeline_stages import DEFAULT_TARGET, JudgeSettings, RolloutsSettings
 from synth.records import TaskRow
 from synth.sim.setup import catalog_for
 from synth.stage import Output, Part

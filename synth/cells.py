@@ -44,13 +44,13 @@ def _cell(
 ) -> dict[str, Any]:  # fmt: skip
     tasks = {row["task_id"]: row["difficulty"] for row in inputs.columns("tasks", ["task_id", "difficulty"], indexes)}
     played = inputs.columns("trajectories", ["trajectory_id", "task_id", "turns", "usage"], indexes)
+    said = sum(row["turns"] for row in played if not row["usage"].requests)  # by built-in policies
     verdicts = {
         row["trajectory_id"]: row for row in inputs.columns("verdicts", ["trajectory_id", "passed", "reasons"], indexes)
     }
     entries = {stage: [states[stage].parts[i] for i in indexes if i in states[stage].parts] for stage in STREAM}
     roles = sum_usage(*(entry.usage for own in entries.values() for entry in own))
-    spent = list(roles.values()) + ([] if "assistant" in roles else [row["usage"].model_dump() for row in played])
-    asked = sum(own["requests"] for own in spent)
+    spent = list(roles.values())
     ends = Counter(ended[row["trajectory_id"]] for row in played if row["trajectory_id"] in ended)
     accepted = ends.pop("accepted", 0)
     slots = sum(entry.opened for entry in entries["tasks"])
@@ -74,7 +74,7 @@ def _cell(
         "yield": round(accepted / slots, 4) if slots else None, "dropped": dict(sorted(ends.items())),
         "failed": dict(sorted(failed.items())),
         "why": _why(verdicts.values()),
-        "calls": round(asked or sum(row["turns"] for row in played)),
+        "calls": round(sum(own["requests"] for own in spent) + said),
         "tokens": round(sum(own["prompt_tokens"] + own["completion_tokens"] for own in spent)),
         "usd": round(sum(own["cost_usd"] for own in spent), 6),
         "seconds": round(sum(seconds.get(i, 0.0) for i in indexes), 2),

@@ -11,7 +11,10 @@ from synth.errors import UsageError
 from synth.evaluating.figures import table
 from synth.evaluating.playing import Plan, evaluate
 from synth.models import clients
-from synth.pipeline import BUILT_IN_POLICIES, K2Model, Pipeline, load_pipeline
+from synth.models.said import said_by
+from synth.models.settings import K2Model
+from synth.pipeline import Pipeline, load_pipeline
+from synth.pipeline_stages import BUILT_IN_POLICIES
 
 
 def eval_(
@@ -46,7 +49,7 @@ def plans(
         backend = K2Model(kind="k2", checkpoint=model, enforcer=form, grounded=grounded and form,
                           temperature=temperature)  # fmt: skip
         more = " without enforcer" if not form else " grounded" if grounded else ""
-        out.append(replace(plan, policy=clients.said_by(backend, model) + more, backend=_checked(backend)))
+        out.append(replace(plan, policy=said_by(backend, model) + more, backend=_checked(backend)))
     return out
 
 

@@ -99,7 +99,7 @@ def _k2() -> Finding:
     """What a `kind: k2` model would run on with its defaults."""
     from synth.models.k2.checkpoints import problem_of
     from synth.models.k2.slots import cpus_here, gpus_here
-    from synth.pipeline import K2Model
+    from synth.models.settings import K2Model
 
     defaults = K2Model(kind="k2")
     if problem := problem_of(defaults.model_copy(update={"checkpoint": "random"})):

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from synth.budget import Budget, Spent
-from synth.pipeline import OpenAIModel, Pipeline, RolloutsSettings
+from synth.models.settings import OpenAIModel
+from synth.pipeline import Pipeline
 from synth.rounds import GROWTH, Plan, Seen, cut, slots_of
 from synth.stage import Part
 
@@ -21,16 +22,17 @@ MESSAGES = 4.0  # of a built-in policy per slot, until some were played
 
 def prior_price(pipeline: Pipeline, model_rates: Mapping[str, float]) -> Spent:
     """What one slot is believed to cost before one was played."""
-    settings = pipeline.stage("rollouts")
-    assert isinstance(settings, RolloutsSettings)
-    if settings.backend is None:
-        return Spent(MESSAGES * settings.attempts)
-    calls = model_rates["requests_per_trajectory"] * settings.attempts
     prompt, completion = model_rates["prompt_tokens_per_request"], model_rates["completion_tokens_per_request"]
-    usd = 0.0
-    if isinstance(settings.backend, OpenAIModel):
-        usd = prompt * settings.backend.usd_per_mtoken_in + completion * settings.backend.usd_per_mtoken_out
-    return Spent(calls, calls * (prompt + completion), calls * usd / 1e6)
+    total = Spent()
+    for player, episodes in pipeline.episodes_per_task():
+        if player.backend is None:
+            total += Spent(MESSAGES * episodes)
+            continue
+        calls, usd = model_rates["requests_per_trajectory"] * episodes, 0.0
+        if isinstance(player.backend, OpenAIModel):
+            usd = prompt * player.backend.usd_per_mtoken_in + completion * player.backend.usd_per_mtoken_out
+        total += Spent(calls, calls * (prompt + completion), calls * usd / 1e6)
+    return total
 
 
 class Issuing:

@@ -12,7 +12,9 @@ from synth.cells import cells
 from synth.fingerprints import fingerprints
 from synth.issuing import prior_price
 from synth.measured import read_rates
-from synth.pipeline import OpenAIModel, Pipeline, RolloutsSettings, WorldsSettings
+from synth.models.settings import OpenAIModel
+from synth.pipeline import Pipeline
+from synth.pipeline_stages import WorldsSettings
 from synth.places.rows import agents_of, places_of
 from synth.records import STAGES, StageName
 from synth.rounds import Plan, simulated, split_cell
@@ -129,7 +131,7 @@ def _slots(
     nothing = CommittedInputs(run_dir, {"worlds": {}})
     waves = modules["worlds"].waves(Context(pipeline.seed, pipeline.stage("worlds"), nothing))
     worlds = sum(part.stop - part.start for wave in waves for part in wave)
-    played = round(slots * rates["tasks"]["rows_per_slot"]) * pipeline.stages.rollouts.attempts
+    played = round(slots * rates["tasks"]["rows_per_slot"] * sum(n for _, n in pipeline.episodes_per_task()))
     judged = round(played * rates["rollouts"]["rows_per_slot"])
     chosen, rate = pipeline.stages.worlds.servers, rates["tools"]
     servers = rate["servers"] if chosen == "all" else len(chosen)
@@ -149,16 +151,16 @@ def _agents(pipeline: Pipeline) -> int:
 
 
 def _model_use(pipeline: Pipeline, trajectories: int, rate: Mapping[str, float]) -> dict[str, Any]:
-    settings = pipeline.stage("rollouts")
-    if not isinstance(settings, RolloutsSettings) or settings.backend is None:
-        return {}  # a built-in policy asks no model
-    calls = round(trajectories * rate["requests_per_trajectory"])
-    return _cost(
-        settings.backend,
-        calls,
-        calls * rate["prompt_tokens_per_request"],
-        calls * rate["completion_tokens_per_request"],
-    )
+    playing = pipeline.episodes_per_task()
+    total: Counter[str] = Counter()
+    for player, episodes in playing:
+        if player.backend is None:
+            continue  # a built-in policy asks no model
+        share = episodes / sum(n for _, n in playing)
+        calls = round(trajectories * share * rate["requests_per_trajectory"])
+        prompt, completion = calls * rate["prompt_tokens_per_request"], calls * rate["completion_tokens_per_request"]
+        total.update(_cost(player.backend, calls, prompt, completion))
+    return dict(total)
 
 
 def _proposals(pipeline: Pipeline, share: float, rate: Mapping[str, Any]) -> dict[str, Any]:

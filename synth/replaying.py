@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast, get_args
 
-from synth.pipeline import JudgeSettings
 from synth.pipeline_executors import Executors
+from synth.pipeline_stages import JudgeSettings
 from synth.places.hands import Hands, hands_of
 from synth.records import Call, TaskRow, TrajectoryRow, VerdictRow, canonical
 from synth.sim.environment import Environment, act_of

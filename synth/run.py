@@ -19,7 +19,8 @@ from synth.errors import RefusedError, UsageError
 from synth.fingerprints import Fingerprint, fingerprints
 from synth.issuing import Issuing, prior_price
 from synth.measured import read_rates
-from synth.pipeline import Pipeline, ShardsSettings, load_pipeline
+from synth.pipeline import Pipeline, load_pipeline
+from synth.pipeline_stages import ShardsSettings
 from synth.places.hands import sweep
 from synth.records import SCHEMA_VERSION, STAGES, StageName, content_hash
 from synth.reporting import Face, Reporter, Silent, now
@@ -92,6 +93,7 @@ class _Run:
         self.driver, self.prints, self.options = driver, prints, options
         self.store, self.report, self.pipeline = driver.store, driver.report, driver.pipeline
         self.wanted: ShardsSettings = self.pipeline.stages.shards
+        self.keeping: list[str] = self.pipeline.stage("shards").order  # type: ignore[attr-defined]
         self.run_dir = self.store.run_dir
         self.issuing = Issuing(self.pipeline, options.limit, prior_price(self.pipeline, read_rates()["model"]))
         minutes = self.wanted.caps.minutes
@@ -245,21 +247,19 @@ class _Run:
         return found
 
     def _spent(self, parts: list[Part]) -> Spent:
-        """What the parts cost: all roles of models by the ledger of usage, the assistant by its trajectories where it
-        keeps no such ledger."""
+        """What the parts cost: all roles of models by the ledger of usage, built-in policies by their messages."""
         total = Spent()
         for part in parts:
             entries = [self.driver.state(stage).parts[part.index] for stage in STREAM]
-            roles = sum_usage(*(entry.usage for entry in entries))
-            total += Spent.of_roles(roles)
-            if "assistant" not in roles:
-                for one in self._candidates_of([part]):
-                    total += Spent(one.calls, one.tokens, one.usd)
+            total += Spent.of_roles(sum_usage(*(entry.usage for entry in entries)))
+            for one in self._candidates_of([part]):
+                if not one.asked:
+                    total += Spent(one.calls)
         return total
 
     def _choose(self, parts: list[Part]) -> Any:
         shards, wanted = self.driver.modules["shards"], self.wanted
-        return shards.choose(self._candidates_of(parts), wanted.target, wanted.dedup, wanted.shares)
+        return shards.choose(self._candidates_of(parts), wanted.target, wanted.dedup, wanted.shares, self.keeping)
 
     def _say_opening(self, new: list[Part]) -> None:
         slots = sum(part.stop - part.start for part in new)
@@ -358,7 +358,7 @@ class _Run:
 
 
 def _executor(options: Options, pipeline: Pipeline) -> Executor:
-    room, part_size = pipeline.slots_asking(), pipeline.stages.tasks.part_size
+    room, part_size = pipeline.slots_asking(), max(1, round(pipeline.stages.tasks.part_size * pipeline.share_asking()))
     if options.workers == 0:
         return SideBySide(None if room else InProcess(), room, part_size)
     from synth.ray_exec import Cluster, RayExecutor

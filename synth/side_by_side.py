@@ -24,7 +24,8 @@ MOST_PARTS = 256
 
 
 class SideBySide:
-    """`room`: slots that may ask at once; `part_size`: slots of a part; `pool_of` gives the workers of a k2 model."""
+    """`room`: slots that may ask at once; `part_size`: slots of a part that ask; `pool_of` gives the workers of a k2
+    model."""
 
     def __init__(
         self, inner: Executor | None, room: int, part_size: int, pool_of: Callable[[Any], Pool] = inline

@@ -19,12 +19,12 @@ from synth.errors import ModelError, UsageError, classify
 from synth.evaluating.figures import Attempt, Guess, summed
 from synth.models.protocol import Sampling
 from synth.models.session import Models, with_models
-from synth.pipeline import BUILT_IN_POLICIES, JudgeSettings, RolloutsSettings
+from synth.pipeline_stages import JudgeSettings, Player, RolloutsSettings
 from synth.records import TaskRow, TrajectoryRow, canonical, make_id
 from synth.replaying import executors_of, judge_settings
 from synth.sim.setup import Catalog
 from synth.stages.judge import judge
-from synth.stages.rollouts import Slot, check_policy, play
+from synth.stages.rollouts import Slot, check_player, play
 from synth.store.views import Run, open_run
 from synth.surface import functions_of
 
@@ -79,14 +79,11 @@ def _seed_of(run: Run) -> int:
 def evaluate(run_dir: Path, plan: Plan) -> dict[str, Any]:
     """The figures of one policy on a run's tasks."""
     ground = Ground.of(open_run(run_dir), plan)
-    settings = RolloutsSettings.model_validate(
-        {"policy": plan.policy if plan.policy in BUILT_IN_POLICIES else "model", "attempts": plan.attempts}
-    ).model_copy(update={
-        "policy": plan.policy, "backend": plan.backend, "fault_rate": 0.0, "executors": executors_of(run_dir),
-    })  # fmt: skip
-    check_policy(settings)
+    settings = RolloutsSettings(fault_rate=0.0).model_copy(update={"executors": executors_of(run_dir)})
+    player = Player(plan.policy, plan.backend)
+    check_player(player)
     slots = [
-        Slot(make_id("traj", ground.seed, "eval", task.task_id, number), task, number)
+        Slot(make_id("traj", ground.seed, "eval", task.task_id, number), task, number, player)
         for task in ground.tasks for number in range(plan.attempts)
     ]  # fmt: skip
     attempts, guesses = with_models(lambda models: _all(ground, plan, settings, slots, models))

@@ -37,14 +37,6 @@ def client_of(backend: Any, pool_of: Callable[[Any], Pool] = inline) -> ModelCli
     )  # fmt: skip
 
 
-def said_by(backend: Any, name: str) -> str:
-    """What a row says about who wrote it: `endpoint:<model>`, `scripted:<name in the pipeline file>`, `k2:<checkpoint>`
-    (`checkpoints.said_of`)."""
-    if backend.kind == "k2":
-        return checkpoints.said_of(backend)
-    return f"endpoint:{backend.model}" if backend.kind == "openai" else f"{backend.kind}:{name}"
-
-
 def outside(backend: Any) -> dict[str, Any]:
     """What lies outside the pipeline file and decides what the model says: a script, the bytes of a checkpoint."""
     if backend is not None and backend.kind == "scripted":

@@ -7,10 +7,11 @@ import gc
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
-from synth.models.clients import client_of, inline, said_by
+from synth.models.clients import client_of, inline
 from synth.models.k2.asks import Pool
 from synth.models.protocol import ModelClient, Sampling
 from synth.models.roles import Role, RoleName
+from synth.models.said import said_by
 from synth.records import StageName, UsageRow, canonical
 
 T = TypeVar("T")

@@ -9,9 +9,9 @@ from functools import partial
 from typing import Any
 
 from synth.errors import ModelError, ModelUnavailable, UsageError, classify
-from synth.models.clients import said_by
 from synth.models.protocol import Sampling
 from synth.models.roles import Answer, Role, added
+from synth.models.said import said_by
 from synth.models.session import Models, usage_rows
 from synth.proposing import tools, words, worlds
 from synth.records import DroppedRow, FailedRow, Row, Split, Usage, WorldRow, make_id, rng_for

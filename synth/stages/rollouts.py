@@ -1,4 +1,5 @@
-"""Rollouts: every task played by the policy, `attempts` times. A slot is one (task, attempt)."""
+"""Rollouts: every task played by the first policy, and some of them by those beside it. A slot is one (task, policy,
+attempt)."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from synth.models.prompts import digests
 from synth.models.protocol import Sampling
 from synth.models.roles import REPAIR, Role, RoleName
 from synth.models.session import Models, usage_rows, with_models
-from synth.pipeline import BUILT_IN_POLICIES
+from synth.pipeline_stages import BUILT_IN_POLICIES, Player
 from synth.places.hands import Hands, hands_of, sweep
 from synth.records import AgentRow, FailedRow, TaskRow, TrajectoryRow, make_id, rng_for
 from synth.sim.environment import Environment
@@ -45,12 +46,13 @@ PROMPTS = {"tools": ("tools.j2", REPAIR), "user": PROMPTS_OF_USER}  # by role; i
 
 @dataclass
 class Slot:
-    """One (task, attempt) while it is played. `roles` fill as models are cast, so that what a failed slot spent is
-    known as well."""
+    """One (task, policy, attempt) while it is played. `roles` fill as models are cast, so that what a failed slot spent
+    is known as well."""
 
     trajectory_id: str
     task: TaskRow
     attempt: int
+    player: Player
     roles: list[Role] = field(default_factory=list)
 
     @property
@@ -61,8 +63,13 @@ class Slot:
 
 def backends(settings: Any) -> dict[str, Any]:
     """{role: model} of everybody that a model plays here."""
-    policy = {} if settings.backend is None else {"policy": settings.backend}
-    return policy | settings.backends
+    policies = {_path(player): player.backend for player in settings.players() if player.backend is not None}
+    return policies | settings.backends
+
+
+def _path(player: Player) -> str:
+    """Where the stage's settings name a player."""
+    return "policy" if player.first else f"beside.{player.name}"
 
 
 def asks(settings: Any) -> bool:
@@ -116,11 +123,10 @@ async def arun(ctx: Context, part: Part, models: Models) -> Output:
 async def _play_all(ctx: Context, part: Part, models: Models | None) -> Output:
     tasks: list[TaskRow] = ctx.inputs.part("tasks", part.index)
     catalog = catalog_for(ctx.inputs)
-    slots = [
-        Slot(make_id("traj", ctx.seed, "rollouts", task.task_id, attempt), task, attempt)
-        for task in tasks for attempt in range(ctx.settings.attempts)
-    ]  # fmt: skip
-    check_policy(ctx.settings)
+    players = ctx.settings.players()
+    for player in players:
+        check_player(player)
+    slots = [slot for task in tasks for player in players for slot in slots_of(ctx.seed, task, player)]
     if models is None and ctx.settings.places:  # the gate of the places bounds how many play at once
         ended = list(await asyncio.gather(*(_slot(ctx, catalog, None, slot) for slot in slots)))
     elif models is None:  # nothing to wait for: one after another
@@ -139,6 +145,23 @@ async def _play_all(ctx: Context, part: Part, models: Models | None) -> Output:
         else:
             output.failed.append(row)
     return output
+
+
+def slots_of(seed: int, task: TaskRow, player: Player) -> list[Slot]:
+    """A player's attempts at a task. Whether a policy beside the first plays it depends on the two alone, not on what
+    else plays or is opened."""
+    if player.first:
+        named: tuple[str, ...] = ()
+    elif (player.kinds and task.kind not in player.kinds) or (
+        rng_for(seed, "beside", player.name, task.task_id).random() >= player.share
+    ):
+        return []
+    else:
+        named = (player.name,)
+    return [
+        Slot(make_id("traj", seed, "rollouts", task.task_id, attempt, *named), task, attempt, player)
+        for attempt in range(player.attempts)
+    ]
 
 
 async def _slot(ctx: Context, catalog: Catalog, models: Models | None, slot: Slot) -> TrajectoryRow | FailedRow:
@@ -179,7 +202,7 @@ async def _in(env: Environment, slot: Slot, catalog: Catalog, settings: Any, mod
     if models is not None and "tools" in settings.backends:
         answer_by_model(env, _cast(slot, models, settings, "tools"))
     agent: AgentRow = catalog.agents[task.agent_id]
-    policy = assistant(slot, agent, profile, env, settings, models)
+    policy = assistant(slot, agent, profile, env, models)
     user = player(slot, profile, settings, models)
     prompt = prompt_of(agent, Start.model_validate(task.start))
     episode = await run_episode(prompt, env, user, policy, settings.max_turns)
@@ -197,21 +220,19 @@ def player(slot: Slot, profile: UserProfile, settings: Any, models: Models | Non
 LAZY: dict[str, type[Idle]] = {p.name: p for p in (Idle, Refuser, Asker, Parrot)}
 
 
-def check_policy(settings: Any) -> None:
+def check_player(player: Player) -> None:
     """Raises UsageError for a policy that is neither built in nor a model."""
-    if settings.backend is None and settings.policy not in BUILT_IN_POLICIES:
+    if player.backend is None and player.name not in BUILT_IN_POLICIES:
         known = f"{', '.join(BUILT_IN_POLICIES)} or the name of a model"
-        raise UsageError(f"there is no policy {settings.policy!r}; use {known}")
+        raise UsageError(f"there is no policy {player.name!r}; use {known}")
 
 
-def assistant(
-    slot: Slot, agent: AgentRow, profile: UserProfile, env: Environment, settings: Any, models: Models | None
-) -> Policy:
+def assistant(slot: Slot, agent: AgentRow, profile: UserProfile, env: Environment, models: Models | None) -> Policy:
     """Who plays the assistant of an episode."""
-    task, seed, name = slot.task, slot.seed, settings.policy
-    if settings.backend is not None:
+    task, seed, name = slot.task, slot.seed, slot.player.name
+    if slot.player.backend is not None:
         assert models is not None
-        role = models.role("assistant", settings.backend, name, Sampling(seed=seed % 2**31))
+        role = models.role("assistant", slot.player.backend, name, Sampling(seed=seed % 2**31))
         slot.roles.append(role)
         return Endpoint(role)
     if name == "random":

@@ -4,7 +4,8 @@
 (rounds.py) the lowest passing ordinals are kept up to its target, so candidates opened beyond what was needed never
 change a shard; then rows are swapped within cells until each trait asked for has its share. `part.payload["parts"]`
 names the parts that the run's plan opened: what an earlier, larger target left behind is surplus.
-Every trajectory ends as an example or as a drop with a reason: held_out, undecided, not_passed, duplicate, surplus.
+Every trajectory ends as an example or as a drop with a reason: held_out, undecided, not_passed, other_policy,
+duplicate, surplus.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,8 @@ _ID_LIKE = re.compile(
 
 @dataclass(frozen=True)
 class Candidate:
-    """One judged trajectory, without its text. `refused`: why it can never be a row, empty when it can."""
+    """One judged trajectory, without its text. `refused`: why it can never be a row, empty when it can. `policy`: who
+    played it, as rows call it."""
 
     kind: str
     cell: str  # of the part (rounds.py)
@@ -55,6 +57,8 @@ class Candidate:
     calls: int = 0  # requests to models; messages of a built-in policy
     tokens: int = 0
     usd: float = 0.0
+    policy: str = ""
+    asked: bool = False  # a model played it: what it was asked stands in the ledger of usage
 
 
 @dataclass
@@ -83,7 +87,8 @@ def candidates(inputs: Any, index: int, traits: bool = False) -> list[Candidate]
     verdicts = {
         r["trajectory_id"]: r for r in inputs.columns("verdicts", ["trajectory_id", "passed", "score"], [index])
     }
-    fields = ["trajectory_id", "task_id", "attempt", "messages", "usage", "turns", *(["calls"] if traits else [])]
+    fields = ["trajectory_id", "task_id", "attempt", "policy", "messages", "usage", "turns"]
+    fields += ["calls"] if traits else []
     found = []
     for row in inputs.columns("trajectories", fields, [index]):
         task, verdict, usage = tasks[row["task_id"]], verdicts.get(row["trajectory_id"]), row["usage"]
@@ -106,6 +111,8 @@ def candidates(inputs: Any, index: int, traits: bool = False) -> list[Candidate]
                 usage.requests or row["turns"],
                 usage.prompt_tokens + usage.completion_tokens,
                 usage.cost_usd,
+                row["policy"],
+                bool(usage.requests),
             )
         )
     return found
@@ -122,16 +129,22 @@ def _refused(split: str, verdict: Mapping[str, Any] | None) -> str:
 
 
 def choose(
-    found: Iterable[Candidate], target: Mapping[str, int], dedup: bool, shares: Mapping[str, float] | None = None
-) -> Selection:
-    """Walk by ordinal: one attempt per task, no conversation twice, no more than the target of each cell; then swap
-    for the shares."""
+    found: Iterable[Candidate], target: Mapping[str, int], dedup: bool, shares: Mapping[str, float] | None = None,
+    policies: Sequence[str] = (),
+) -> Selection:  # fmt: skip
+    """Walk by ordinal: one row per task, no conversation twice, no more than the target of each cell; then swap for the
+    shares. `policies`: whose rows may be kept, the preferred first; none given means all, and none is preferred."""
     chosen = Selection()
+    rank = {policy: place for place, policy in reversed(list(enumerate(policies)))}
+
+    def order(one: Candidate) -> tuple[int, int, int, str]:
+        return (one.ordinal, rank.get(one.policy, len(rank)), one.attempt, one.trajectory_id)
+
     count: Counter[str] = Counter()
     seen: set[str] = set()
     done: set[str] = set()
-    for one in sorted(found, key=_order):
-        reason = one.refused
+    for one in sorted(found, key=order):
+        reason = one.refused or ("other_policy" if rank and one.policy not in rank else "")
         if not reason and (count[one.cell] >= target.get(one.cell, 0) or one.task_id in done):
             reason = "surplus"
         if not reason and dedup and one.content in seen:
@@ -144,15 +157,14 @@ def choose(
         count[one.cell] += 1
         chosen.kept.append(one)
     for trait in sorted(shares or {}):
-        _swap(chosen, trait, shares or {}, dedup)
+        _swap(chosen, trait, shares or {}, dedup, order)
     return chosen
 
 
-def _order(one: Candidate) -> tuple[int, int, str]:
-    return (one.ordinal, one.attempt, one.trajectory_id)
-
-
-def _swap(chosen: Selection, trait: str, shares: Mapping[str, float], dedup: bool) -> None:
+def _swap(
+    chosen: Selection, trait: str, shares: Mapping[str, float], dedup: bool,
+    order: Callable[[Candidate], tuple[int, int, int, str]],
+) -> None:  # fmt: skip
     """Surplus rows that have the trait, lowest ordinal first, for the last kept rows of the same cell that have none of
     the traits asked for, until the share is reached."""
     missing = math.ceil(shares[trait] * len(chosen.kept)) - chosen.with_trait(trait)
@@ -176,10 +188,10 @@ def _swap(chosen: Selection, trait: str, shares: Mapping[str, float], dedup: boo
         seen.add(one.content)
         done.add(one.task_id)
         missing -= 1
-    chosen.kept = sorted(kept.values(), key=_order)
+    chosen.kept = sorted(kept.values(), key=order)
     still = [(one, reason) for one, reason in chosen.dropped if one.trajectory_id not in kept]
     gone = [(one, "surplus") for one in swapped.values() if one.trajectory_id not in kept]
-    chosen.dropped = sorted(still + gone, key=lambda pair: _order(pair[0]))
+    chosen.dropped = sorted(still + gone, key=lambda pair: order(pair[0]))
 
 
 def conversation_hash(messages: list[dict[str, Any]]) -> str:
@@ -221,8 +233,9 @@ def run(ctx: Context, part: Part) -> Output:
         one for index in inputs.parts("trajectories") for one in candidates(inputs, index, bool(ctx.settings.shares))
     ]
     chosen = choose(
-        (one for one in found if one.index in planned), ctx.settings.target, ctx.settings.dedup, ctx.settings.shares
-    )
+        (one for one in found if one.index in planned), ctx.settings.target, ctx.settings.dedup, ctx.settings.shares,
+        ctx.settings.order,
+    )  # fmt: skip
     chosen.dropped += [(one, one.refused or "surplus") for one in found if one.index not in planned]
     dropped = [
         DroppedRow(stage="shards", row_id=one.trajectory_id, parent_id=one.task_id, reason=reason,

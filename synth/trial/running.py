@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from synth.errors import UsageError
-from synth.pipeline import JudgeSettings
+from synth.pipeline_stages import JudgeSettings
 from synth.records import TaskRow, TrajectoryRow
 from synth.sim.setup import Catalog
 from synth.stages.judge import judge

@@ -12,7 +12,8 @@ import yaml
 from typer.testing import CliRunner
 
 from synth.cli import app
-from synth.pipeline import DEFAULT_TARGET, PipelineError, Stages, check_named, load_pipeline
+from synth.pipeline import PipelineError, check_named, load_pipeline
+from synth.pipeline_stages import DEFAULT_TARGET, Stages
 
 MODELS = {
     "k2": {"kind": "k2", "workers": 2},
@@ -86,6 +87,13 @@ def test_named_servers_are_looked_up(shipped: Path, tmp_path: Path) -> None:
         ("models.x={kind: opnai}", "models.x", "opnai"),
         ("executors.mcp={servers: [a], sevrers: [b]}", "executors.mcp.sevrers", "'servers'"),
         ("stages.tasks.part_size=true", "stages.tasks.part_size", "True"),
+        ("stages.rollouts.beside={exprt: 0.5}", "", "stages.rollouts.beside names 'exprt'"),
+        ("stages.rollouts.beside={expert: 0.5}", "", "which is stages.rollouts.policy; leave it out there"),
+        ("stages.rollouts.beside={idle: 1.5}", "stages.rollouts.beside.idle.share", "less than or equal to 1"),
+        ("stages.rollouts.beside={idle: {shar: 0.5}}", "stages.rollouts.beside.idle.shar", "'share'"),
+        ("stages.rollouts.beside={idle: {backend: 1}}", "stages.rollouts.beside.idle.backend", ""),
+        ("stages.shards.policies=[idle]", "", "which plays nothing in stages.rollouts"),
+        ("stages.shards.order=[idle]", "stages.shards.order", "is not written here"),
         ("stages.rollouts.policy=exprt", "", "'expert'"),
         ("stages.rollouts.backend={kind: k2}", "stages.rollouts.backend", "policy"),
         ("stages.tools.worlds={synthetic: 3}", "stages.tools.worlds", "stages.worlds"),

@@ -18,7 +18,7 @@ from synth.models.k2.client import K2Client
 from synth.models.k2.slots import Slots
 from synth.models.k2.worker import K2Worker
 from synth.models.protocol import Sampling
-from synth.pipeline import K2Model
+from synth.models.settings import K2Model
 from synth.ray_exec import Cluster
 from synth.ray_models import RayPool
 

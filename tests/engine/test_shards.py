@@ -170,3 +170,23 @@ def test_a_swap_takes_no_duplicate_and_no_second_attempt() -> None:
     found += [_candidate("single", 3, task_id="k1", **faulted), _candidate("single", 4, **faulted)]
     chosen = choose(found, {"single": 2}, dedup=True, shares={"faulted": 1.0})
     assert [one.ordinal for one in chosen.kept] == [0, 4]
+
+
+def test_a_task_gives_one_row_of_the_policy_that_is_preferred() -> None:
+    def tried(ordinal: int, policy: str, refused: str = "", attempt: int = 0) -> Candidate:
+        name = f"{policy}{ordinal}{attempt}"
+        return Candidate("single", "single", ordinal, attempt, "train", 0, name, f"t{ordinal}", 1.0, refused, name,
+                         policy=policy)  # fmt: skip
+
+    found = [tried(0, "expert"), tried(0, "core", attempt=1), tried(0, "core", "not_passed"),
+             tried(1, "expert"), tried(1, "core", "not_passed"), tried(2, "idle")]  # fmt: skip
+    target = {"single": 9}
+
+    def kept(*policies: str) -> list[str]:
+        return [one.trajectory_id for one in choose(found, target, True, policies=policies).kept]
+
+    assert kept("core", "expert") == ["core01", "expert10"]
+    assert kept("expert", "core") == ["expert00", "expert10"]
+    assert kept("core") == ["core01"]
+    dropped = {one.trajectory_id: why for one, why in choose(found, target, True, policies=["core"]).dropped}
+    assert dropped["expert00"] == dropped["idle20"] == "other_policy" and dropped["core10"] == "not_passed"

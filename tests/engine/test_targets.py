@@ -12,7 +12,7 @@ from conftest import Runner, files, pipeline
 from typer.testing import CliRunner
 
 from synth.cli import app
-from synth.pipeline import DEFAULT_TARGET
+from synth.pipeline_stages import DEFAULT_TARGET
 from synth.planning import plan, status
 from synth.records import Call, TaskRow, TrajectoryRow
 from synth.reporting import Silent

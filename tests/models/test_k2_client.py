@@ -13,7 +13,7 @@ from synth.models.k2.affinity import Affinity, keys_of
 from synth.models.k2.asks import Answer, Ask, NoWorkers, Pool, WorkerDied
 from synth.models.k2.client import DEATHS, TRIES, K2Client
 from synth.models.protocol import Reply, Sampling
-from synth.pipeline import K2Model
+from synth.models.settings import K2Model
 
 Say = Callable[[int, Ask], Answer]
 

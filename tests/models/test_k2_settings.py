@@ -11,7 +11,9 @@ from pydantic import ValidationError
 from synth.models import clients
 from synth.models.k2 import checkpoints
 from synth.models.k2.slots import Slots, gpus_here
-from synth.pipeline import K2Model, load_pipeline
+from synth.models.said import said_by
+from synth.models.settings import K2Model
+from synth.pipeline import load_pipeline
 
 torch = pytest.importorskip("torch", reason="the model core needs torch: pip install '.[model]'")
 
@@ -84,8 +86,8 @@ def test_a_checkpoint_is_known_by_its_bytes(tmp_path: Path, monkeypatch: pytest.
     before = clients.outside(backend)
     (folder / "model.safetensors").write_bytes(b"0" * 4999 + b"1")
     assert checkpoints.said_of(backend) != first and clients.outside(backend) != before
-    assert clients.said_by(k2(checkpoint="random"), "named") == "k2:random"
-    assert clients.said_by(k2(), "named") == "k2:bundled"
+    assert said_by(k2(checkpoint="random"), "named") == "k2:random"
+    assert said_by(k2(), "named") == "k2:bundled"
     assert clients.outside(k2(checkpoint="random")) == {}
     monkeypatch.setattr(checkpoints, "_WHOLE", 100)  # as of a file too large to be read whole
     monkeypatch.setattr(checkpoints, "_SAMPLE", 300)

@@ -20,7 +20,7 @@ from synth.models.k2.asks import Ask
 from synth.models.k2.client import K2Client
 from synth.models.k2.worker import K2Worker
 from synth.models.protocol import Reply, Sampling
-from synth.pipeline import K2Model
+from synth.models.settings import K2Model
 
 SMALL = ModelConfig.preset("tiny").scaled(
     hidden_size=64, intermediate_size=96, moe_intermediate_size=32, num_hidden_layers=2, n_routed_experts=4,

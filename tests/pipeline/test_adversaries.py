@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from synth.pipeline import JudgeSettings
+from synth.pipeline_stages import JudgeSettings
 from synth.records import TaskRow, rng_for
 from synth.run import RunResult
 from synth.sim.environment import Environment

@@ -12,7 +12,7 @@ from synth.evaluating.figures import Attempt, Guess, pass_at, summed, table
 from synth.evaluating.playing import Plan, evaluate
 from synth.models.protocol import Reply
 from synth.models.session import Models
-from synth.pipeline import ScriptedModel
+from synth.models.settings import ScriptedModel
 from synth.records import Usage
 from synth.run import RunResult
 from synth.store.views import open_run

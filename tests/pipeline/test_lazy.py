@@ -9,7 +9,7 @@ import pytest
 from small_recipe import small
 
 from synth.goals.kinds import BUILDERS
-from synth.pipeline import BUILT_IN_POLICIES, JudgeSettings, RolloutsSettings
+from synth.pipeline_stages import BUILT_IN_POLICIES, JudgeSettings, Player, RolloutsSettings
 from synth.records import make_id
 from synth.run import Options, RunResult, run_pipeline
 from synth.sim.setup import Catalog
@@ -44,7 +44,7 @@ def test_laziness_does_not_pass(every: RunResult, policy: str) -> None:
     tried: Counter[str] = Counter()
     passed: Counter[str] = Counter()
     for task in run.rows("tasks"):
-        slot = Slot(make_id("traj", policy, task.task_id), task, 0)
+        slot = Slot(make_id("traj", policy, task.task_id), task, 0, Player(policy, None))
         row = asyncio.run(play(slot, catalog, RolloutsSettings(policy=policy)))
         tried[task.kind] += 1
         passed[task.kind] += judge(row, task, catalog, JudgeSettings()).passed is True

@@ -17,7 +17,8 @@ from typer.testing import CliRunner
 from synth import open_run
 from synth.cli import app
 from synth.fingerprints import fingerprints
-from synth.pipeline import Pipeline, PipelineError, ProposeSettings, WorldsSettings, load_pipeline
+from synth.pipeline import Pipeline, PipelineError, load_pipeline
+from synth.pipeline_stages import ProposeSettings, WorldsSettings
 from synth.records import WorldRow
 from synth.run import Options, RunResult, run_pipeline
 from synth.stages import load

@@ -10,7 +10,7 @@ import pytest
 
 from synth.goals.build import BuildFailed, build
 from synth.goals.desk import Desk
-from synth.pipeline import JudgeSettings, RolloutsSettings
+from synth.pipeline_stages import JudgeSettings, RolloutsSettings
 from synth.records import Kind, TaskRow, TrajectoryRow, VerdictRow, make_id
 from synth.replaying import replay_rows
 from synth.stage import Context, Part

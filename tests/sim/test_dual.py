@@ -15,7 +15,7 @@ from rubrics.checks import judge_one
 from rubrics.evidence import Evidence
 from synth.goals.build import BuildFailed, build
 from synth.goals.desk import Desk
-from synth.pipeline import JudgeSettings, RolloutsSettings
+from synth.pipeline_stages import JudgeSettings, Player, RolloutsSettings
 from synth.records import TaskRow, TrajectoryRow, make_id, rng_for
 from synth.replaying import replay_rows
 from synth.sim.user import SimulatedUser
@@ -53,7 +53,7 @@ def tasks() -> tuple[TaskRow, ...]:
 @functools.cache
 def play(index: int) -> TrajectoryRow:
     task = tasks()[index]
-    slot = rollouts.Slot(make_id("traj", task.task_id), task, 0)
+    slot = rollouts.Slot(make_id("traj", task.task_id), task, 0, Player("expert", None))
     return asyncio.run(rollouts.play(slot, desk.catalog(), SETTINGS))
 
 

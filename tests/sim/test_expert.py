@@ -13,7 +13,7 @@ import pytest
 from rubrics.normal import Text, flat_text, leaves, mentions
 from synth.errors import TaskFailure
 from synth.goals.verbs import past_of
-from synth.pipeline import RolloutsSettings
+from synth.pipeline_stages import Player, RolloutsSettings
 from synth.records import TaskRow, TrajectoryRow, make_id
 from synth.sim import speech
 from synth.sim.setup import Catalog
@@ -21,11 +21,12 @@ from synth.stages import rollouts
 from synth.worlds.simulate import start_state
 
 SETTINGS = RolloutsSettings(policy="expert", fault_rate=0.3)
+EXPERT = Player("expert", None)
 
 
 def play(task: TaskRow, attempt: int = 0) -> TrajectoryRow:
     name = make_id("traj", 7, task.task_id, attempt)
-    return asyncio.run(rollouts.play(rollouts.Slot(name, task, attempt), desk.catalog(), SETTINGS))
+    return asyncio.run(rollouts.play(rollouts.Slot(name, task, attempt, EXPERT), desk.catalog(), SETTINGS))
 
 
 @pytest.mark.parametrize("name", desk.MAKERS)
@@ -166,7 +167,7 @@ def test_a_cautious_expert_asks_before_it_deletes(manner: str, deletes: bool) ->
     agent = agent.model_copy(update={"traits": agent.traits | {"manner": manner}})
     catalog = Catalog.of([agent], list(known.tools.values()), list(known.worlds.values()))
     row = asyncio.run(
-        rollouts.play(rollouts.Slot(make_id("traj", 1), task, 0), catalog, RolloutsSettings(fault_rate=0.0))
+        rollouts.play(rollouts.Slot(make_id("traj", 1), task, 0, EXPERT), catalog, RolloutsSettings(fault_rate=0.0))
     )
     first = next(i for i, m in enumerate(row.messages) if m.get("tool_calls"))
     questions = [m["content"] for m in row.messages[:first] if m["role"] == "assistant"]

@@ -11,7 +11,7 @@ from rubrics.checks import judge_one
 from rubrics.evidence import Evidence
 from synth.goals.build import BuildFailed, build
 from synth.goals.desk import Desk
-from synth.pipeline import JudgeSettings, RolloutsSettings
+from synth.pipeline_stages import JudgeSettings, Player, RolloutsSettings
 from synth.records import TaskRow, TrajectoryRow, make_id
 from synth.replaying import replay_rows
 from synth.stages import judge, rollouts
@@ -39,7 +39,7 @@ def doubtful() -> list[TaskRow]:
 
 def play(task: TaskRow) -> TrajectoryRow:
     name = make_id("traj", task.task_id)
-    return asyncio.run(rollouts.play(rollouts.Slot(name, task, 0), desk.catalog(), SETTINGS))
+    return asyncio.run(rollouts.play(rollouts.Slot(name, task, 0, Player("expert", None)), desk.catalog(), SETTINGS))
 
 
 def test_the_expert_looks_and_sends_again_only_what_was_not_carried_out() -> None:

@@ -19,7 +19,8 @@ from endpoint import Endpoint
 from synth.errors import TaskFailure
 from synth.models.roles import Role
 from synth.models.scripted import Script, ScriptedClient
-from synth.pipeline import JudgeSettings, OpenAIModel, RolloutsSettings
+from synth.models.settings import OpenAIModel
+from synth.pipeline_stages import JudgeSettings, RolloutsSettings
 from synth.records import TaskRow, TrajectoryRow
 from synth.sim.held import Stand, faults
 from synth.sim.model_user import ModelUser

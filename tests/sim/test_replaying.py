@@ -7,7 +7,7 @@ from typing import Any
 import desk
 import pytest
 
-from synth.pipeline import RolloutsSettings
+from synth.pipeline_stages import RolloutsSettings
 from synth.records import TrajectoryRow
 from synth.replaying import replay_rows
 from synth.stage import Context, Part

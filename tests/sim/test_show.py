@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from synth.errors import UsageError
-from synth.pipeline import JudgeSettings, RolloutsSettings
+from synth.pipeline_stages import JudgeSettings, RolloutsSettings
 from synth.records import Row, StageName, TrajectoryRow
 from synth.replaying import replay_trajectory
 from synth.stage import Context, Output, Part

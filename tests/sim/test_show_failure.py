@@ -10,7 +10,7 @@ import desk
 import pytest
 from rich.console import Console
 
-from synth.pipeline import JudgeSettings, RolloutsSettings
+from synth.pipeline_stages import JudgeSettings, RolloutsSettings
 from synth.records import DroppedRow, FailedRow, Row, StageName, TaskRow, TrajectoryRow, VerdictRow
 from synth.stage import Context, Output, Part
 from synth.stages import judge, rollouts

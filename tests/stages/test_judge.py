@@ -9,7 +9,7 @@ import desk
 import pytest
 
 import rubrics
-from synth.pipeline import JudgeSettings, RolloutsSettings
+from synth.pipeline_stages import JudgeSettings, RolloutsSettings
 from synth.records import TaskRow, TrajectoryRow, VerdictRow
 from synth.stage import Context, Output, Part
 from synth.stages import judge, rollouts

@@ -10,7 +10,8 @@ import desk
 import pytest
 from test_judge import played
 
-from synth.pipeline import JudgeSettings, ScriptedModel
+from synth.models.settings import ScriptedModel
+from synth.pipeline_stages import JudgeSettings
 from synth.sim.questions import QUESTIONS
 from synth.stage import Context, Output, Part
 from synth.stages import judge

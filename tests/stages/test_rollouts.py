@@ -11,7 +11,8 @@ import desk
 import pytest
 
 from synth.errors import UsageError
-from synth.pipeline import K2Model, OpenAIModel, RolloutsSettings, ScriptedModel
+from synth.models.settings import K2Model, OpenAIModel, ScriptedModel
+from synth.pipeline_stages import Beside, RolloutsSettings
 from synth.records import TrajectoryRow
 from synth.stage import Context, Output, Part
 from synth.stages import rollouts
@@ -41,6 +42,36 @@ def test_rows_point_to_their_task_and_are_the_same_twice() -> None:
     assert {r.task_id for r in first.rows} == {t.task_id for t in TASKS}  # type: ignore[attr-defined]
     assert {r.policy for r in first.rows} == {"expert"}  # type: ignore[attr-defined]
     assert [r.model_dump_json() for r in run(attempts=2, seed=8).rows] != [r.model_dump_json() for r in first.rows]
+
+
+def test_policies_beside_the_first_play_their_share_and_change_nothing_of_it() -> None:
+    tasks = [task.model_copy(update={"task_id": f"{task.task_id}{n}"}) for task in TASKS for n in range(40)]
+    alone = run(tasks)
+    beside = {"idle": Beside(share=0.25), "random": Beside(share=0.5, attempts=2, kinds=["single"])}
+    out = run(tasks, beside=beside)
+    by = {name: [r for r in out.rows if r.policy == name] for name in ("expert", "idle", "random")}  # type: ignore[attr-defined]
+    assert [r.model_dump_json() for r in by["expert"]] == [r.model_dump_json() for r in alone.rows]
+    assert 0.15 < len(by["idle"]) / len(tasks) < 0.35
+    single = {t.task_id for t in tasks if t.kind == "single"}
+    assert {r.task_id for r in by["random"]} < single and len(by["random"]) % 2 == 0  # type: ignore[attr-defined]
+    assert 0.25 < len(by["random"]) / 2 / len(single) < 0.75
+    assert out.opened == len(out.rows) == len({r.trajectory_id for r in out.rows})  # type: ignore[attr-defined]
+    some = run(tasks[7:90], beside={"idle": Beside(share=0.25)}, attempts=3)  # other tasks, other company
+    assert (
+        {r.trajectory_id for r in some.rows if r.policy == "idle"}
+        == {  # type: ignore[attr-defined]
+            r.trajectory_id
+            for r in by["idle"]
+            if r.task_id in {t.task_id for t in tasks[7:90]}  # type: ignore[attr-defined]
+        }
+    )
+
+
+def test_a_model_beside_the_expert_fails_alone(tmp_path: Path) -> None:
+    core = Beside(share=1.0).model_copy(update={"backend": scripted(tmp_path, {"error": "malformed"})})
+    out = run(TASKS, beside={"fake": core})
+    assert out.opened == 2 * len(TASKS) and len(out.rows) == len(TASKS) == len(out.failed)
+    assert {f.class_ for f in out.failed} == {"model"} and {u.role for u in out.usage} <= {"assistant"}
 
 
 def test_messages_are_openai_style_with_ids_counted_over_the_conversation() -> None:
@@ -126,6 +157,8 @@ def test_what_a_policy_lacks_is_known_before_anything_is_played(
         rollouts.ready(RolloutsSettings().model_copy(update={"backend": endpoint}))
     core = RolloutsSettings().model_copy(update={"backend": K2Model(kind="k2", checkpoint="nowhere")})
     assert [path for path, _ in rollouts.problems(core)] == ["policy"]
+    beside = Beside().model_copy(update={"backend": K2Model(kind="k2", checkpoint="nowhere")})
+    assert [path for path, _ in rollouts.problems(RolloutsSettings(beside={"k": beside}))] == ["beside.k"]
     rollouts.ready(RolloutsSettings())
     assert rollouts.problems(RolloutsSettings()) == []
 

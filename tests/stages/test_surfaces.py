@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rows import Tables, context, tool_rows, world_rows
 
 from synth.agents.surfacing import Style, draw_style, dress, shown_params, wrapper
-from synth.pipeline import JudgeSettings, RolloutsSettings, SurfacesSettings
+from synth.pipeline_stages import JudgeSettings, RolloutsSettings, SurfacesSettings
 from synth.records import AgentRow, TaskRow, ToolRow
 from synth.replaying import replay_rows
 from synth.sim.setup import Catalog, environment, seen_tools, seen_world

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from synth.pipeline import ToolsSettings, WorldsSettings
+from synth.pipeline_stages import ToolsSettings, WorldsSettings
 from synth.records import WorldRow
 from synth.stage import Context
 from synth.stages import tools, worlds

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synth.pipeline import WorldsSettings
+from synth.pipeline_stages import WorldsSettings
 from synth.worlds.real import catalog_of, category_split
 from synth.worlds.splits import split_table
 
