@@ -46,6 +46,9 @@ PipelineFile = Annotated[str, typer.Argument(metavar="FILE", help="A pipeline fi
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/tooluse.")]
 Sets = Annotated[list[str] | None, typer.Option("--set", metavar="A.B=C", help="Change one value of the file (YAML).")]
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="The run folder; runs/<name> by default.")]
+Workers = Annotated[
+    int | None, typer.Option("--workers", min=0, max=4096, help="Workers; every CPU by default, 0: this process.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable: JSON on stdout and nothing else.")]
 THROUGH: dict[str, Any] = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
@@ -68,9 +71,7 @@ def run(
     ray_address: Annotated[
         str | None, typer.Option("--ray-address", help="A Ray cluster; this machine by default.")
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option("--workers", min=0, max=4096, help="Workers; every CPU by default, 0: this process.")
-    ] = None,
+    workers: Workers = None,
 ) -> None:
     """Run or resume a pipeline: what is done under the same settings is kept."""
     from synth import cli_run
@@ -319,6 +320,20 @@ def train(
     from synth import cli_train
 
     cli_train.train(file, sets or [], out, as_json, ray_address)
+
+
+@app.command()
+def flywheel(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A flywheel file, such as pipelines/flywheel.yaml.")],
+    sets: Sets = None,
+    out: Out = None,
+    workers: Workers = None,
+    as_json: AsJson = False,
+) -> None:
+    """Rounds of rollouts by the core, training on what was verified, and evaluation on held-out worlds."""
+    from synth import cli_flywheel
+
+    raise typer.Exit(cli_flywheel.flywheel(file, sets or [], out, workers, as_json))
 
 
 @app.command(context_settings=THROUGH)

@@ -167,8 +167,10 @@ class AgentsSettings(Settings):
 
 
 class TasksSettings(Asking):
-    """`writer`: a model that writes the user's side of a task anew; `paraphraser`: one that rephrases the turns."""
+    """`variant`: another number draws other tasks for the same agents. `writer`: a model that writes the user's side
+    of a task anew; `paraphraser`: one that rephrases the turns."""
 
+    variant: Annotated[int, Field(ge=0, lt=2**31)] = 0
     part_size: Annotated[int, Field(ge=1, le=10_000)] = 50
     oversample: Annotated[float, Field(ge=1.0, le=20.0)] = 1.25
     writer: Name | None = None

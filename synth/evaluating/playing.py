@@ -78,6 +78,20 @@ def _seed_of(run: Run) -> int:
 
 def evaluate(run_dir: Path, plan: Plan) -> dict[str, Any]:
     """The figures of one policy on a run's tasks."""
+    return told(run_dir, plan, *played(run_dir, plan))
+
+
+def told(run_dir: Path, plan: Plan, attempts: list[Attempt], guesses: list[Guess]) -> dict[str, Any]:
+    """What was played as figures."""
+    tasks = len({attempt.task_id for attempt in attempts})
+    return {
+        "policy": plan.policy, "run": str(run_dir), "split": plan.split, "tasks": tasks, "attempts": plan.attempts,
+        **summed(attempts, guesses),
+    }  # fmt: skip
+
+
+def played(run_dir: Path, plan: Plan) -> tuple[list[Attempt], list[Guess]]:
+    """Every episode of one policy on a run's tasks, and its first calls where the plan asks for them."""
     ground = Ground.of(open_run(run_dir), plan)
     settings = RolloutsSettings(fault_rate=0.0).model_copy(update={"executors": executors_of(run_dir)})
     player = Player(plan.policy, plan.backend)
@@ -86,11 +100,7 @@ def evaluate(run_dir: Path, plan: Plan) -> dict[str, Any]:
         Slot(make_id("traj", ground.seed, "eval", task.task_id, number), task, number, player)
         for task in ground.tasks for number in range(plan.attempts)
     ]  # fmt: skip
-    attempts, guesses = with_models(lambda models: _all(ground, plan, settings, slots, models))
-    return {
-        "policy": plan.policy, "run": str(run_dir), "split": plan.split, "tasks": len(ground.tasks),
-        "attempts": plan.attempts, **summed(attempts, guesses),
-    }  # fmt: skip
+    return with_models(lambda models: _all(ground, plan, settings, slots, models))
 
 
 async def _all(

@@ -100,7 +100,7 @@ def _built(ctx: Context, part: Part) -> Output:
     rows = rows_of(ctx.inputs)
     for ordinal in range(part.start, part.stop):
         kind: Kind = part.payload["kinds"][ordinal - part.start]
-        made = make_task(ctx.seed, rows, ordinal, kind, part.payload.get("difficulty", 0))
+        made = make_task(ctx.seed, rows, ordinal, kind, part.payload.get("difficulty", 0), ctx.settings.variant)
         if isinstance(made, TaskRow):
             out.rows.append(made)
             out.closed_with_rows += 1
@@ -175,9 +175,13 @@ async def _worded(ctx: Context, models: Models, task: TaskRow) -> tuple[TaskRow 
     return task.model_copy(update={"user": profile.model_dump(mode="json"), "model": said}), roles
 
 
-def make_task(seed: int, rows: Rows, ordinal: int, kind: Kind, difficulty: int = 0) -> TaskRow | FailedRow:
-    """The task of a slot, or why there is none. `difficulty` 0 is any."""
-    rng = rng_for(seed, "tasks", ordinal)
+def make_task(
+    seed: int, rows: Rows, ordinal: int, kind: Kind, difficulty: int = 0, variant: int = 0
+) -> TaskRow | FailedRow:
+    """The task of a slot, or why there is none. `difficulty` 0 is any; `variant` as in the settings."""
+    drawn = (ordinal, variant) if variant else (ordinal,)
+    rng = rng_for(seed, "tasks", *drawn)
+    of_places = rng_for(seed, "variant", variant).getrandbits(62) if variant else seed
     agents = rows.by_kind[kind]
     reasons: list[str] = []
     agent_id = ""
@@ -186,7 +190,7 @@ def make_task(seed: int, rows: Rows, ordinal: int, kind: Kind, difficulty: int =
         agent = rng.choice(agents)
         agent_id = agent.agent_id
         if "kinds" in agent.traits:
-            made = _of_place(seed, rows, agent, ordinal, kind, turn, difficulty, rng)
+            made = _of_place(of_places, rows, agent, ordinal, kind, turn, difficulty, rng)
             if isinstance(made, TaskRow):
                 return made
             reasons.append(made)
@@ -195,12 +199,12 @@ def make_task(seed: int, rows: Rows, ordinal: int, kind: Kind, difficulty: int =
         try:
             built = build(desk, kind, rng)
             if difficulty in (0, built.difficulty):
-                return row_of(seed, agent, ordinal, kind, built)
+                return row_of(seed, agent, ordinal, kind, built, drawn)
             reasons.append(f"{desk.world.world}: of difficulty {built.difficulty}, not {difficulty}")
         except BuildFailed as failed:
             reasons.append(f"{desk.world.world}: {failed}")
     detail = " | ".join(reasons) or "there are no agents for it"
-    slot = make_id("task", seed, "tasks", agent_id, ordinal)
+    slot = make_id("task", seed, "tasks", agent_id, *drawn)
     return FailedRow(stage="tasks", row_id=slot, parent_id=agent_id, class_="task", boundary="goals.build",
                      detail=f"{kind}: {detail}"[:2000], attempts=max(1, len(reasons)))  # fmt: skip
 
@@ -219,11 +223,11 @@ def _of_place(
     return making.task_row(seed, agent, world, ordinal, task)
 
 
-def row_of(seed: int, agent: AgentRow, ordinal: int, kind: Kind, built: Built) -> TaskRow:
+def row_of(seed: int, agent: AgentRow, ordinal: int, kind: Kind, built: Built, drawn: tuple[int, ...]) -> TaskRow:
     starts = {w: WorldStart(seed=world_seed(seed, w, 0)) for w in agent.world_ids} | built.start.worlds
     start = built.start.model_copy(update={"worlds": starts})
     return TaskRow(
-        task_id=make_id("task", seed, "tasks", agent.agent_id, ordinal), agent_id=agent.agent_id, ordinal=ordinal,
+        task_id=make_id("task", seed, "tasks", agent.agent_id, *drawn), agent_id=agent.agent_id, ordinal=ordinal,
         split=agent.split, kind=kind, difficulty=built.difficulty, user=built.user.model_dump(mode="json"),
         goal=built.goal.model_dump(mode="json"), start=start.model_dump(mode="json"),
         plan=built.plan.model_dump(mode="json"), rubric=built.rubric.model_dump(mode="json"),
