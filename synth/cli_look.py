@@ -11,6 +11,7 @@ import duckdb
 from synth.cells import table
 from synth.errors import UsageError
 from synth.planning import status as read_status
+from synth.policies import table as policies_table
 from synth.reporting import coming_text
 from synth.store.views import Run, open_run, write_database
 from synth.view.escape import clean
@@ -33,6 +34,8 @@ def status(run_dir: Path, as_json: bool) -> None:
         print(f"{stage:<10}{line['state']:<10}{counts}  {', '.join(ends)}")
     if told["cells"]:
         print("\n" + "\n".join(table(told["cells"])))
+    if told["policies"]:
+        print("\n" + "\n".join(policies_table(told["policies"])))
     for cell, (have, want) in told["short"].items():
         print(f"short: {cell} {have:,} of {want:,}")
     if told["status"] != "done" and told["forecast"] and told["forecast"]["slots"]:

@@ -14,8 +14,10 @@ from synth.pipeline import Pipeline, PipelineError, Problem, check_named, load_p
 
 def run(file: str, sets: list[str], as_json: bool, **chosen: Any) -> int:
     """Run and print; returns the exit code."""
+    from synth.policies import policies, summary
     from synth.reporting import Face, JsonLines, PlainLines, Rich
     from synth.run import Options, run_pipeline
+    from synth.store.run_store import read_stages
     from synth.store.views import write_database
 
     if chosen["retry"] is not None and chosen["retry"] not in get_args(FailureClass):
@@ -32,6 +34,8 @@ def run(file: str, sets: list[str], as_json: bool, **chosen: Any) -> int:
     if as_json:
         return result.exit_code
     print(result.text)
+    for line in summary(policies(result.run_dir, read_stages(result.run_dir))):
+        print(line)
     if result.exit_code == 130:
         print(f"resume with: {_command(file, sets, chosen)}")
     elif result.exit_code in (0, 3):

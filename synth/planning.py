@@ -16,6 +16,7 @@ from synth.models.settings import OpenAIModel
 from synth.pipeline import Pipeline
 from synth.pipeline_stages import WorldsSettings
 from synth.places.rows import agents_of, places_of
+from synth.policies import policies
 from synth.records import STAGES, StageName
 from synth.rounds import Plan, simulated, split_cell
 from synth.stage import Context
@@ -213,6 +214,7 @@ def status(run_dir: Path) -> dict[str, Any]:
         **{k: run.get(k) for k in keys},
         "stages": stages,
         "cells": _cells(run_dir, states, run.get("cells"), run.get("status") in ("done", "short")),
+        "policies": policies(run_dir, states),
         "forecast": run.get("forecast"),
         "short": run.get("short") or {},
     }

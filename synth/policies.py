@@ -11,6 +11,7 @@ from synth.evaluating.figures import share
 from synth.records import StageName
 from synth.rounds import KINDS
 from synth.store.inputs import snapshot
+from synth.store.parts import read_columns
 from synth.store.run_store import StageState
 
 ALL = "all"
@@ -38,10 +39,13 @@ def policies(run_dir: Path, states: Mapping[StageName, StageState]) -> list[dict
 
 def _broken(run_dir: Path, rollouts: StageState) -> Iterable[tuple[str, str]]:
     """(policy, task) of the episodes that a model's fault ended. Who played stands in the ledger of usage."""
-    inputs = snapshot(run_dir, [rollouts], ("failed", "usage"))
-    asked = inputs.columns("usage", ["row_id", "role", "model"])
+
+    def columns(table: str, fields: list[str]) -> Iterable[dict[str, Any]]:
+        return (row for file in rollouts.files(table) for row in read_columns(run_dir, file, fields))
+
+    asked = columns("usage", ["row_id", "role", "model"])
     who = {row["row_id"]: row["model"] for row in asked if row["role"] == "assistant"}
-    for row in inputs.columns("failed", ["row_id", "parent_id", "class_"]):
+    for row in columns("failed", ["row_id", "parent_id", "class_"]):
         if row["class_"] == "model" and row["row_id"] in who:
             yield who[row["row_id"]], row["parent_id"]
 

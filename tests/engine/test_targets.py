@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from synth.cli import app
 from synth.pipeline_stages import DEFAULT_TARGET
 from synth.planning import plan, status
-from synth.records import Call, TaskRow, TrajectoryRow
+from synth.records import Call, TaskRow, TrajectoryRow, UsageRow
 from synth.reporting import Silent
 from synth.stage import Context, Output, Part
 from synth.store.views import open_run
@@ -104,6 +104,8 @@ def _paid(ctx: Context, part: Part) -> Output:
     usage = {"requests": 3, "prompt_tokens": 60, "completion_tokens": 40, "cost_usd": 0.01}
     rows = [row.model_dump(mode="json") for row in out.rows]
     out.rows = [TrajectoryRow.model_validate(row | {"usage": usage}) for row in rows]
+    out.usage = [UsageRow(row_id=row["trajectory_id"], stage="rollouts", role="assistant", model="m", **usage)
+                 for row in rows]  # fmt: skip
     return out
 
 

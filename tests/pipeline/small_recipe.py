@@ -9,6 +9,7 @@ from synth.pipeline import Pipeline, load_pipeline
 RECIPE = Path(__file__).parents[2] / "pipelines" / "tooluse.yaml"
 SERVERS = "[gitlab-zereight, paddle, trello, beads, redis, documenso, iterable, postman, hostinger, zabbix]"
 SMALL = [
+    "stages.rollouts.beside={}",
     f"stages.worlds.servers={SERVERS}",
     "stages.worlds.synthetic=600",
     "stages.agents.count=90",

@@ -11,10 +11,11 @@ import pytest
 pytest.importorskip("torch", reason="the model core needs torch: pip install '.[model]'")
 
 import pyarrow.parquet as pq
+from typer.testing import CliRunner
 
 from model_core import ModelConfig, OwnTokenizer
 from model_core.checkpoint import empty, save
-from synth.cli import main
+from synth.cli import app
 from synth.errors import RefusedError, UsageError
 from synth.flywheel import turning
 from synth.flywheel.file import FlywheelFile, load_flywheel_file
@@ -132,11 +133,12 @@ def test_a_wrong_file_gets_one_sentence(core: Path, tmp_path: Path, change: str,
     assert said in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_the_shipped_file_is_read(capsys: pytest.CaptureFixture[str]) -> None:
-    file = load_flywheel_file(ROOT / "pipelines" / "flywheel.yaml")
+def test_the_shipped_file_is_read_and_the_verb_says_what_is_wrong() -> None:
+    shipped = ROOT / "pipelines" / "flywheel.yaml"
+    file = load_flywheel_file(shipped)
     assert file.rounds >= 2 and file.core == "bundled"
-    assert main(["flywheel", str(ROOT / "pipelines" / "flywheel.yaml"), "--set", "rounds=none"]) == 2
-    assert "rounds: should be a valid integer" in capsys.readouterr().err
+    told = CliRunner().invoke(app, ["flywheel", str(shipped), "--set", "rounds=none"])
+    assert told.exit_code == 2 and "rounds: should be a valid integer, got 'none'" in told.stderr
 
 
 def test_changes_are_counted_on_the_same_tasks() -> None:

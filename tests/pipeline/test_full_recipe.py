@@ -36,9 +36,12 @@ def test_the_recipe_reaches_its_size(full: RunResult) -> None:
 
     target = load_pipeline(RECIPE).stages.shards.target
     assert isinstance(target, dict) and set(target) == set(get_args(Kind)) - {"code"}
-    by_kind = "select count(*) from verdicts join tasks using (task_id) where passed and kind = "
+    by_kind = "select count(distinct task_id) from verdicts join tasks using (task_id) where passed and kind = "
     assert {kind: n for kind in target if (n := count(f"{by_kind}'{kind}'")) < 100} == {}
-    assert count("select count(*) from verdicts where passed is distinct from true") <= 5  # the expert's own
+    mine = "from verdicts join trajectories using (trajectory_id) where policy ="
+    assert count(f"select count(*) {mine} 'expert' and passed is distinct from true") <= 5
+    assert 90 <= count(f"select count(*) {mine} 'k2:bundled'") <= 180  # three of a hundred tasks
+    assert count(f"select count(*) {mine} 'k2:bundled' and passed") >= 20
     assert count("select count(*) from sft") == 3_350
     assert count("select count(distinct (server, parents[1])) from tools where origin = 'lifted'") >= LIFTED * 11_419
     assert count("select count(*) from tools where origin = 'synthetic'") >= 20_000
@@ -64,7 +67,9 @@ def test_a_thousand_random_trajectories_replay(full: RunResult) -> None:
 @pytest.mark.parametrize(("policy", "limit"), [("idle", 0.0), ("random", 0.02)])
 def test_doing_nothing_or_anything_does_not_pass(full: RunResult, tmp_path: Path, policy: str, limit: float) -> None:
     shutil.copytree(full.run_dir, tmp_path / "copy")
-    pipeline = load_pipeline(RECIPE, [f"stages.rollouts.policy={policy}", "stages.shards.max_rounds=1"])
+    pipeline = load_pipeline(
+        RECIPE, [f"stages.rollouts.policy={policy}", "stages.rollouts.beside={}", "stages.shards.max_rounds=1"]
+    )
     run = open_run(run_pipeline(pipeline, Options(out=tmp_path / "copy", workers=2)).run_dir)
     kinds = {t.task_id: t.kind for t in run.rows("tasks")}
     passed = [v.passed is True for v in run.rows("verdicts") if kinds[v.task_id] != "no_tool"]

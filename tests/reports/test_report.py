@@ -17,6 +17,7 @@ from synth.run import Options, run_pipeline
 
 RECIPE = Path(__file__).parents[2] / "pipelines" / "tooluse.yaml"
 TINY = [
+    "stages.rollouts.beside={}",
     "stages.worlds.servers=[paddle, trello, beads, redis, documenso, iterable, postman, zabbix]",
     "stages.worlds.synthetic=120", "stages.agents.count=6",
     "stages.tasks.part_size=5", "stages.shards.target={single: 2}",
