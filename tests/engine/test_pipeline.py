@@ -29,7 +29,10 @@ def shipped(root: Path) -> Path:
 
 def _full(shipped: Path) -> dict[str, Any]:
     value: dict[str, Any] = yaml.safe_load(shipped.read_text())
-    return value | {"models": {k: dict(v) for k, v in MODELS.items()}, "executors": {"mcp": {"servers": ["a"]}}}
+    return value | {
+        "models": value["models"] | {k: dict(v) for k, v in MODELS.items()},
+        "executors": {"mcp": {"servers": ["a"]}},
+    }
 
 
 def test_the_shipped_file_is_the_defaults(shipped: Path) -> None:
@@ -52,9 +55,9 @@ def test_a_model_policy_carries_its_backend(shipped: Path, tmp_path: Path) -> No
     assert settings.backend.model == "m"
     covered = settings.covered()
     assert covered["backend"] == {"kind": "openai", "base_url": "https://example.org/v1", "model": "m"}
-    assert [p.path for p in check_named(pipeline, tmp_path)] == ["models.fake.script", "executors.mcp"]
+    assert [p.path for p in check_named(pipeline, tmp_path)] == ["models.fake.script", "executors.mcp.servers"]
     (tmp_path / "script.json").write_text("[]")
-    assert [p.path for p in check_named(pipeline, tmp_path)] == ["executors.mcp"]
+    assert [p.path for p in check_named(pipeline, tmp_path)] == ["executors.mcp.servers"]
 
 
 def test_a_script_beside_its_pipeline_is_found_from_anywhere(

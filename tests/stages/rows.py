@@ -82,6 +82,12 @@ def _tool(
 def context(seed: int = 7, count: int = 60, **tables: list[Any]) -> Context:
     shares = SimpleNamespace(validation=0.15, eval=0.15)
     settings = SimpleNamespace(
-        count=count, min_tools=4, max_tools=24, split=shares, surfaces=SimpleNamespace(share=0.0), backends={}
+        count=count,
+        min_tools=4,
+        max_tools=24,
+        split=shares,
+        surfaces=SimpleNamespace(share=0.0),
+        backends={},
+        variant=0,
     )
     return Context(seed, settings, Tables(**tables))
