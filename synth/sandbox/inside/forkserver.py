@@ -81,11 +81,12 @@ class Server:
         started, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
         killed = _killed_for_memory()
         (out, out_w), (err, err_w), (note, note_w) = (os.pipe2(os.O_CLOEXEC) for _ in range(3))
-        stdin = os.memfd_create("stdin")
+        stdin = os.memfd_create("stdin") if blob else os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
         rest = memoryview(blob)
         while rest:
             rest = rest[os.write(stdin, rest) :]
-        os.lseek(stdin, 0, os.SEEK_SET)
+        if blob:
+            os.lseek(stdin, 0, os.SEEK_SET)
         try:
             pid = os.fork()
         except OSError as error:

@@ -10,18 +10,13 @@ from typing import NoReturn
 
 def become_python(source: str, argv: list[str], loaded: dict[str, list[str]]) -> NoReturn:
     """Run source as `python3 -c` would. `loaded`: modules that the server has loaded and a fresh interpreter has not,
-    by the name of their outermost package."""
+    by the name of their outermost package. The standard streams are the server's, which it never used; their
+    descriptors are the job's."""
     for file in os.listdir("."):
         for name in loaded.get(file.removesuffix(".py"), ()):
             sys.modules.pop(name, None)  # the job's own module of that name comes first
     gc.freeze()  # a collection would touch, and so copy, every page that is shared with the server
     gc.enable()
-    sys.stdin, sys.stdout, sys.stderr = (
-        open(fd, mode, encoding="utf-8", errors=errors, closefd=False)  # noqa: SIM115  they are the job's own
-        for fd, mode, errors in ((0, "r", "surrogateescape"), (1, "w", "strict"), (2, "w", "backslashreplace"))
-    )
-    for name in ("stdin", "stdout", "stderr"):
-        setattr(sys, f"__{name}__", getattr(sys, name))
     sys.argv = ["-c", *argv]
     sys.path.insert(0, "")
     main = type(sys)("__main__")
