@@ -19,7 +19,8 @@ Word = Annotated[str, Field(min_length=1, max_length=4000)]
 class McpServer(Settings):
     """A live server: a command that speaks MCP on its pipes, or the URL of one that speaks streamable HTTP.
     `headers_env`: headers whose values stand in environment variables, which are read when a session opens and are
-    never kept. `uncontained`: run the command outside any sandbox. `seconds` and `output_bytes` bound one call."""
+    never kept. `uncontained`: run the command outside any sandbox. `seconds` and `output_bytes` bound one call.
+    `allow`: tools that the poison scan flags and that are offered all the same."""
 
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9@][A-Za-z0-9@._/-]{0,127}$")]
     command: Annotated[list[Word], Field(min_length=1, max_length=64)] | None = None
@@ -30,6 +31,7 @@ class McpServer(Settings):
     split: Split = "train"
     seconds: Annotated[float, Field(gt=0, le=600)] = 30.0
     output_bytes: Annotated[int, Field(ge=1024, le=16_777_216)] = 262_144
+    allow: Annotated[list[Word], Field(max_length=1000)] = []
     OUTSIDE = frozenset({"headers_env"})
 
     @model_validator(mode="after")

@@ -11,6 +11,7 @@ from typing import Any
 from synth.errors import UsageError, classify
 from synth.places.hands import hands_of
 from synth.places.rows import is_place, tool_rows
+from synth.places.scanning import kept_apart
 from synth.records import DroppedRow, FailedRow, Row, Split, ToolRow, WorldRow, world_tool_id
 from synth.stage import Context, Inputs, Output, Part
 from synth.worlds.admit import Admission, admit_world
@@ -113,8 +114,14 @@ def _listed(ctx: Context, row: WorldRow, out: Output) -> None:
         out.failed.append(FailedRow(stage="tools", row_id=row.world_id, parent_id=row.world_id, class_=class_,
                                     boundary="places.hands", detail=detail[:2000], attempts=1))  # fmt: skip
         return
+    apart = kept_apart(row, tools)
+    out.dropped += [
+        DroppedRow(stage="tools", row_id=world_tool_id(row.world_id, name), parent_id=row.world_id, reason="poison",
+                   detail=found) for name, found in apart.items()
+    ]  # fmt: skip
+    out.opened += len(apart)
     parents = {name: real_tool_id(fact.server, name) for name, fact in facts.items()}
-    made = tool_rows(row, tools, parents)
+    made = tool_rows(row, [t for t in tools if t.name not in apart], parents)
     if row.server not in set(chosen_servers(ctx.settings.worlds)):  # else its real rows are there already
         made = [*(real_row(facts[t.name], row.split) for t in made if t.name in facts), *made]
     out.rows += made
