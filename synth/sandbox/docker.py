@@ -62,7 +62,7 @@ class DockerEngine:
             raise SandboxError("programs of this machine do not go into containers; use the local engine for them")
         self._clean_once()
         place = Place.of(limits)
-        box = DockerSandbox(limits, self._pool.take(place), lambda: self._pool.another(place), self._gone)
+        box = DockerSandbox(limits, self._pool.take(place), self._gone)
         with self._lock:
             self._open.add(box)
         return box

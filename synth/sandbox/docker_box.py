@@ -16,9 +16,10 @@ from synth.sandbox.docker_process import DockerProcess
 from synth.sandbox.engine import Limits, Outcome, Process, Ran, SandboxError, tightened
 
 BOOT_S: Final = 60.0  # until PID 1 has to speak, on a busy machine
-GRACE_S: Final = 15.0  # that PID 1 has to answer beyond the job's own time
+GRACE_S: Final = 30.0  # that PID 1 has to answer beyond the job's own time
 CLOSED: Final = "the sandbox is closed"
-FILES_S: Final = 60.0  # for files in or out
+LOST: Final = "the sandbox's files were lost when its container broke; open another"
+FILES_S: Final = 120.0  # for files in or out
 _numbers = itertools.count(1)
 
 
@@ -75,28 +76,22 @@ class Inside(NamedTuple):
 
 
 class DockerSandbox:
-    """One tenant's container. One request at a time; a container that does not answer any more is replaced by a fresh
-    one (its files are gone), and the run that found out is `crashed`. `another`: gives a new container; `gone`: takes
-    this sandbox and its container when it is closed."""
+    """One tenant's container. One request at a time. Where the container does not answer any more, the run that found
+    out is `crashed`, the container is removed, and every later request says that its files are lost: the engine opens
+    another. `gone`: takes this sandbox and its container when it is closed."""
 
-    def __init__(
-        self,
-        limits: Limits,
-        inside: Inside,
-        another: Callable[[], Inside],
-        gone: Callable[[DockerSandbox, Inside | None], None],
-    ) -> None:
+    def __init__(self, limits: Limits, inside: Inside, gone: Callable[[DockerSandbox, Inside | None], None]) -> None:
         self.id = f"docker-{next(_numbers)}"
         self._limits = limits
         self._inside: Inside | None = inside
-        self._another, self._gone = another, gone
+        self._gone = gone
         self._lock = threading.Lock()
         self._processes: list[DockerProcess] = []
         self._closed = False
 
     @property
     def container(self) -> str:
-        """The id of the container it is in; empty between two."""
+        """The id of the container it is in; empty where that broke."""
         return self._inside.container.id if self._inside else ""
 
     def run(
@@ -162,8 +157,6 @@ class DockerSandbox:
         if wrong := _problem(request, stdin, limits):
             return refused(wrong)
         with self._lock:
-            if self._closed:
-                return Ran("crashed", None, b"", b"", 0.0, None, CLOSED)
             started, clock = time.monotonic(), time.time()
             try:
                 inside = self._here()
@@ -213,7 +206,7 @@ class DockerSandbox:
                 self._broken(error)
 
     def _broken(self, error: Exception) -> SandboxError:
-        """This container ends; the next request gets an empty one."""
+        """This container ends, and its files with it."""
         old, self._inside = self._inside, None
         why = str(error) or "it did not answer in time"
         try:
@@ -221,14 +214,14 @@ class DockerSandbox:
                 old.close()
         except SandboxError as more:
             why = f"{why}; {more}"
-        return SandboxError(f"the container broke and is replaced by an empty one: {why}")
+        return SandboxError(f"the container broke and its files are lost: {why}")
 
     def _here(self) -> Inside:
-        """The container, a new one where the last broke. Raises SandboxError."""
+        """The container. Raises SandboxError."""
         if self._closed:
             raise SandboxError(CLOSED)
         if self._inside is None:
-            self._inside = self._another()
+            raise SandboxError(LOST)
         return self._inside
 
 

@@ -51,17 +51,12 @@ class Pool(Generic[T]):
         return got
 
     def give_back(self, used: T | None) -> None:
-        """Its tenant has gone: it ends (None: it broke, and was not replaced yet)."""
+        """Its tenant has gone: it ends (None: it broke, and has ended already)."""
         try:
             if used is not None:
                 used.close()
         finally:
             self._out.release()
-
-    def another(self, place: Place) -> T:
-        """One more for a tenant whose own broke. Raises what `make` raises."""
-        with self._starting:
-            return self._make(place)
 
     def close(self) -> None:
         """End what is ready or being made; what is out is its taker's."""
