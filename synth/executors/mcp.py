@@ -3,7 +3,6 @@ HTTP where it runs elsewhere. What it leaves in its work folder is read as rows.
 
 from __future__ import annotations
 
-import ast
 import asyncio
 import base64
 import json
@@ -32,7 +31,6 @@ NAME = "mcp"  # in `calls.executor`
 WORK = "/work"
 LIMITS = Limits(seconds=3600, memory_mb=1536, processes=256, disk_mb=128, inodes=16384, output_bytes=1 << 20)
 SETUP_SECONDS = 60.0
-_LITERAL = 100_000  # characters of a result that are tried as a Python literal
 _PLACE = "executors.mcp"
 
 
@@ -75,10 +73,10 @@ class McpExecutor:
         if reason == "ok" and any(pattern.search(text) for pattern in self._failed):
             reason = "tool_error"
         if reason == "ok":
-            value = data if data is not None else _read(text)
-            return Outcome(True, value, None, text if text else render(value))
+            return Outcome(True, _read(text), None, text) if text or data is None else Outcome(True, data, None, render(data))
         if reason in ("tool_error", "rejected"):
-            return Outcome(False, {"error": text or answer.detail}, reason, text or render({"error": answer.detail}))
+            shown = text or answer.detail or reason
+            return Outcome(False, _read(shown), reason, shown)
         value = {"error": _sentence(answer, self._server), **({"text": text} if text else {})}
         return Outcome(False, value, answer.reason, render(value))
 
@@ -254,21 +252,17 @@ def _mapped(value: Any, change: Any) -> Any:
 
 
 def _read(text: str) -> Any:
-    """The value behind a text: JSON, or a list or dictionary as Python prints it, else the text itself."""
-    stripped = text.strip()
-    if stripped[:1] in ("{", "["):
+    """What an assistant reads in a text: the JSON object or list that it is, else the text itself."""
+    if text.lstrip()[:1] in ("{", "["):
         try:
-            return json.loads(stripped)
+            return json.loads(text, parse_constant=_refuse)
         except (ValueError, RecursionError):
-            pass
-        if len(stripped) <= _LITERAL:
-            try:
-                value = ast.literal_eval(stripped)
-                json.dumps(value, allow_nan=False)
-                return json.loads(json.dumps(value))
-            except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-                pass
-    return {"text": text}
+            return text
+    return text
+
+
+def _refuse(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
 
 
 def _sentence(answer: Answer, server: McpServer) -> str:

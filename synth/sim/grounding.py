@@ -12,6 +12,7 @@ from synth.errors import TaskFailure
 from synth.sim.faults import restyled
 from synth.taskspec import Fact, Source, Step, UserProfile
 
+WORK = "work"  # why a free source needs no ground: a query, a place in a file, what the assistant composes itself
 MayChoose = Callable[[str, Any], bool]
 
 
@@ -52,6 +53,8 @@ def arguments(step: Step, heard: Heard, may_choose: MayChoose) -> dict[str, Any]
 
 
 def _value(step: Step, pointer: str, planned: Any, source: Source, heard: Heard, may_choose: MayChoose) -> Any:
+    if source.kind == "free" and source.why == WORK:
+        return planned
     if source.kind == "free":
         for inner, value in leaves(planned, pointer):
             if not may_choose(inner, value) and not _known(value, heard):
