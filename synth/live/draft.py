@@ -11,7 +11,7 @@ from rubrics.normal import Text, leaves, mentions, squash
 from synth.goals.rubric import success
 from synth.goals.speech import Clause, Speaker
 from synth.places.task import PlaceTask
-from synth.records import Kind
+from synth.records import Kind, Split
 from synth.taskspec import (
     Ask,
     CriterionSpec,
@@ -35,8 +35,9 @@ Said = Literal["quoted", "plain"]
 class Draft:
     """One task. Turns are filled in order: `ask` and `question` add to the present one, `then` opens the next."""
 
-    def __init__(self, rng: random.Random) -> None:
-        self.rng = rng
+    def __init__(self, rng: random.Random, split: Split) -> None:
+        """`split`: users speak in the words of theirs."""
+        self.rng, self.split = rng, split
         self.kind: Kind = "single"
         self.files: dict[str, str] = {}
         self.setup: dict[str, Any] = {}
@@ -138,7 +139,7 @@ class Draft:
         """The task. Raises ValueError where a value of a call was neither said nor shown: a mistake of the maker."""
         strings = {v for s in self._steps for _, v in leaves(s.arguments) if isinstance(v, str) and len(v) > 1}
         words = " ".join(c.vp + c.q + c.i for turn in self._turns for c in turn)
-        speaker = Speaker(self.rng, kept=[*self._kept, *sorted(v for v in strings if v in words)])
+        speaker = Speaker(self.rng, self.split, kept=[*self._kept, *sorted(v for v in strings if v in words)])
         turns = [speaker.opening(self._turns[0]), *(speaker.follow(turn) for turn in self._turns[1:])]
         told = [f.say for f in self._facts]
         steps = [

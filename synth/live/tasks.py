@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from synth.live.draft import Draft
 from synth.places.task import PlaceTask
-from synth.records import Kind, rng_for
+from synth.records import Kind, Split, rng_for
 
 Write = Callable[[Draft], None]
 
@@ -31,14 +31,14 @@ def kinds(server_id: str) -> tuple[Kind, ...]:
     return tuple(dict.fromkeys(family.kind for family in families().get(server_id, {}).values()))
 
 
-def make(server_id: str, kind: Kind, seed: int, number: int) -> PlaceTask:
+def make(server_id: str, kind: Kind, seed: int, number: int, split: Split = "train") -> PlaceTask:
     """The task with this number. The same arguments give the same task, in any process; another number another one.
     Raises KeyError for a server or kind that there is not."""
     fitting = [(name, f) for name, f in families()[server_id].items() if f.kind == kind]
     if not fitting:
         raise KeyError(f"no family of kind {kind} for {server_id}")
     name, family = rng_for(seed, "live family", server_id, kind, number).choice(fitting)
-    draft = Draft(rng_for(seed, "live", server_id, name, number))
+    draft = Draft(rng_for(seed, "live", server_id, name, number), split)
     draft.kind = kind
     family.write(draft)
     return draft.finish(f"{server_id}.{name}")

@@ -49,7 +49,7 @@ def make(world: WorldRow, kind: Kind, seed: int, number: int, rng: random.Random
     server = McpServer.model_validate(world.spec["server"])
     if not live.is_known(server) or kind not in live.kinds(server.id):
         raise BuildFailed(f"no {kind} task can be made for {server.id}: nobody could say what is right")
-    return live.make(server.id, kind, seed, number)
+    return live.make(server.id, kind, seed, number, world.split)
 
 
 def listing(server: McpServer, engine: Engine | None) -> list[PlaceTool]:
