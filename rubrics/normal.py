@@ -4,6 +4,7 @@ mentions(1250, Text("That comes to $12.50."))            True   (money in minor 
 mentions("in_progress", Text("It is in progress."))      True
 mentions("2026-03-02", Text("due on March 2nd, 2026"))   True
 mentions("pending", Text("It is not pending."))          False  (denied)
+mentions("15:30", Text("2026-03-02T15:30:00+09:00"))     True
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ _ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::\d{2}(?:\.\
 _ISO_WHOLE = re.compile(rf"^{_ISO.pattern}$")
 _MDY = re.compile(r"\b([A-Za-z]{3,9})\.?\s+(\d{1,2})(?:st|nd|rd|th)?(?:\s*,?\s+(\d{4}))?\b")
 _DMY = re.compile(r"\b(\d{1,2})(?:st|nd|rd|th)?\s+(?:of\s+)?([A-Za-z]{3,9})\.?(?:\s*,?\s+(\d{4}))?\b")
+_TIME = re.compile(r"\d{2}:\d{2}")
 _CLOCK = re.compile(r"\b(\d{1,2})(?::(\d{2}))?\s*(am|pm|a\.m\.|p\.m\.)?(?![\w:])", re.IGNORECASE)
 _NUMBER = re.compile(r"(?<![\w.\-])(-?)[$€£¥]?\s?(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?(?![\w]|-\w|\.\d)")
 
@@ -176,6 +178,8 @@ def _has_text(value: str, text: Text, claimed: bool) -> bool:
     spots = list(occurrences(form, text.norm)) or list(occurrences(phrase(_CAMEL.sub(" ", value)), text.norm))
     if spots:
         return not claimed or any(_affirmed(form, at, text.norm) for at in spots)
+    if _TIME.fullmatch(value):
+        return value in text.times
     when = _ISO_WHOLE.match(value)
     if when is not None:
         year, month, day, hour, minute = when.groups()

@@ -38,6 +38,11 @@ def test_rows_of_a_table_by_primary_key_and_without_one() -> None:
     ]  # fmt: skip
 
 
+def test_an_empty_table_file_has_no_rows() -> None:
+    assert snapshot({"d.db": b""}) == {}
+    assert set(snapshot({"d.db": b"SQLite format 3\0" + bytes(40)})) == {"File"}
+
+
 def test_nothing_in_a_table_file_is_run() -> None:
     connection = sqlite3.connect(":memory:")
     connection.executescript("create table t(a); insert into t values(1);"

@@ -13,6 +13,8 @@ MAX_ROWS = 50_000
 
 def read_tables(name: str, content: bytes, rows: Rows) -> None:
     """Entities `TABLE` (rows) and `Table` (the tables themselves: columns). Raises Unreadable."""
+    if not content:  # made by opening it, and nothing written yet
+        return
     connection = sqlite3.connect(":memory:")
     try:
         connection.deserialize(content)
@@ -24,7 +26,7 @@ def read_tables(name: str, content: bytes, rows: Rows) -> None:
         ).fetchall()
         for (table,) in tables:
             _table(connection, str(table), rows)
-    except (sqlite3.Error, UnicodeDecodeError) as error:
+    except (sqlite3.Error, UnicodeDecodeError, MemoryError) as error:
         raise Unreadable(f"{name}: {error}") from None
     finally:
         connection.close()
