@@ -73,7 +73,11 @@ class McpExecutor:
         if reason == "ok" and any(pattern.search(text) for pattern in self._failed):
             reason = "tool_error"
         if reason == "ok":
-            return Outcome(True, _read(text), None, text) if text or data is None else Outcome(True, data, None, render(data))
+            return (
+                Outcome(True, _read(text), None, text)
+                if text or data is None
+                else Outcome(True, data, None, render(data))
+            )
         if reason in ("tool_error", "rejected"):
             shown = text or answer.detail or reason
             return Outcome(False, _read(shown), reason, shown)

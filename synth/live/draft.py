@@ -88,18 +88,32 @@ class Draft:
     # -- the expert --
 
     def step(
-        self, tool: str, arguments: dict[str, Any], effect: Literal["read", "write"] = "read", *,
-        sources: Mapping[str, Source] | None = None, work: Sequence[str] = (), alone: bool = False,
-    ) -> int:  # fmt: skip
+        self,
+        tool: str,
+        arguments: dict[str, Any],
+        effect: Literal["read", "write"] = "read",
+        *,
+        sources: Mapping[str, Source] | None = None,
+        work: Sequence[str] = (),
+        alone: bool = False,
+    ) -> int:
         """A call after the one before it (`alone`: needing none). `sources` by pointer, where a value comes from a
         result or an answer; `work`: pointers of what the assistant composes. The rest must have been said."""
         number = len(self._steps)
         self._sources.append({**{p: Source(kind="free", why="work") for p in work}, **(sources or {})})
         self._composed = self._composed or bool(work)
-        self._steps.append(Step(
-            id=number, turn=len(self._turns) - 1, tool=tool, world_id="", arguments=arguments, sources={},
-            after=[] if alone or not number else [number - 1], effect=effect,
-        ))  # fmt: skip
+        self._steps.append(
+            Step(
+                id=number,
+                turn=len(self._turns) - 1,
+                tool=tool,
+                world_id="",
+                arguments=arguments,
+                sources={},
+                after=[] if alone or not number else [number - 1],
+                effect=effect,
+            )
+        )
         return number
 
     def of(self, step: int, *path: str | int) -> Source:
@@ -147,16 +161,30 @@ class Draft:
             for step, given in zip(self._steps, self._sources, strict=True)
         ]
         goal = Goal(changes=self._changes, tell=self._tells, text=self.text or f"What was asked for ({family}) is so")
-        plan = Plan(steps=steps, asks=self._asks,
-                    replies=[Reply(turn=n, text=" ".join(said)) for n, said in enumerate(self._replies) if said])  # fmt: skip
+        plan = Plan(
+            steps=steps,
+            asks=self._asks,
+            replies=[Reply(turn=n, text=" ".join(said)) for n, said in enumerate(self._replies) if said],
+        )
         writes = sum(s.effect == "write" for s in steps)
         return PlaceTask(
-            kind=self.kind, family=family, difficulty=min(5, 1 + len(steps) // 2 + (writes > 1) + bool(self._asks)),
-            user=UserProfile(name="", style=speaker.persona, turns=turns, facts=self._facts,
-                             thanks=speaker.of("thanks"), unknown=speaker.of("unknown")),
-            goal=goal, start=PlaceStart(files=self.files, setup=self.setup), plan=plan,
-            rubric=_rubric(goal, plan, grounded=not self._composed), notes=self.notes,
-        )  # fmt: skip
+            kind=self.kind,
+            family=family,
+            difficulty=min(5, 1 + len(steps) // 2 + (writes > 1) + bool(self._asks)),
+            user=UserProfile(
+                name="",
+                style=speaker.persona,
+                turns=turns,
+                facts=self._facts,
+                thanks=speaker.of("thanks"),
+                unknown=speaker.of("unknown"),
+            ),
+            goal=goal,
+            start=PlaceStart(files=self.files, setup=self.setup),
+            plan=plan,
+            rubric=_rubric(goal, plan, grounded=not self._composed),
+            notes=self.notes,
+        )
 
     def _grounds(self, step: Step, given: dict[str, Source], heard: str) -> dict[str, Source]:
         text, notes = Text(heard), Text(" ".join(self.notes))
@@ -164,7 +192,11 @@ class Draft:
         for pointer, value in leaves(step.arguments):
             if any(pointer == p or pointer.startswith(p + "/") for p in given):
                 continue
-            if value is None or isinstance(value, bool) or (isinstance(value, int | float) and not mentions(value, text)):
+            if (
+                value is None
+                or isinstance(value, bool)
+                or (isinstance(value, int | float) and not mentions(value, text))
+            ):
                 out[pointer] = Source(kind="free", why="a choice")
             elif mentions(value, text) and (not isinstance(value, str) or value in heard or squash(value) in text.norm):
                 out[pointer] = Source(kind="user")
@@ -183,18 +215,39 @@ def _rubric(goal: Goal, plan: Plan, grounded: bool) -> Rubric:
     only be told where none is composed by the assistant."""
     criteria = success(goal)
     if grounded and plan.steps:
-        criteria.append(CriterionSpec(id="grounded", part="pattern", check="grounded",
-                                      text="Every value was said or shown before it was used"))  # fmt: skip
+        criteria.append(
+            CriterionSpec(
+                id="grounded", part="pattern", check="grounded", text="Every value was said or shown before it was used"
+            )
+        )
     criteria += [
-        CriterionSpec(id=f"asked_{n}", part="pattern", check="asked", params={"facts": list(ask.facts)},
-                      text=f"The user was asked for what they had not said: {ask.question}")
+        CriterionSpec(
+            id=f"asked_{n}",
+            part="pattern",
+            check="asked",
+            params={"facts": list(ask.facts)},
+            text=f"The user was asked for what they had not said: {ask.question}",
+        )
         for n, ask in enumerate(plan.asks)
-    ]  # fmt: skip
+    ]
     most = 2 * len(plan.steps) + 4
-    return Rubric(criteria=[
-        *criteria,
-        CriterionSpec(id="no_repeat_failures", part="pattern", check="no_repeat_failures", params={"max": 2},
-                      text="The same failing call is not repeated more than twice"),
-        CriterionSpec(id="economy", part="pattern", check="economy", params={"calls": most}, required=False,
-                      text=f"At most {most} calls"),
-    ])  # fmt: skip
+    return Rubric(
+        criteria=[
+            *criteria,
+            CriterionSpec(
+                id="no_repeat_failures",
+                part="pattern",
+                check="no_repeat_failures",
+                params={"max": 2},
+                text="The same failing call is not repeated more than twice",
+            ),
+            CriterionSpec(
+                id="economy",
+                part="pattern",
+                check="economy",
+                params={"calls": most},
+                required=False,
+                text=f"At most {most} calls",
+            ),
+        ]
+    )

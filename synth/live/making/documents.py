@@ -11,12 +11,14 @@ HEADINGS = ("Summary", "Costs", "Next steps", "Staff", "Open questions", "Visits
 
 def sentence(d: Draft) -> str:
     """A sentence that a report may hold."""
-    return d.pick((
-        f"The {d.pick(TOPICS)} in {d.pick(CITIES)} opened in {d.pick(MONTHS)}.",
-        f"{people(d.rng, 1)[0]} will {d.pick(VERBS)} the {d.pick(GOODS)} in the {d.pick(ROOMS)}.",
-        f"We bought {d.rng.randint(3, 90)} pieces of the {d.pick(COLOURS)} {d.pick(GOODS)}.",
-        f"The {d.pick(ROOMS)} was closed for {d.rng.randint(3, 30)} days.",
-    ))  # fmt: skip
+    return d.pick(
+        (
+            f"The {d.pick(TOPICS)} in {d.pick(CITIES)} opened in {d.pick(MONTHS)}.",
+            f"{people(d.rng, 1)[0]} will {d.pick(VERBS)} the {d.pick(GOODS)} in the {d.pick(ROOMS)}.",
+            f"We bought {d.rng.randint(3, 90)} pieces of the {d.pick(COLOURS)} {d.pick(GOODS)}.",
+            f"The {d.pick(ROOMS)} was closed for {d.rng.randint(3, 30)} days.",
+        )
+    )
 
 
 class _Report:
@@ -29,7 +31,14 @@ class _Report:
         while len(texts) < 4:
             if (text := sentence(d)) not in texts:
                 texts.append(text)
-        self.parts = [("Heading1", self.heads[0]), ("", texts[0]), ("", texts[1]), ("Heading1", self.heads[1]), ("", texts[2]), ("", texts[3])]
+        self.parts = [
+            ("Heading1", self.heads[0]),
+            ("", texts[0]),
+            ("", texts[1]),
+            ("Heading1", self.heads[1]),
+            ("", texts[2]),
+            ("", texts[3]),
+        ]
         self.texts = texts
         d.keep(self.path)
 
@@ -55,7 +64,9 @@ class _Report:
 def add_paragraph(d: Draft) -> None:
     r = _Report(d)
     text = r.fresh()
-    d.ask(f'add this paragraph at the end of {r.path}: "{text}"', f'append "{text}" to {r.path} as a paragraph of its own')
+    d.ask(
+        f'add this paragraph at the end of {r.path}: "{text}"', f'append "{text}" to {r.path} as a paragraph of its own'
+    )
     d.step("add_paragraph", {"filename": r.path, "text": text}, "write")
     d.updated("Document", r.file, paragraphs=[*r.paragraphs(), ["", text]])
     d.say(f"I've added the paragraph to {r.path}.", "Done: I've added it at the end.")
@@ -66,7 +77,10 @@ def add_heading(d: Draft) -> None:
     r = _Report(d)
     head = d.pick([h for h in HEADINGS if h not in r.heads])
     d.keep(head)
-    d.ask(f'add a heading of level 1 at the end of {r.path}: "{head}"', f'put the heading "{head}" (level 1) at the end of {r.path}')
+    d.ask(
+        f'add a heading of level 1 at the end of {r.path}: "{head}"',
+        f'put the heading "{head}" (level 1) at the end of {r.path}',
+    )
     d.step("add_heading", {"filename": r.path, "text": head, "level": 1}, "write")
     d.updated("Document", r.file, paragraphs=[*r.paragraphs(), ["Heading1", head]])
     d.say(f'I\'ve added the heading "{head}".', f'Done: I\'ve put "{head}" at the end.')
@@ -77,7 +91,9 @@ def replace(d: Draft) -> None:
     r = _Report(d)
     old, new = some(d.rng, CITIES, 2)
     r.parts.insert(2, ("", f"The yearly meeting takes place in {old}."))
-    r.parts = [(s, t if n == 2 else t.replace(old, "Malaga").replace(new, "Malaga")) for n, (s, t) in enumerate(r.parts)]
+    r.parts = [
+        (s, t if n == 2 else t.replace(old, "Malaga").replace(new, "Malaga")) for n, (s, t) in enumerate(r.parts)
+    ]
     d.keep(old, new)
     d.ask(f"replace {old} by {new} everywhere in {r.path}", f"change every {old} in {r.path} to {new}")
     d.step("search_and_replace", {"filename": r.path, "find_text": old, "replace_text": new}, "write")
@@ -90,7 +106,12 @@ def read(d: Draft) -> None:
     r = _Report(d)
     person, thing = people(d.rng, 1)[0], d.pick(GOODS)
     r.parts.insert(1, ("", f"{person} is responsible for the {thing} this year."))
-    d.question((f"who is responsible for the {thing} this year, according to {r.path}", f"who is responsible for the {thing} this year according to {r.path}"))
+    d.question(
+        (
+            f"who is responsible for the {thing} this year, according to {r.path}",
+            f"who is responsible for the {thing} this year according to {r.path}",
+        )
+    )
     d.step("get_document_text", {"filename": r.path})
     d.tell(person, f"{person} is responsible")
     d.say(f"According to the report, {person} is responsible.", f"That is {person}.")
@@ -104,8 +125,12 @@ def remove(d: Draft) -> None:
     d.keep(text)
     d.ask(f'delete the paragraph "{text}" from {r.path}', f'take this paragraph out of {r.path}: "{text}"')
     found = d.step("find_text_in_document", {"filename": r.path, "text_to_find": text})
-    d.step("delete_paragraph", {"filename": r.path, "paragraph_index": at}, "write",
-           sources={"/paragraph_index": d.of(found, "occurrences", 0, "paragraph_index")})  # fmt: skip
+    d.step(
+        "delete_paragraph",
+        {"filename": r.path, "paragraph_index": at},
+        "write",
+        sources={"/paragraph_index": d.of(found, "occurrences", 0, "paragraph_index")},
+    )
     d.updated("Document", r.file, paragraphs=[p for n, p in enumerate(r.paragraphs()) if n != at])
     d.say("I've deleted the paragraph.", "Done: I've removed that paragraph from the report.")
     r.finish()
@@ -116,8 +141,10 @@ def table(d: Draft) -> None:
     rows = [["Item", "City"], *([g, d.pick(CITIES)] for g in some(d.rng, GOODS, d.rng.randint(2, 4)))]
     said = "; ".join(f"{a}, {b}" for a, b in rows[1:])
     d.keep("Item", "City", *(v for row in rows for v in row))
-    d.ask(f"add a table at the end of {r.path} with the columns Item and City and these rows: {said}",
-          f"put a table below everything in {r.path}, first row Item and City, then {said}")  # fmt: skip
+    d.ask(
+        f"add a table at the end of {r.path} with the columns Item and City and these rows: {said}",
+        f"put a table below everything in {r.path}, first row Item and City, then {said}",
+    )
     d.step("add_table", {"filename": r.path, "rows": len(rows), "cols": 2, "data": rows}, "write")
     d.updated("Document", r.file, tables=[rows])
     d.say("I've added the table.", "Done: I've put the table at the end of the report.")
@@ -139,8 +166,14 @@ def no_text(d: Draft) -> None:
     text = r.fresh()
     d.ask(f"add a paragraph at the end of {r.path}", f"append one more paragraph to {r.path}")
     step = d.step("add_paragraph", {"filename": r.path, "text": text}, "write", sources={"/text": d.told("text")})
-    d.hidden("text", f'It should say "{text}"', text, ["text", "paragraph", "say", "wording", "words"],
-             d.pick(("What should the paragraph say?", "Which text should I add?")), step)  # fmt: skip
+    d.hidden(
+        "text",
+        f'It should say "{text}"',
+        text,
+        ["text", "paragraph", "say", "wording", "words"],
+        d.pick(("What should the paragraph say?", "Which text should I add?")),
+        step,
+    )
     d.updated("Document", r.file, paragraphs=[*r.paragraphs(), ["", text]])
     d.say("I've added the paragraph at the end.", f"Done: I've added it to {r.path}.")
     r.finish()
@@ -167,7 +200,13 @@ def talk(d: Draft) -> None:
 
 
 FAMILIES = {
-    "add_paragraph": Family("single", add_paragraph), "add_heading": Family("single", add_heading), "replace": Family("single", replace),
-    "read": Family("single", read), "table": Family("single", table), "copy": Family("single", copy), "remove": Family("chain", remove),
-    "no_text": Family("clarify", no_text), "talk": Family("multi_turn", talk),
-}  # fmt: skip
+    "add_paragraph": Family("single", add_paragraph),
+    "add_heading": Family("single", add_heading),
+    "replace": Family("single", replace),
+    "read": Family("single", read),
+    "table": Family("single", table),
+    "copy": Family("single", copy),
+    "remove": Family("chain", remove),
+    "no_text": Family("clarify", no_text),
+    "talk": Family("multi_turn", talk),
+}

@@ -12,9 +12,13 @@ NOTE = "The folder that the tools work in is /work."
 def _card(d: Draft, topic: str) -> dict[str, str]:
     """What stands on the card of a place."""
     return {
-        "name": topic, "keeper": people(d.rng, 1)[0], "city": d.pick(CITIES), "visitors": str(d.rng.randint(120, 9800)),
-        "colour": d.pick(COLOURS), "room": d.pick(ROOMS),
-    }  # fmt: skip
+        "name": topic,
+        "keeper": people(d.rng, 1)[0],
+        "city": d.pick(CITIES),
+        "visitors": str(d.rng.randint(120, 9800)),
+        "colour": d.pick(COLOURS),
+        "room": d.pick(ROOMS),
+    }
 
 
 def _lines(card: dict[str, str]) -> str:
@@ -36,30 +40,44 @@ def _folder(d: Draft, n: int = 4) -> dict[str, dict[str, str]]:
 def read_value(d: Draft) -> None:
     path, card = d.pick(sorted(_folder(d).items()))
     field = d.pick(("keeper", "city", "visitors", "colour", "room"))
-    d.question((f"what is the {field} in {path}", f"what the {field} in {path} is"),
-               (f"which {field} does {path} give", f"which {field} {path} gives"))  # fmt: skip
+    d.question(
+        (f"what is the {field} in {path}", f"what the {field} in {path} is"),
+        (f"which {field} does {path} give", f"which {field} {path} gives"),
+    )
     d.step(d.pick(("read_text_file", "read_file")), {"path": path})
     d.tell(card[field], f"the {field} is {card[field]}")
-    d.say(f"The {field} is {card[field]}.", f"According to the file, the {field} is {card[field]}.",
-          f"It gives {card[field]} as the {field}.")  # fmt: skip
+    d.say(
+        f"The {field} is {card[field]}.",
+        f"According to the file, the {field} is {card[field]}.",
+        f"It gives {card[field]} as the {field}.",
+    )
 
 
 def edit_value(d: Draft) -> None:
     path, card = d.pick(sorted(_folder(d).items()))
     field = d.pick(("keeper", "city", "visitors"))
-    new = {"keeper": people(d.rng, 1)[0], "city": d.pick([c for c in CITIES if c != card["city"]]),
-           "visitors": str(d.rng.randint(10_000, 20_000))}[field]  # fmt: skip
+    new = {
+        "keeper": people(d.rng, 1)[0],
+        "city": d.pick([c for c in CITIES if c != card["city"]]),
+        "visitors": str(d.rng.randint(10_000, 20_000)),
+    }[field]
     if new == card[field]:
         new = people(d.rng, 2)[1]
     d.keep(new)
-    d.ask(f"change the {field} in {path} to {new}", f"set the {field} in {path} to {new} and leave the rest as it is",
-          f"correct the {field} in {path}: it is {new} now")  # fmt: skip
+    d.ask(
+        f"change the {field} in {path} to {new}",
+        f"set the {field} in {path} to {new} and leave the rest as it is",
+        f"correct the {field} in {path}: it is {new} now",
+    )
     d.step("read_text_file", {"path": path})
     edit = {"oldText": f"{field}: {card[field]}", "newText": f"{field}: {new}"}
     d.step("edit_file", {"path": path, "edits": [edit]}, "write", work=("/edits",))
     d.updated("File", path.removeprefix("/work/"), text=_lines({**card, field: new}).rstrip("\n"))
-    d.say(f"I've changed the {field} to {new}.", f"Done: I've set the {field} to {new}.",
-          f"I've updated the file: the {field} is {new} now.")  # fmt: skip
+    d.say(
+        f"I've changed the {field} to {new}.",
+        f"Done: I've set the {field} to {new}.",
+        f"I've updated the file: the {field} is {new} now.",
+    )
 
 
 def find_and_edit(d: Draft) -> None:
@@ -67,15 +85,18 @@ def find_and_edit(d: Draft) -> None:
     name = path.rpartition("/")[2]
     new = d.pick([c for c in COLOURS if c != card["colour"]])
     d.keep(name, new)
-    d.ask(f"find the file {name}, wherever it is, and set its colour to {new}",
-          f"make the colour in {name} {new}; I don't remember which folder it is in")  # fmt: skip
+    d.ask(
+        f"find the file {name}, wherever it is, and set its colour to {new}",
+        f"make the colour in {name} {new}; I don't remember which folder it is in",
+    )
     found = d.step("search_files", {"path": "/work", "pattern": f"**/{name}"}, work=("/pattern",))
     d.step("read_text_file", {"path": path}, sources={"/path": d.of(found)})
     edit = {"oldText": f"colour: {card['colour']}", "newText": f"colour: {new}"}
-    d.step("edit_file", {"path": path, "edits": [edit]}, "write", sources={"/path": d.of(found)},
-           work=("/edits",))  # fmt: skip
+    d.step("edit_file", {"path": path, "edits": [edit]}, "write", sources={"/path": d.of(found)}, work=("/edits",))
     d.updated("File", path.removeprefix("/work/"), text=_lines({**card, "colour": new}).rstrip("\n"))
-    d.say(f"I found it at {path} and I've set the colour to {new}.", f"The file is {path}; I've set its colour to {new}.")
+    d.say(
+        f"I found it at {path} and I've set the colour to {new}.", f"The file is {path}; I've set its colour to {new}."
+    )
 
 
 def write_list(d: Draft) -> None:
@@ -84,8 +105,10 @@ def write_list(d: Draft) -> None:
     path = f"/work/{d.pick(('lists', 'orders', 'plans'))}/{d.pick(CITIES).lower()}.txt"
     d.keep(*goods, path)
     d.files[path.rpartition("/")[0].removeprefix("/work/") + "/old.txt"] = f"{d.pick(GOODS)}\n"
-    d.ask(f"write a file {path} with these lines, nothing else: {listed(goods)}",
-          f"create {path} that lists {listed(goods)}, one per line and nothing else")  # fmt: skip
+    d.ask(
+        f"write a file {path} with these lines, nothing else: {listed(goods)}",
+        f"create {path} that lists {listed(goods)}, one per line and nothing else",
+    )
     d.step("write_file", {"path": path, "content": "\n".join(goods) + "\n"}, "write", work=("/content",))
     d.inserted("File", path.removeprefix("/work/"), text="\n".join(goods))
     d.say(f"I've written {path} with {listed(goods)}.", f"Done: {path} now lists {listed(goods)}.")
@@ -102,7 +125,7 @@ def move(d: Draft) -> None:
 
 
 def compare(d: Draft) -> None:
-    (a, one), (b, two) = some(d.rng, sorted(_folder(d).items()), 2)  # type: ignore[arg-type]
+    (a, one), (b, two) = some(d.rng, sorted(_folder(d).items()), 2)
     while one["visitors"] == two["visitors"]:
         two["visitors"] = str(int(two["visitors"]) + 7)
         d.files[b.removeprefix("/work/")] = _lines(two)
@@ -110,21 +133,40 @@ def compare(d: Draft) -> None:
     for path, card in ((a, one), (b, two)):
         d.step("read_text_file", {"path": path}, alone=True)
         d.tell(int(card["visitors"]), f"{path} gives {card['visitors']} visitors")
-    d.say(f"{a} gives {one['visitors']} visitors and {b} gives {two['visitors']}.",
-          f"It is {one['visitors']} in {a} and {two['visitors']} in {b}.")  # fmt: skip
+    d.say(
+        f"{a} gives {one['visitors']} visitors and {b} gives {two['visitors']}.",
+        f"It is {one['visitors']} in {a} and {two['visitors']} in {b}.",
+    )
 
 
 def clarify_room(d: Draft) -> None:
     path, card = d.pick(sorted(_folder(d).items()))
     new = d.pick([r for r in ROOMS if r != card["room"]])
-    d.ask(f"enter the new room in {path}", f"change the room in {path}", f"update {path}, the room is not right any more")
+    d.ask(
+        f"enter the new room in {path}", f"change the room in {path}", f"update {path}, the room is not right any more"
+    )
     before = d.step("read_text_file", {"path": path})
     edit = {"oldText": f"room: {card['room']}", "newText": f"room: {new}"}
-    step = d.step("edit_file", {"path": path, "edits": [edit]}, "write", work=("/edits/0/oldText",),
-                  sources={"/edits/0/newText": d.told("room")})  # fmt: skip
-    d.hidden("room", f"The new line is room: {new}", f"room: {new}", ["room", "line", "new", "value"],
-             d.pick(("Which room should stand there? Please give me the new line.", "What is the new room? Tell me the line as it should be.")),
-             step)  # fmt: skip
+    step = d.step(
+        "edit_file",
+        {"path": path, "edits": [edit]},
+        "write",
+        work=("/edits/0/oldText",),
+        sources={"/edits/0/newText": d.told("room")},
+    )
+    d.hidden(
+        "room",
+        f"The new line is room: {new}",
+        f"room: {new}",
+        ["room", "line", "new", "value"],
+        d.pick(
+            (
+                "Which room should stand there? Please give me the new line.",
+                "What is the new room? Tell me the line as it should be.",
+            )
+        ),
+        step,
+    )
     d.after(before)
     d.updated("File", path.removeprefix("/work/"), text=_lines({**card, "room": new}).rstrip("\n"))
     d.say(f"I've changed the room to {new}.", f"Done: I've set the room to {new}.")
@@ -153,8 +195,12 @@ def step_by_step(d: Draft) -> None:
 
 
 FAMILIES = {
-    "read_value": Family("single", read_value), "write_list": Family("single", write_list), "move": Family("single", move),
-    "edit_value": Family("chain", edit_value), "find_and_edit": Family("chain", find_and_edit),
-    "compare": Family("parallel", compare), "clarify_room": Family("clarify", clarify_room),
+    "read_value": Family("single", read_value),
+    "write_list": Family("single", write_list),
+    "move": Family("single", move),
+    "edit_value": Family("chain", edit_value),
+    "find_and_edit": Family("chain", find_and_edit),
+    "compare": Family("parallel", compare),
+    "clarify_room": Family("clarify", clarify_room),
     "step_by_step": Family("multi_turn", step_by_step),
-}  # fmt: skip
+}

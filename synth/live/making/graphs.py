@@ -37,7 +37,9 @@ def observe(d: Draft) -> None:
     graph = _Graph(d)
     name, fact = d.pick(graph.people), d.pick(graph.unused)
     d.keep(name, fact)
-    d.ask(f'note for {name}: "{fact}"', f'remember about {name}: "{fact}"', f'add "{fact}" to what is known about {name}')
+    d.ask(
+        f'note for {name}: "{fact}"', f'remember about {name}: "{fact}"', f'add "{fact}" to what is known about {name}'
+    )
     d.step("add_observations", {"observations": [{"entityName": name, "contents": [fact]}]}, "write")
     d.updated("Node", name, observations=sorted([*graph.seen[name], fact]))
     d.say(f'I\'ve noted for {name}: "{fact}".', f'Done: I\'ve added "{fact}" to what is known about {name}.')
@@ -60,8 +62,10 @@ def who(d: Draft) -> None:
     name = d.pick(graph.people)
     fact = d.pick(graph.seen[name])
     d.keep(fact)
-    d.question((f'of whom is it noted "{fact}"', f'of whom it is noted "{fact}"'),
-               (f'whose notes say "{fact}"', f'whose notes say "{fact}"'))  # fmt: skip
+    d.question(
+        (f'of whom is it noted "{fact}"', f'of whom it is noted "{fact}"'),
+        (f'whose notes say "{fact}"', f'whose notes say "{fact}"'),
+    )
     d.step("search_nodes", {"query": fact})
     d.tell(name, f"it is {name}")
     d.say(f"That is {name}.", f"It is noted of {name}.")
@@ -73,10 +77,17 @@ def note_for_the_one(d: Draft) -> None:
     name, role, place = graph.relations[at]
     fact = d.pick(graph.unused)
     d.keep(place, role, fact)
-    d.ask(f'note for the person who {role} the {place}: "{fact}"', f'find out who {role} the {place} and add "{fact}" to their notes')
+    d.ask(
+        f'note for the person who {role} the {place}: "{fact}"',
+        f'find out who {role} the {place} and add "{fact}" to their notes',
+    )
     d.step("search_nodes", {"query": place})
-    d.step("add_observations", {"observations": [{"entityName": name, "contents": [fact]}]}, "write",
-           work=("/observations/0/entityName",))  # fmt: skip
+    d.step(
+        "add_observations",
+        {"observations": [{"entityName": name, "contents": [fact]}]},
+        "write",
+        work=("/observations/0/entityName",),
+    )
     d.updated("Node", name, observations=sorted([*graph.seen[name], fact]))
     d.say(f'The person is {name}; I\'ve added "{fact}".', f'I\'ve noted "{fact}" for {name}, who {role} the {place}.')
 
@@ -85,7 +96,7 @@ def connect(d: Draft) -> None:
     graph = _Graph(d)
     name, place, role = graph.people[4], d.pick(graph.places), d.pick(_ROLES[3:])
     d.keep(name, place, role)
-    d.ask(f'record that {name} {role} {place}', f'add a relation from {name} to {place}, of the type "{role}"')
+    d.ask(f"record that {name} {role} {place}", f'add a relation from {name} to {place}, of the type "{role}"')
     d.step("create_relations", {"relations": [{"from": name, "to": place, "relationType": role}]}, "write")
     _relation(d, name, role, place)
     d.say(f"I've recorded that {name} {role} {place}.", f"Done: I've added the relation, {name} {role} {place}.")
@@ -96,16 +107,25 @@ def hand_over(d: Draft) -> None:
     old, role, place = graph.relations[d.rng.randrange(3)]
     new = graph.people[4]
     d.keep(new, place, role)
-    d.ask(f"record that from now on {new} {role} {place} instead of whoever does it now",
-          f"hand over: {new} {role} {place} from today, so replace the present relation")  # fmt: skip
+    d.ask(
+        f"record that from now on {new} {role} {place} instead of whoever does it now",
+        f"hand over: {new} {role} {place} from today, so replace the present relation",
+    )
     found = d.step("search_nodes", {"query": place})
-    d.step("delete_relations", {"relations": [{"from": old, "to": place, "relationType": role}]}, "write",
-           work=("/relations/0/from",))  # fmt: skip
+    d.step(
+        "delete_relations",
+        {"relations": [{"from": old, "to": place, "relationType": role}]},
+        "write",
+        work=("/relations/0/from",),
+    )
     d.after(found)
     d.step("create_relations", {"relations": [{"from": new, "to": place, "relationType": role}]}, "write")
     _relation(d, old, role, place, gone=True)
     _relation(d, new, role, place)
-    d.say(f"I've replaced {old} with {new}, who {role} {place} now.", f"Done: I've recorded that {new} {role} {place}, and removed the relation of {old}.")
+    d.say(
+        f"I've replaced {old} with {new}, who {role} {place} now.",
+        f"Done: I've recorded that {new} {role} {place}, and removed the relation of {old}.",
+    )
 
 
 def newcomer(d: Draft) -> None:
@@ -130,10 +150,20 @@ def which_kind(d: Draft) -> None:
     sort, fact = d.pick(("dealer", "guest", "neighbour", "trainee", "surveyor")), d.pick(graph.unused)
     d.keep(name, fact)
     d.ask(f'add {name} to the graph and note "{fact}"', f'create an entry for {name} with the note "{fact}"')
-    step = d.step("create_entities", {"entities": [{"name": name, "entityType": sort, "observations": [fact]}]}, "write",
-                  sources={"/entities/0/entityType": d.told("sort")})  # fmt: skip
-    d.hidden("sort", f"The type is {sort}", sort, ["type", "kind", "sort", "entity type"],
-             d.pick((f"Which type should {name} have?", f"What type of entity is {name}?")), step)  # fmt: skip
+    step = d.step(
+        "create_entities",
+        {"entities": [{"name": name, "entityType": sort, "observations": [fact]}]},
+        "write",
+        sources={"/entities/0/entityType": d.told("sort")},
+    )
+    d.hidden(
+        "sort",
+        f"The type is {sort}",
+        sort,
+        ["type", "kind", "sort", "entity type"],
+        d.pick((f"Which type should {name} have?", f"What type of entity is {name}?")),
+        step,
+    )
     d.inserted("Node", name, name=name, entityType=sort, observations=[fact])
     d.say(f"I've added {name} as {sort}.", f"Done: I've created {name} with the type {sort}.")
 
@@ -152,8 +182,13 @@ def both(d: Draft) -> None:
 
 
 FAMILIES = {
-    "observe": Family("single", observe), "who": Family("single", who), "connect": Family("single", connect),
-    "forget": Family("single", forget), "note_for_the_one": Family("chain", note_for_the_one),
-    "hand_over": Family("chain", hand_over), "newcomer": Family("multi_turn", newcomer),
-    "which_kind": Family("clarify", which_kind), "both": Family("parallel", both),
-}  # fmt: skip
+    "observe": Family("single", observe),
+    "who": Family("single", who),
+    "connect": Family("single", connect),
+    "forget": Family("single", forget),
+    "note_for_the_one": Family("chain", note_for_the_one),
+    "hand_over": Family("chain", hand_over),
+    "newcomer": Family("multi_turn", newcomer),
+    "which_kind": Family("clarify", which_kind),
+    "both": Family("parallel", both),
+}

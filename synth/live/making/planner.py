@@ -11,7 +11,10 @@ from synth.live.words import COLOURS, GOODS, ROOMS, TOPICS, VERBS, some
 
 def _task(d: Draft) -> dict[str, str]:
     verb, thing, room = d.pick(VERBS), d.pick(GOODS), d.pick(ROOMS)
-    return {"title": f"{verb.capitalize()} the {thing}", "description": f"{verb} the {d.pick(COLOURS)} {thing} in the {room}"}
+    return {
+        "title": f"{verb.capitalize()} the {thing}",
+        "description": f"{verb} the {d.pick(COLOURS)} {thing} in the {room}",
+    }
 
 
 def _tasks(d: Draft, n: int) -> list[dict[str, str]]:
@@ -27,7 +30,9 @@ class _Plan:
 
     def __init__(self, d: Draft, n: int = 2) -> None:
         self.d = d
-        self.requests = [f"{d.pick(('Renew', 'Move', 'Prepare', 'Reopen'))} the {topic}" for topic in some(d.rng, TOPICS, n)]
+        self.requests = [
+            f"{d.pick(('Renew', 'Move', 'Prepare', 'Reopen'))} the {topic}" for topic in some(d.rng, TOPICS, n)
+        ]
         sizes = [d.rng.randint(2, 4) for _ in self.requests]
         pool = iter(_tasks(d, sum(sizes) + 3))
         self.tasks = [[next(pool) for _ in range(size)] for size in sizes]
@@ -57,8 +62,10 @@ def plan(d: Draft) -> None:
     tasks = p.more[: d.rng.randint(2, 3)]
     d.keep(text, *(v for t in tasks for v in t.values()))
     said = "; ".join(f'"{t["title"]}" ({t["description"]})' for t in tasks)
-    d.ask(f'plan a new request "{text}" with these tasks, title first, description in brackets: {said}',
-          f'set up the request "{text}". Its tasks, each with its description in brackets, are {said}')  # fmt: skip
+    d.ask(
+        f'plan a new request "{text}" with these tasks, title first, description in brackets: {said}',
+        f'set up the request "{text}". Its tasks, each with its description in brackets, are {said}',
+    )
     d.step("request_planning", {"originalRequest": text, "tasks": tasks}, "write")
     d.inserted("requests", None, originalRequest=text, completed=False)
     for task in tasks:
@@ -70,8 +77,10 @@ def more(d: Draft) -> None:
     p = _Plan(d)
     n, task = d.rng.randrange(2), p.more[0]
     d.keep(*task.values())
-    d.ask(f'add a task to the request "{p.requests[n]}": "{task["title"]}", described as "{task["description"]}"',
-          f'the request "{p.requests[n]}" needs one more task, "{task["title"]}", with the description "{task["description"]}"; add it')  # fmt: skip
+    d.ask(
+        f'add a task to the request "{p.requests[n]}": "{task["title"]}", described as "{task["description"]}"',
+        f'the request "{p.requests[n]}" needs one more task; add "{task["title"]}", "{task["description"]}"',
+    )
     _, source = p.find(n)
     d.step("add_tasks_to_request", {"requestId": p.id(n), "tasks": [task]}, "write", sources={"/requestId": source})
     d.inserted("tasks", None, **task, done=False, approved=False)
@@ -90,11 +99,17 @@ def done(d: Draft) -> None:
     n = d.rng.randrange(2)
     details = f"Finished with the {d.pick(COLOURS)} {d.pick(GOODS)}"
     d.keep(details)
-    d.ask(f'mark the next task of "{p.requests[n]}" as done, with the details "{details}"',
-          f'the next task of the request "{p.requests[n]}" is finished, mark it done and note "{details}"')  # fmt: skip
+    d.ask(
+        f'mark the next task of "{p.requests[n]}" as done, with the details "{details}"',
+        f'the next task of the request "{p.requests[n]}" is finished, mark it done and note "{details}"',
+    )
     request, task = _next(d, p, n)
-    d.step("mark_task_done", {"requestId": p.id(n), "taskId": p.first(n), "completedDetails": details}, "write",
-           sources={"/requestId": request, "/taskId": task})  # fmt: skip
+    d.step(
+        "mark_task_done",
+        {"requestId": p.id(n), "taskId": p.first(n), "completedDetails": details},
+        "write",
+        sources={"/requestId": request, "/taskId": task},
+    )
     d.updated("tasks", f"{p.id(n)}/{p.first(n)}", done=True, completedDetails=details)
     title = p.tasks[n][0]["title"]
     d.say(f'I\'ve marked "{title}" as done.', f'Done: I\'ve marked the task "{title}" as done.')
@@ -104,10 +119,17 @@ def retitle(d: Draft) -> None:
     p = _Plan(d)
     n, new = d.rng.randrange(2), p.more[1]["title"]
     d.keep(new)
-    d.ask(f'rename the next task of "{p.requests[n]}" to "{new}"', f'give the next task of the request "{p.requests[n]}" the title "{new}"')
+    d.ask(
+        f'rename the next task of "{p.requests[n]}" to "{new}"',
+        f'give the next task of the request "{p.requests[n]}" the title "{new}"',
+    )
     request, task = _next(d, p, n)
-    d.step("update_task", {"requestId": p.id(n), "taskId": p.first(n), "title": new}, "write",
-           sources={"/requestId": request, "/taskId": task})  # fmt: skip
+    d.step(
+        "update_task",
+        {"requestId": p.id(n), "taskId": p.first(n), "title": new},
+        "write",
+        sources={"/requestId": request, "/taskId": task},
+    )
     d.updated("tasks", f"{p.id(n)}/{p.first(n)}", title=new)
     d.say(f'I\'ve renamed it to "{new}".', f'Done: I\'ve changed the title to "{new}".')
 
@@ -115,9 +137,17 @@ def retitle(d: Draft) -> None:
 def drop(d: Draft) -> None:
     p = _Plan(d)
     n = d.rng.randrange(2)
-    d.ask(f'delete the next task of "{p.requests[n]}"', f'remove the task that comes next in the request "{p.requests[n]}"')
+    d.ask(
+        f'delete the next task of "{p.requests[n]}"',
+        f'remove the task that comes next in the request "{p.requests[n]}"',
+    )
     request, task = _next(d, p, n)
-    d.step("delete_task", {"requestId": p.id(n), "taskId": p.first(n)}, "write", sources={"/requestId": request, "/taskId": task})
+    d.step(
+        "delete_task",
+        {"requestId": p.id(n), "taskId": p.first(n)},
+        "write",
+        sources={"/requestId": request, "/taskId": task},
+    )
     d.deleted("tasks", f"{p.id(n)}/{p.first(n)}")
     title = p.tasks[n][0]["title"]
     d.say(f'I\'ve deleted "{title}".', f'Done: I\'ve removed the task "{title}".')
@@ -126,8 +156,10 @@ def drop(d: Draft) -> None:
 def what_next(d: Draft) -> None:
     p = _Plan(d)
     n = d.rng.randrange(2)
-    d.question((f'what is the next task of "{p.requests[n]}"', f'the next task of the request "{p.requests[n]}"'),
-               (f'what comes next in the request "{p.requests[n]}"', f'what comes next in the request "{p.requests[n]}"'))  # fmt: skip
+    d.question(
+        (f'what is the next task of "{p.requests[n]}"', f'the next task of the request "{p.requests[n]}"'),
+        (f'what comes next in the request "{p.requests[n]}"', f'what comes next in the request "{p.requests[n]}"'),
+    )
     _next(d, p, n)
     title = p.tasks[n][0]["title"]
     d.tell(title, f'the next task is "{title}"')
@@ -138,7 +170,9 @@ def how_many(d: Draft) -> None:
     p = _Plan(d, 3)
     n = d.rng.randrange(3)
     count = len(p.tasks[n])
-    d.question((f'how many tasks does the request "{p.requests[n]}" have', f'how many tasks the request "{p.requests[n]}" has'))
+    d.question(
+        (f'how many tasks does the request "{p.requests[n]}" have', f'how many tasks the request "{p.requests[n]}" has')
+    )
     p.find(n)
     d.tell(count, f"it has {count} tasks")
     d.say(f"It has {count} tasks.", f"There are {count} tasks in it.")
@@ -167,18 +201,37 @@ def no_details(d: Draft) -> None:
     p = _Plan(d)
     n = d.rng.randrange(2)
     new = f"{d.pick(VERBS)} the {d.pick(COLOURS)} {d.pick(GOODS)} twice"
-    d.ask(f'give the next task of "{p.requests[n]}" a new description', f'change the description of the next task in the request "{p.requests[n]}"')
+    d.ask(
+        f'give the next task of "{p.requests[n]}" a new description',
+        f'change the description of the next task in the request "{p.requests[n]}"',
+    )
     request, task = _next(d, p, n)
-    step = d.step("update_task", {"requestId": p.id(n), "taskId": p.first(n), "description": new}, "write",
-                  sources={"/requestId": request, "/taskId": task, "/description": d.told("description")})  # fmt: skip
-    d.hidden("description", f'The new description is "{new}"', new, ["description", "describe", "say"],
-             d.pick(("What should the new description be?", "Which description should I enter?")), step)  # fmt: skip
+    step = d.step(
+        "update_task",
+        {"requestId": p.id(n), "taskId": p.first(n), "description": new},
+        "write",
+        sources={"/requestId": request, "/taskId": task, "/description": d.told("description")},
+    )
+    d.hidden(
+        "description",
+        f'The new description is "{new}"',
+        new,
+        ["description", "describe", "say"],
+        d.pick(("What should the new description be?", "Which description should I enter?")),
+        step,
+    )
     d.updated("tasks", f"{p.id(n)}/{p.first(n)}", description=new)
     d.say(f'I\'ve changed the description to "{new}".', f'Done: I\'ve set the description to "{new}".')
 
 
 FAMILIES = {
-    "plan": Family("single", plan), "how_many": Family("single", how_many), "more": Family("chain", more), "done": Family("chain", done),
-    "retitle": Family("chain", retitle), "drop": Family("chain", drop), "what_next": Family("chain", what_next),
-    "approve": Family("multi_turn", approve), "no_details": Family("clarify", no_details),
-}  # fmt: skip
+    "plan": Family("single", plan),
+    "how_many": Family("single", how_many),
+    "more": Family("chain", more),
+    "done": Family("chain", done),
+    "retitle": Family("chain", retitle),
+    "drop": Family("chain", drop),
+    "what_next": Family("chain", what_next),
+    "approve": Family("multi_turn", approve),
+    "no_details": Family("clarify", no_details),
+}

@@ -78,12 +78,18 @@ def stage_one(d: Draft) -> None:
 def unstage(d: Draft) -> None:
     repo = _Repo(d, edits=2)
     repo.script.append(f"git add {' '.join(repo.edited)}")
-    d.ask("take everything out of the index again, without losing the changes in the files", "unstage all that is staged, but keep the files as they are")
+    d.ask(
+        "take everything out of the index again, without losing the changes in the files",
+        "unstage all that is staged, but keep the files as they are",
+    )
     d.step("git_status", {"repo_path": REPO})
     d.step("git_reset", {"repo_path": REPO}, "write")
     for path in repo.edited:
         d.deleted("Staged", f"repo/{path}")
-    d.say(f"I've unstaged {listed(repo.edited)}.", f"Done: I've reset the index, {listed(repo.edited)} are no longer staged.")
+    d.say(
+        f"I've unstaged {listed(repo.edited)}.",
+        f"Done: I've reset the index, {listed(repo.edited)} are no longer staged.",
+    )
     repo.finish()
 
 
@@ -112,8 +118,10 @@ def switch(d: Draft) -> None:
 
 def latest(d: Draft) -> None:
     repo = _Repo(d, commits=d.rng.randint(2, 5))
-    d.question(("what is the message of the last commit on main", "the message of the last commit on main"),
-               ("what did the latest commit say", "what the latest commit said"))  # fmt: skip
+    d.question(
+        ("what is the message of the last commit on main", "the message of the last commit on main"),
+        ("what did the latest commit say", "what the latest commit said"),
+    )
     d.step("git_log", {"repo_path": REPO, "max_count": 1})
     d.tell(repo.messages[-1], f'the last commit says "{repo.messages[-1]}"')
     d.say(f'The last commit says "{repo.messages[-1]}".', f'Its message is "{repo.messages[-1]}".')
@@ -122,7 +130,12 @@ def latest(d: Draft) -> None:
 
 def how_many(d: Draft) -> None:
     repo = _Repo(d, commits=d.rng.randint(3, 6))
-    d.question(("how many commits are there on main, and what is the message of the first one", "how many commits there are on main and the message of the oldest"))
+    d.question(
+        (
+            "how many commits are there on main, and what is the message of the first one",
+            "how many commits there are on main and the message of the oldest",
+        )
+    )
     d.step("git_log", {"repo_path": REPO, "max_count": 50})
     d.tell(repo.commits, f"there are {repo.commits} commits")
     d.tell(repo.messages[0], f'the first one says "{repo.messages[0]}"')
@@ -134,7 +147,12 @@ def what_changed(d: Draft) -> None:
     repo = _Repo(d, edits=1)
     path = repo.edited[0]
     line = repo.texts[path].splitlines()[-1]
-    d.question(("which file have I changed without committing, and which line did I add", "which file I changed without committing, and the line that I added"))
+    d.question(
+        (
+            "which file have I changed without committing, and which line did I add",
+            "which file I changed without committing, and the line that I added",
+        )
+    )
     d.step("git_diff_unstaged", {"repo_path": REPO})
     d.tell(path, f"the file is {path}")
     d.tell(line, f'the new line is "{line}"')
@@ -146,13 +164,18 @@ def commit_what_is_there(d: Draft) -> None:
     repo = _Repo(d, edits=1)
     path, message = repo.edited[0], _message(d)
     d.keep(message)
-    d.ask(f'find out which file I changed, and commit it with the message "{message}"',
-          f'commit whatever file I edited as "{message}"; look first which it is')  # fmt: skip
+    d.ask(
+        f'find out which file I changed, and commit it with the message "{message}"',
+        f'commit whatever file I edited as "{message}"; look first which it is',
+    )
     d.step("git_status", {"repo_path": REPO})
     d.step("git_add", {"repo_path": REPO, "files": [path]}, "write", work=("/files/0",))
     d.step("git_commit", {"repo_path": REPO, "message": message}, "write")
     repo.committed("main", message, repo.commits + 1, edited=[path])
-    d.say(f'You had changed {path}; I\'ve committed it as "{message}".', f'I\'ve committed {path} with the message "{message}".')
+    d.say(
+        f'You had changed {path}; I\'ve committed it as "{message}".',
+        f'I\'ve committed {path} with the message "{message}".',
+    )
     repo.finish()
 
 
@@ -162,9 +185,17 @@ def no_message(d: Draft) -> None:
     d.keep(path, message)
     d.ask(f"commit my change in {path}", f"stage and commit {path}")
     d.step("git_add", {"repo_path": REPO, "files": [path]}, "write")
-    step = d.step("git_commit", {"repo_path": REPO, "message": message}, "write", sources={"/message": d.told("message")})
-    d.hidden("message", f'The message is "{message}"', message, ["message", "commit message", "say"],
-             d.pick(("Which commit message should I use?", "What should the commit message say?")), step)  # fmt: skip
+    step = d.step(
+        "git_commit", {"repo_path": REPO, "message": message}, "write", sources={"/message": d.told("message")}
+    )
+    d.hidden(
+        "message",
+        f'The message is "{message}"',
+        message,
+        ["message", "commit message", "say"],
+        d.pick(("Which commit message should I use?", "What should the commit message say?")),
+        step,
+    )
     repo.committed("main", message, repo.commits + 1, edited=[path])
     d.say(f'I\'ve committed {path} as "{message}".', f'Done: I\'ve committed it with the message "{message}".')
     repo.finish()
@@ -185,14 +216,20 @@ def work_on_a_branch(d: Draft) -> None:
     d.inserted("Commit", None, message=message, added=[], removed=[], edited=[path])
     d.inserted("Branch", f"repo:{name}", tip=message, commits=repo.commits + 1)
     d.updated("Repository", "repo", branch=name)
-    d.say(f'I\'ve committed {path} on {name}.', f'Done: I\'ve committed it as "{message}".')
+    d.say(f"I've committed {path} on {name}.", f'Done: I\'ve committed it as "{message}".')
     repo.finish()
 
 
 FAMILIES = {
-    "commit": Family("single", commit), "stage_one": Family("single", stage_one), "unstage": Family("single", unstage),
-    "branch": Family("single", branch), "switch": Family("single", switch), "latest": Family("single", latest),
-    "how_many": Family("single", how_many), "what_changed": Family("single", what_changed),
-    "commit_what_is_there": Family("chain", commit_what_is_there), "no_message": Family("clarify", no_message),
+    "commit": Family("single", commit),
+    "stage_one": Family("single", stage_one),
+    "unstage": Family("single", unstage),
+    "branch": Family("single", branch),
+    "switch": Family("single", switch),
+    "latest": Family("single", latest),
+    "how_many": Family("single", how_many),
+    "what_changed": Family("single", what_changed),
+    "commit_what_is_there": Family("chain", commit_what_is_there),
+    "no_message": Family("clarify", no_message),
     "work_on_a_branch": Family("multi_turn", work_on_a_branch),
-}  # fmt: skip
+}

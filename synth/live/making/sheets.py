@@ -50,7 +50,12 @@ def look_up(d: Draft) -> None:
     b = _Book(d)
     row, column = d.pick(b.rows), d.pick((1, 2, 3))
     head = HEADS[column].lower()
-    d.question((f"what is the {head} of the {row[0]} in {b.path}, sheet {b.sheet}", f"the {head} of the {row[0]} in {b.path}, sheet {b.sheet}"))
+    d.question(
+        (
+            f"what is the {head} of the {row[0]} in {b.path}, sheet {b.sheet}",
+            f"the {head} of the {row[0]} in {b.path}, sheet {b.sheet}",
+        )
+    )
     b.read()
     d.tell(row[column], f"the {head} of the {row[0]} is {row[column]}")
     d.say(f"The {head} of the {row[0]} is {row[column]}.", f"It is {row[column]}.")
@@ -63,7 +68,10 @@ def set_cell(d: Draft) -> None:
     column = d.pick((2, 3))
     cell, new = f"{'ABCD'[column]}{b.at(n)}", d.rng.randint(250, 900)
     d.keep(cell)
-    d.ask(f"set cell {cell} on the sheet {b.sheet} of {b.path} to {new}", f"write {new} into {cell} of {b.path}, sheet {b.sheet}")
+    d.ask(
+        f"set cell {cell} on the sheet {b.sheet} of {b.path} to {new}",
+        f"write {new} into {cell} of {b.path}, sheet {b.sheet}",
+    )
     d.step("write_range", {"path": b.path, "sheet": b.sheet, "at": cell, "rows": [[new]]}, "write")
     d.updated("SheetRow", b.key(b.at(n)), **{"ABCD"[column]: new})
     d.say(f"I've set {cell} to {new}.", f"Done: I've written {new} into {cell}.")
@@ -76,9 +84,17 @@ def find_and_set(d: Draft) -> None:
     column = d.pick((2, 3))
     new = d.rng.randint(250, 900)
     name, head = b.rows[n][0], HEADS[column].lower()
-    d.ask(f"set the {head} of the {name} to {new} in {b.path}, sheet {b.sheet}", f"change the {head} of the {name} on the sheet {b.sheet} of {b.path} to {new}")
+    d.ask(
+        f"set the {head} of the {name} to {new} in {b.path}, sheet {b.sheet}",
+        f"change the {head} of the {name} on the sheet {b.sheet} of {b.path} to {new}",
+    )
     b.read()
-    d.step("write_range", {"path": b.path, "sheet": b.sheet, "at": f"{'ABCD'[column]}{b.at(n)}", "rows": [[new]]}, "write", work=("/at",))
+    d.step(
+        "write_range",
+        {"path": b.path, "sheet": b.sheet, "at": f"{'ABCD'[column]}{b.at(n)}", "rows": [[new]]},
+        "write",
+        work=("/at",),
+    )
     d.updated("SheetRow", b.key(b.at(n)), **{"ABCD"[column]: new})
     d.say(f"I've set the {head} of the {name} to {new}.", f"Done: I've changed the {head} of the {name} to {new}.")
     b.finish()
@@ -88,7 +104,10 @@ def append(d: Draft) -> None:
     b = _Book(d)
     row = [d.pick(b.unused), d.pick(CITIES), d.rng.randint(5, 240), d.rng.randint(1, 60)]
     said = f"{row[0]}, {row[1]}, price {row[2]}, pieces {row[3]}"
-    d.ask(f"add a row at the end of the sheet {b.sheet} in {b.path}: {said}", f"append this to {b.path}, sheet {b.sheet}, right below the last row: {said}")
+    d.ask(
+        f"add a row at the end of the sheet {b.sheet} in {b.path}: {said}",
+        f"append this to {b.path}, sheet {b.sheet}, right below the last row: {said}",
+    )
     b.read()
     line = len(b.rows) + 2
     d.step("write_range", {"path": b.path, "sheet": b.sheet, "at": f"A{line}", "rows": [row]}, "write", work=("/at",))
@@ -100,7 +119,12 @@ def append(d: Draft) -> None:
 def total(d: Draft) -> None:
     b = _Book(d)
     value = sum(r[3] for r in b.rows)
-    d.question((f"how many pieces are there in all on the sheet {b.sheet} of {b.path}", f"how many pieces there are in all on the sheet {b.sheet} of {b.path}"))
+    d.question(
+        (
+            f"how many pieces are there in all on the sheet {b.sheet} of {b.path}",
+            f"how many pieces there are in all on the sheet {b.sheet} of {b.path}",
+        )
+    )
     b.read()
     d.tell(value, f"there are {value} pieces in all")
     d.say(f"There are {value} pieces in all.", f"In all it is {value} pieces.")
@@ -110,12 +134,19 @@ def total(d: Draft) -> None:
 def formula(d: Draft) -> None:
     b = _Book(d)
     column = d.pick((2, 3))
-    letter, last = "ABCD"[column], len(b.rows) + 1
-    d.ask(f"put a formula with SUM right below the {HEADS[column].lower()} column of the sheet {b.sheet} in {b.path}, over all rows of the list",
-          f"let the cell right below the last {HEADS[column].lower()} on the sheet {b.sheet} of {b.path} add them up with SUM")  # fmt: skip
+    letter, last, head = "ABCD"[column], len(b.rows) + 1, HEADS[column].lower()
+    d.ask(
+        f"put a SUM formula right below the {head} column of the sheet {b.sheet} in {b.path}, over all rows",
+        f"let the cell right below the last {head} on the sheet {b.sheet} of {b.path} add them up with SUM",
+    )
     b.read()
     text = f"=SUM({letter}2:{letter}{last})"
-    d.step("write_range", {"path": b.path, "sheet": b.sheet, "at": f"{letter}{last + 1}", "rows": [[text]]}, "write", work=("/at", "/rows"))
+    d.step(
+        "write_range",
+        {"path": b.path, "sheet": b.sheet, "at": f"{letter}{last + 1}", "rows": [[text]]},
+        "write",
+        work=("/at", "/rows"),
+    )
     d.inserted("SheetRow", b.key(last + 1), **{letter: text})
     d.say(f"I've put the formula into {letter}{last + 1}.", f"Done: I've added the sum in {letter}{last + 1}.")
     b.finish()
@@ -136,7 +167,9 @@ def rename(d: Draft) -> None:
     b = _Book(d)
     name = d.pick([m for m in MONTHS if m != b.spare])
     d.keep(name)
-    d.ask(f"rename the sheet {b.spare} of {b.path} to {name}", f"call the sheet {b.spare} in {b.path} {name} from now on")
+    d.ask(
+        f"rename the sheet {b.spare} of {b.path} to {name}", f"call the sheet {b.spare} in {b.path} {name} from now on"
+    )
     d.step("rename_sheet", {"path": b.path, "sheet": b.spare, "new_name": name}, "write")
     d.deleted("Sheet", f"{b.file}!{b.spare}")
     d.inserted("Sheet", f"{b.file}!{name}", position=1)
@@ -148,12 +181,26 @@ def no_price(d: Draft) -> None:
     b = _Book(d)
     n = d.rng.randrange(len(b.rows))
     new, name = d.rng.randint(250, 900), b.rows[n][0]
-    d.ask(f"change the price of the {name} on the sheet {b.sheet} of {b.path}", f"enter the new price of the {name} in {b.path}, sheet {b.sheet}")
+    d.ask(
+        f"change the price of the {name} on the sheet {b.sheet} of {b.path}",
+        f"enter the new price of the {name} in {b.path}, sheet {b.sheet}",
+    )
     b.read()
-    step = d.step("write_range", {"path": b.path, "sheet": b.sheet, "at": f"C{b.at(n)}", "rows": [[new]]}, "write",
-                  work=("/at",), sources={"/rows/0/0": d.told("price")})  # fmt: skip
-    d.hidden("price", f"The new price is {new}", new, ["price", "how much", "cost"],
-             d.pick((f"What is the new price of the {name}?", "Which price should I enter?")), step)  # fmt: skip
+    step = d.step(
+        "write_range",
+        {"path": b.path, "sheet": b.sheet, "at": f"C{b.at(n)}", "rows": [[new]]},
+        "write",
+        work=("/at",),
+        sources={"/rows/0/0": d.told("price")},
+    )
+    d.hidden(
+        "price",
+        f"The new price is {new}",
+        new,
+        ["price", "how much", "cost"],
+        d.pick((f"What is the new price of the {name}?", "Which price should I enter?")),
+        step,
+    )
     d.updated("SheetRow", b.key(b.at(n)), C=new)
     d.say(f"I've set the price of the {name} to {new}.", f"Done: I've changed the price to {new}.")
     b.finish()
@@ -164,13 +211,20 @@ def talk(d: Draft) -> None:
     n = d.rng.randrange(len(b.rows))
     name, new, sheet = b.rows[n][0], d.rng.randint(250, 900), d.pick([m for m in MONTHS if m != b.spare])
     d.keep(sheet)
-    d.question((f"how many pieces of the {name} are on the sheet {b.sheet} of {b.path}", f"how many pieces of the {name} the sheet {b.sheet} of {b.path} has"))
+    d.question(
+        (
+            f"how many pieces of the {name} are on the sheet {b.sheet} of {b.path}",
+            f"how many pieces of the {name} the sheet {b.sheet} of {b.path} has",
+        )
+    )
     b.read()
     d.tell(b.rows[n][3], f"there are {b.rows[n][3]} pieces")
     d.say(f"There are {b.rows[n][3]} pieces of the {name}.", f"It has {b.rows[n][3]} pieces.")
     d.then()
     d.ask(f"make it {new} pieces", f"change that to {new} pieces")
-    d.step("write_range", {"path": b.path, "sheet": b.sheet, "at": f"D{b.at(n)}", "rows": [[new]]}, "write", work=("/at",))
+    d.step(
+        "write_range", {"path": b.path, "sheet": b.sheet, "at": f"D{b.at(n)}", "rows": [[new]]}, "write", work=("/at",)
+    )
     d.updated("SheetRow", b.key(b.at(n)), D=new)
     d.say(f"I've set it to {new} pieces.", f"Done: I've changed it to {new}.")
     d.then()
@@ -182,8 +236,14 @@ def talk(d: Draft) -> None:
 
 
 FAMILIES = {
-    "look_up": Family("single", look_up), "set_cell": Family("single", set_cell), "total": Family("single", total),
-    "new_sheet": Family("single", new_sheet), "rename": Family("single", rename), "find_and_set": Family("chain", find_and_set),
-    "append": Family("chain", append), "formula": Family("chain", formula), "no_price": Family("clarify", no_price),
+    "look_up": Family("single", look_up),
+    "set_cell": Family("single", set_cell),
+    "total": Family("single", total),
+    "new_sheet": Family("single", new_sheet),
+    "rename": Family("single", rename),
+    "find_and_set": Family("chain", find_and_set),
+    "append": Family("chain", append),
+    "formula": Family("chain", formula),
+    "no_price": Family("clarify", no_price),
     "talk": Family("multi_turn", talk),
-}  # fmt: skip
+}
