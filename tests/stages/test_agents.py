@@ -34,7 +34,7 @@ def made() -> tuple[Context, list[AgentRow], dict[str, ToolRow], dict[str, World
 
 
 def test_parts_cover_the_slots(made: tuple) -> None:
-    ctx = context(count=120)
+    ctx = context(count=120, worlds=[], tools=[])
     (parts,) = agents.waves(ctx)
     assert [(p.start, p.stop) for p in parts] == [(0, 50), (50, 100), (100, 120)]
     assert len(made[1]) == 60
