@@ -22,7 +22,7 @@ SHOWN = 3  # reasons and failures named per cell
 
 
 def cells(run_dir: Path, states: Mapping[StageName, StageState], target: Mapping[str, int]) -> list[dict[str, Any]]:
-    """One entry per cell that is asked for or was opened: `target`, `slots`, `tasks`, `trajectories`, `passed`,
+    """One entry per cell that is asked for or was opened: `target`, `slots`, `tasks`, `trajectories`, `passed` (tasks),
     `accepted`, `yield` (accepted of slots), `dropped` (reason -> trajectories), `failed` (class -> slots), `why` (the
     commonest reasons of failed slots and failed verdicts), `calls`, `tokens`, `usd`, `seconds`, and `difficulties`
     (1 to 5 -> tasks, passed, accepted)."""
@@ -58,11 +58,11 @@ def _cell(
     for own in entries.values():
         for entry in own:
             failed.update(entry.failed)
-    passed = [row for row in played if (verdicts.get(row["trajectory_id"]) or {}).get("passed") is True]
+    passed = {row["task_id"] for row in played if (verdicts.get(row["trajectory_id"]) or {}).get("passed") is True}
     grades: dict[str, dict[str, int]] = {}
     for rows, name in (
         (list(tasks.values()), "tasks"),
-        ([tasks[row["task_id"]] for row in passed], "passed"),
+        ([tasks[task_id] for task_id in passed], "passed"),
         ([tasks[row["task_id"]] for row in played if ended.get(row["trajectory_id"]) == "accepted"], "accepted"),
     ):
         for difficulty, count in sorted(Counter(rows).items()):

@@ -64,6 +64,7 @@ def test_targets_are_reached_and_everybody_is_judged(made: RunResult) -> None:
     (asked,) = {usage.role for usage in run.rows("usage")}
     assert asked == "assistant"
     cells = {line["cell"]: line for line in status(made.run_dir)["cells"]}
+    assert all(cell["passed"] == cell["tasks"] for cell in cells.values())  # tasks, whoever passed them
     requests = sum(usage.requests for usage in run.rows("usage"))
     assert sum(cell["calls"] for cell in cells.values()) == requests + sum(said)
 
