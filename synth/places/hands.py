@@ -65,7 +65,8 @@ class Hands:
         if row.origin == "workspace":
             return [PlaceTool(**tool) for tool in TOOLS]
         server = McpServer.model_validate(row.spec["server"])
-        return live.listing(server, self._engine_for(server))
+        with ThreadPoolExecutor(1, "listing") as thread:  # a loop of its own, whatever runs in this thread
+            return thread.submit(live.listing, server, self._engine_for(server)).result()
 
     def _engine_for(self, server: McpServer) -> Engine | None:
         """A server needs programs and folders of this machine, which only the local engine can lend."""
