@@ -89,7 +89,8 @@ class Sandbox(Protocol):
         env: Mapping[str, str] | None = None,
         limits: Limits | None = None,
     ) -> Ran:
-        """Run a program in /work. `limits` may only tighten those that the sandbox was opened with."""
+        """Run a program in /work. `limits` only tighten those that the sandbox was opened with; disk and inodes stay
+        the sandbox's."""
         ...
 
     def python(self, source: str, *, argv: Sequence[str] = (), stdin: bytes = b"", limits: Limits | None = None) -> Ran:

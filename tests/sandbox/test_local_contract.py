@@ -17,12 +17,12 @@ MISSING = "bubblewrap is not installed (apt-get install bubblewrap)"
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
-    if shutil.which("bwrap") is None and not os.environ.get("CI"):
-        pytest.skip(MISSING)
+    if not os.environ.get("CI"):
+        if shutil.which("bwrap") is None:
+            pytest.skip(MISSING)
+        if os.geteuid() != 0:
+            pytest.skip("memory and inodes are held only for root (or with a delegated control group)")
     with LocalEngine() as one:
-        probe = one.probe()
-        if not probe.contains and not os.environ.get("CI"):
-            pytest.skip(f"the local sandbox does not contain here: {probe}")
         yield one
 
 
