@@ -28,7 +28,8 @@ from tools_catalog import load_catalog
 from tools_catalog.effects import effect_of
 
 NAME = "mcp"  # in `calls.executor`
-WORK = "/work"
+WORK = "/work"  # as it is called in tasks and results; `{work}` in a server's command and environment stands for it
+_WORK = re.compile(r"(?<![\w./-])/work(?![\w.-])")
 LIMITS = Limits(seconds=3600, memory_mb=1536, processes=256, disk_mb=128, inodes=16384, output_bytes=1 << 20)
 SETUP_SECONDS = 60.0
 _PLACE = "executors.mcp"
@@ -151,9 +152,8 @@ class McpExecutor:
         found = await asyncio.to_thread(launch, self._server)
         self._place = await asyncio.to_thread(_place, found, self._server, self._engine)
         await asyncio.to_thread(self._fill, self._place, found)
-        argv = [self._named(word) for word in found.argv]
-        env = {key: self._named(value) for key, value in found.env.items()}
-        self._session = Session(by_pipes(self._place, argv, env), bounds, self._expected)
+        argv = [word.replace("{work}", self._work) for word in found.argv]
+        self._session = Session(by_pipes(self._place, argv, self._env(found)), bounds, self._expected)
         return self._session
 
     def _fill(self, place: Sandbox, found: Launch) -> None:
@@ -162,7 +162,7 @@ class McpExecutor:
         files |= {path: build_tables(script) for path, script in self._start.setup.get("tables", {}).items()}
         place.put(files)
         for line in self._start.setup.get("run", ()):
-            done = place.run(["sh", "-c", self._named(line)], env=dict(found.env),
+            done = place.run(["sh", "-c", self._named(line)], env=self._env(found),
                              limits=LIMITS.model_copy(update={"seconds": SETUP_SECONDS}))  # fmt: skip
             if done.outcome != "ok":
                 raise SandboxError(
@@ -185,9 +185,16 @@ class McpExecutor:
 
     # -- paths and secrets --
 
+    @property
+    def _work(self) -> str:
+        return str(self._place.work) if isinstance(self._place, HostPlace) else WORK
+
+    def _env(self, found: Launch) -> dict[str, str]:
+        return {key: value.replace("{work}", self._work) for key, value in found.env.items()}
+
     def _named(self, text: str) -> str:
         """`/work` as the server has to call it."""
-        return text.replace(WORK, str(self._place.work)) if isinstance(self._place, HostPlace) else text
+        return _WORK.sub(lambda _: self._work, text) if isinstance(self._place, HostPlace) else text
 
     def _outwards(self, value: Any) -> Any:
         return _mapped(value, self._named) if isinstance(self._place, HostPlace) else value
