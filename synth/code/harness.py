@@ -3,7 +3,7 @@ and in a process of its own when tasks are made.
 
 A probe is a piece of code that sets `result`. Only inputs are known here; what the result has to be stays outside, so
 that code under test can gain nothing by looking for it. Input on stdin: {"mark": text, "probes": [code, ...],
-"seconds": of one probe}. Output: a line `mark{"i": n, "got": encoded}` per probe, written past what the code prints.
+"seconds": of CPU, of one}. Output: a line `mark{"i": n, "got": encoded}` per probe, written past what the code prints.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ def _late(number: int, frame: Any) -> None:
 def outcome(code: str, seconds: float) -> Any:
     """What one probe gives: the encoded `result`, or `["!raises", class name]`."""
     space: dict[str, Any] = {"__name__": "probe"}
-    signal.signal(signal.SIGALRM, _late)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.signal(signal.SIGPROF, _late)
+    signal.setitimer(signal.ITIMER_PROF, seconds)  # of CPU: how busy the machine is decides nothing
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             exec(compile(code, "<probe>", "exec"), space)  # noqa: S102  inside the sandbox, or text of our own
@@ -66,7 +66,7 @@ def outcome(code: str, seconds: float) -> Any:
     except Exception as raised:  # noqa: BLE001  whatever the code under test does is its answer
         return ["!raises", type(raised).__name__]
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
     return got if len(json.dumps(got)) <= LARGEST else ["!large", len(json.dumps(got))]
 
 

@@ -20,7 +20,8 @@ from synth.code.check import answers, asked, harness_source
 from synth.errors import TaskFailure
 from synth.executors.workspace_jobs import MARK, RUN_TESTS
 
-SECONDS = 6  # of one job
+SECONDS = 10  # of wall time, of one job
+PROBE_SECONDS = 0.25  # of CPU: what is right takes milliseconds
 _PROBE = "\x1d"
 
 _HELPER = r"""
@@ -71,7 +72,7 @@ class Bench:
 
     def probe(self, tree: Mapping[str, bytes], probes: Sequence[str]) -> list[Any]:
         """What each probe gives in the tree, as `synth.code.harness` says it."""
-        out = self._run(tree, harness_source(), asked(probes, _PROBE).decode())
+        out = self._run(tree, harness_source(), asked(probes, _PROBE, PROBE_SECONDS).decode())
         return answers(out.encode(), _PROBE, len(probes))
 
     def tests(self, tree: Mapping[str, bytes]) -> Tests:

@@ -14,6 +14,7 @@ from typing import Any
 
 from synth.code.harness import encoded
 from synth.code.plan import plan
+from synth.code.slips import slip
 from synth.code.task import CodeTask, Hidden, Probe
 from synth.code.wording import closing, requests
 
@@ -165,12 +166,12 @@ def task_of(function: Function, family: str, identity: str, rng: random.Random) 
     trial = f"{use}print({call_text(function.name, min(hidden, key=lambda case: len(repr(case))))})"
     if _raises(function, min(hidden, key=lambda case: len(repr(case)))):
         trial = ""
-    steps = plan(rng, files, solution, [path, tests], "write", closing(rng, "function", slots), fails_first=True,
-                 trial=trial)  # fmt: skip
+    report, wrong = closing(rng, "function", slots), slip(rng, files, {}, path, solved(function))
+    steps = plan(rng, files, solution, [path, tests], "write", report, fails_first=True, trial=trial, slip=wrong)
     return CodeTask(
         id=identity, family=family, group="function", difficulty=min(5, 1 + len(function.rules) // 2), files=files,
         requests=requests(rng, "function", "function", slots), plan=steps,
         hidden=Hidden(probes=probes, protected={p: t for p, t in files.items() if p.startswith("tests/")}),
         solution=solution, essence=function.source, visible_cases={path: hard_coded(function, visible)},
-        facts=function.facts,
+        facts={**function.facts, "slip": bool(wrong)},
     )  # fmt: skip

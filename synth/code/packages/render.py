@@ -21,7 +21,7 @@ import yaml
 
 from synth.records import rng_for
 
-DOMAINS = ("stock", "loans", "billing")
+DOMAINS = ("stock", "loans", "billing", "tracker")
 OFF = 0.35  # share of features that a package lacks
 
 

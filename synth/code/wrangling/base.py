@@ -12,6 +12,7 @@ from typing import Any
 
 from synth.code.harness import encoded
 from synth.code.plan import plan
+from synth.code.slips import slip
 from synth.code.task import CodeTask, Hidden, Probe
 from synth.code.wording import closing, requests
 
@@ -30,6 +31,9 @@ class Data:
     files: dict[str, str]
     databases: dict[str, str]
     result: Any
+
+    def databases_at(self, folder: str) -> dict[str, str]:
+        return {f"{folder}/{name}": script for name, script in self.databases.items()}
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,7 @@ def task_of(job: Job, family: str, identity: str, rng: random.Random) -> CodeTas
     for number, data in enumerate(others, 1):
         folder = f"other_{number}"
         hidden_files |= {f"{folder}/{name}": text for name, text in data.files.items()}
-        hidden_databases |= {f"{folder}/{name}": script for name, script in data.databases.items()}
+        hidden_databases |= data.databases_at(folder)
         probes.append(
             Probe(name=f"data set {number}", code=f"{use}result = {job.name}('{folder}')", expect=encoded(data.result))
         )
@@ -92,14 +96,15 @@ def task_of(job: Job, family: str, identity: str, rng: random.Random) -> CodeTas
     slots = {"name": job.name, "path": path, "tests": tests, "what": job.what}
     read = ["README.md", path, tests, *(p for p in files if p.startswith("data/"))]
     report = closing(rng, "data", slots)
+    wrong = slip(rng, files, shown.databases_at("data"), path, job.source)
     peek = "".join(PEEK.format(name=f"data/{name}") for name in shown.databases)
-    steps = plan(rng, files, solution, read, "write", report, fails_first=True, peek=peek)
+    steps = plan(rng, files, solution, read, "write", report, fails_first=True, peek=peek, slip=wrong)
     return CodeTask(
         id=identity, family=family, group="data", difficulty=min(5, 2 + len(job.readme) // 6 + bool(shown.databases)), files=files,
-        databases={f"data/{name}": script for name, script in shown.databases.items()},
+        databases=shown.databases_at("data"),
         requests=requests(rng, "data", "data", slots), plan=steps,
         hidden=Hidden(probes=probes, files=hidden_files, databases=hidden_databases,
                       protected={p: t for p, t in files.items() if p.startswith(("tests/", "data/"))}),
         solution=solution, essence=job.source,
-        visible_cases={path: f"def {job.name}(folder):\n    return {shown.result!r}\n"}, facts=job.facts,
+        visible_cases={path: f"def {job.name}(folder):\n    return {shown.result!r}\n"}, facts={**job.facts, "slip": bool(wrong)},
     )  # fmt: skip
