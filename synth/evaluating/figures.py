@@ -44,7 +44,7 @@ def share(right: int, of: int) -> dict[str, Any]:
     """A share as JSON."""
     low, high = wilson(right, of)
     return {"n": of, "right": right, "rate": round(right / of, 4) if of else None,
-            "low": round(low, 4), "high": round(high, 4)}  # fmt: skip
+            "low": round(max(0.0, low), 4), "high": round(min(1.0, high), 4)}  # fmt: skip
 
 
 def summed(attempts: Sequence[Attempt], guesses: Sequence[Guess]) -> dict[str, Any]:

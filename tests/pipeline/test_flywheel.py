@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,24 @@ def test_a_flywheel_is_taken_up_where_it_was(
     assert [p.stat().st_mtime_ns for p in sorted(out.glob("round-*/training/model/*.safetensors"))] == weights
     with pytest.raises(RefusedError, match=r"other settings \(replay\)"):
         turn(told(core, tmp_path, "replay=2.0"), out)
+
+
+@pytest.mark.slow
+def test_what_a_kill_left_is_made_whole(turned: tuple[FlywheelFile, Path, dict[str, Any]], tmp_path: Path) -> None:
+    file, out, made = turned
+    shutil.copytree(out, tmp_path / "out")
+    second = tmp_path / "out" / "round-2"
+    (second / "evaluation.json").unlink()
+    shutil.rmtree(second / "training" / "model")  # killed while it trained
+    shutil.rmtree(second / "training" / "checkpoints")
+    (second / ".mix").mkdir()
+    (second / "mix").rename(second / ".mix" / "half")
+    shutil.rmtree(second / "run" / "verdicts")  # and a disk that lost something
+    again = turn(file, tmp_path / "out", workers=0)
+    kept = ("model", "mix", "evaluation", "against_before")
+    assert [{k: one.get(k) for k in kept} for one in again["rounds"]] == [
+        {k: one.get(k) for k in kept} for one in made["rounds"]
+    ]
 
 
 @pytest.mark.parametrize(
