@@ -37,7 +37,7 @@ class Bounds:
     """What one episode with a server may take. Times are seconds."""
 
     call: float = 30.0
-    start: float = 60.0
+    start: float = 180.0  # servers of many libraries need a minute where the machine is busy
     session: float = 900.0  # all calls together
     calls: int = 400
     starts: int = 4  # the first one included
