@@ -53,9 +53,13 @@ class Group:
         _if_there(both, str(memory_mb * MIB))
 
     def oom_kills(self) -> int:
-        """How many processes the kernel has killed for memory here."""
+        """How many processes the kernel has killed for memory here; 0 where the group went with its sandbox."""
         name = "memory.events" if self.version == 2 else "memory.oom_control"
-        found = re.search(r"^oom_kill (\d+)$", (self.folders["memory"] / name).read_text(), re.MULTILINE)
+        try:
+            text = (self.folders["memory"] / name).read_text()
+        except FileNotFoundError:
+            return 0
+        found = re.search(r"^oom_kill (\d+)$", text, re.MULTILINE)
         return int(found[1]) if found else 0
 
 

@@ -15,11 +15,11 @@ from synth.places import hands
 
 @pytest.fixture
 def toy_families(monkeypatch: pytest.MonkeyPatch) -> None:
-    import toys
+    import code_toys
 
     for name in list(synth.code.FAMILIES):
         monkeypatch.delitem(synth.code.FAMILIES, name)
-    for name, family in toys.FAMILIES.items():
+    for name, family in code_toys.FAMILIES.items():
         monkeypatch.setitem(synth.code.FAMILIES, name, family)
 
 

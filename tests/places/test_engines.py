@@ -44,7 +44,7 @@ def test_a_few_tasks_in_a_local_sandbox(tmp_path: Path, root: Path) -> None:
     """The shipped families, really run."""
     folder = run_with("local", tmp_path / "run", root, 2, "stages.tasks.part_size=4", "stages.agents.per_place=2")
     rows = read(folder, "trajectories")
-    assert len(rows) == 4
+    assert len(rows) >= 4
     assert all(c["passed"] for row in rows for c in row["checks"])
     assert all(any(c["name"] == "run_tests" and c["result"]["ok"] for c in row["calls"]) for row in rows)
     assert all(v["passed"] for v in read(folder, "verdicts"))

@@ -26,9 +26,9 @@ BUSY = 20  # processes under a run, so that many sandboxes are at work
 RUN = """
 import sys
 sys.path.insert(0, {here!r})
-import toys, synth.code
+import code_toys, synth.code
 synth.code.FAMILIES.clear()
-synth.code.FAMILIES.update(toys.FAMILIES)
+synth.code.FAMILIES.update(code_toys.FAMILIES)
 from pathlib import Path
 from synth.pipeline import load_pipeline
 from synth.reporting import JsonLines
