@@ -52,14 +52,17 @@ TERMS = 40  # stated numbers that sums and differences are formed of
 
 def stated_facts(ev: Evidence) -> Finding:
     """Each number, date, identifier, quotation and name that the assistant states was said or shown before, or follows
-    from it by counting, adding or converting."""
+    from it by counting, adding or converting, or is what the goal wants told (a count of what a text lists, say)."""
     known = _Known(ev)
+    wanted = {squash(str(t["value"])) for t in ev.need("goal").get("tell") or ()}
     looked = 0
     for i in ev.said():
         known.up_to(i)
         text = ev.texts[i]
         for fact in _facts(text):
             looked += 1
+            if squash(fact[1]) in wanted:
+                continue
             if not known.has(*fact, text) and not (fact[0] in ("name", "quote") and known.declared(fact[1])):
                 return False, 0.0, f"message {i}: nothing before it says {quote(fact[1], 80)}"
         fault = known.unlike_its_field(text) or wrong_unit(text.raw, known.results, known.blob)

@@ -19,7 +19,7 @@ from synth.sim.setup import Catalog, catalog_for, seen_tools, seen_world
 from synth.stage import Context, Output, Part
 
 TABLE = "verdicts"
-VERSION = "14"
+VERSION = "15"
 ASSETS = [
     "rubrics/data/standing.json",
     "rubrics/data/words.json",

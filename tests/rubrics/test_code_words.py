@@ -14,7 +14,7 @@ from rubrics.statements import stated_facts
 PATCH = {"patch": '--- a/core.py\n+++ b/core.py\n@@ -1 +1,2 @@\n-    return 1\n+    log("zero", 0)\n+    return 0\n'}
 
 
-def evidence(said: str, changed: list[str] | None = None) -> Evidence:
+def evidence(said: str, changed: list[str] | None = None, tell: list[dict[str, Any]] | None = None) -> Evidence:
     call = {"id": "functions.apply_patch:0", "name": "apply_patch", "arguments": PATCH, "ok": True, "effect": "write",
             "result": {"changed": ["core.py"]}, "turn": 0, "error": None, "fault": None}  # fmt: skip
     entry: dict[str, Any] = {"world_id": "w", "entity": "file", "kind": "update", "key": "core.py",
@@ -29,7 +29,7 @@ def evidence(said: str, changed: list[str] | None = None) -> Evidence:
             {"role": "assistant", "content": said},
         ],
         "calls": [call], "state_diff": [entry], "user": {"turns": [], "facts": []}, "plan": {"steps": []},
-        "goal": {"changes": [], "tell": []},
+        "goal": {"changes": [], "tell": tell or []},
     })  # fmt: skip
 
 
@@ -46,3 +46,11 @@ def test_code_in_a_patch_was_said_as_it_reads() -> None:
 @pytest.mark.parametrize(("changed", "passed"), [(["text"], True), (["owner"], False)])
 def test_something_can_be_added_to_a_file(changed: list[str], passed: bool) -> None:
     assert claims_match(evidence("I've added it in core.py.", changed))[0] is passed
+
+
+def test_what_the_goal_wants_told_is_no_invention() -> None:
+    """A count of what a text lists stands nowhere as a number."""
+    tell = [{"id": "t0", "turn": 0, "say": "there are 6 commits", "value": 6}]
+    assert stated_facts(evidence("There are 6 commits.", tell=tell))[0] is True
+    assert stated_facts(evidence("There are 7 commits.", tell=tell))[0] is False
+    assert stated_facts(evidence("There are 6 commits."))[0] is False

@@ -148,7 +148,7 @@ def formula(d: Draft) -> None:
         work=("/at", "/rows"),
     )
     d.inserted("SheetRow", b.key(last + 1), **{letter: text})
-    d.say(f"I've put the formula into {letter}{last + 1}.", f"Done: I've added the sum in {letter}{last + 1}.")
+    d.say(f"I've put the sum into {letter}{last + 1}.", f"Done: I've added the sum in {letter}{last + 1}.")
     b.finish()
 
 
