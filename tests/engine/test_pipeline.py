@@ -39,7 +39,8 @@ def test_the_shipped_file_is_the_defaults(shipped: Path) -> None:
     pipeline = load_pipeline(shipped)
     assert pipeline.name == "tooluse"
     assert pipeline.stages.shards.target == DEFAULT_TARGET
-    beside = {"core": {"share": 0.03}}
+    kinds = ["single", "parallel", "chain", "clarify", "no_tool", "chat", "policy"]
+    beside = {"core": {"share": 0.03, "kinds": kinds}}
     assert pipeline.stages == Stages.model_validate({"rollouts": {"beside": beside}})
     assert min(DEFAULT_TARGET.values()) >= 100
     assert load_pipeline(shipped, ["stages.rollouts.attempts=4"]).stages.rollouts.attempts == 4
