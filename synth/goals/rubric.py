@@ -133,26 +133,28 @@ def patterns(kind: Kind, plan: Plan, faults: list[FaultSpec]) -> list[CriterionS
             )
         )
     most = int(1.5 * len(plan.steps)) + SLACK + sum(min(f.times, 2) for f in faults)
-    out.append(
+    return out + thrift(most)
+
+
+def thrift(calls: int) -> list[CriterionSpec]:
+    """No failing call again and again, and (not required) no more than so many calls."""
+    return [
         CriterionSpec(
             id="no_repeat_failures",
             part="pattern",
             check="no_repeat_failures",
             params={"max": 2},
             text="The same failing call is not repeated more than twice",
-        )
-    )
-    out.append(
+        ),
         CriterionSpec(
             id="economy",
             part="pattern",
             check="economy",
-            params={"calls": most},
+            params={"calls": calls},
             required=False,
-            text=f"At most {most} calls",
-        )
-    )
-    return out
+            text=f"At most {calls} calls",
+        ),
+    ]
 
 
 def asked_text(ask: Ask) -> str:

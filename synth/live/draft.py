@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 from rubrics.normal import Text, leaves, mentions, squash
-from synth.goals.rubric import success
+from synth.goals.rubric import success, thrift
 from synth.goals.speech import Clause, Speaker
 from synth.places.task import PlaceTask
 from synth.records import Kind, Split
@@ -230,24 +230,4 @@ def _rubric(goal: Goal, plan: Plan, grounded: bool) -> Rubric:
         )
         for n, ask in enumerate(plan.asks)
     ]
-    most = 2 * len(plan.steps) + 4
-    return Rubric(
-        criteria=[
-            *criteria,
-            CriterionSpec(
-                id="no_repeat_failures",
-                part="pattern",
-                check="no_repeat_failures",
-                params={"max": 2},
-                text="The same failing call is not repeated more than twice",
-            ),
-            CriterionSpec(
-                id="economy",
-                part="pattern",
-                check="economy",
-                params={"calls": most},
-                required=False,
-                text=f"At most {most} calls",
-            ),
-        ]
-    )
+    return Rubric(criteria=[*criteria, *thrift(2 * len(plan.steps) + 4)])
