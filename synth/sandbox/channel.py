@@ -167,3 +167,12 @@ def clean_path(path: str) -> str:
     if len(parts) > 32 or any(len(part.encode("utf-8", "surrogateescape")) > 255 for part in parts):
         raise UsageError(f"{path[:60]!r}... is too long or too deep for a path below the work folder")
     return "/".join(parts)
+
+
+def check_fits(files: Mapping[str, bytes | None], disk_mb: int) -> None:
+    """Raises UsageError for a path that leaves /work, SandboxError for more than the disk holds."""
+    for path in files:
+        clean_path(path)
+    size = sum(len(data) for data in files.values() if data)
+    if size > disk_mb << 20:
+        raise SandboxError(f"{size} bytes do not fit on a disk of {disk_mb} MiB")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
-from synth.sandbox.channel import Channel, Gone, clean_path, ran, refused
+from synth.sandbox.channel import Channel, Gone, check_fits, clean_path, ran, refused
 from synth.sandbox.docker_api import Api, Wire
 from synth.sandbox.docker_container import SLACK_MB, Container
 from synth.sandbox.docker_process import DockerProcess
@@ -110,11 +110,7 @@ class DockerSandbox:
         return self._job({"op": "python", "source": source, "argv": list(argv), "env": {}}, stdin, limits)
 
     def put(self, files: Mapping[str, bytes | None]) -> None:
-        for path in files:
-            clean_path(path)
-        size = sum(len(data) for data in files.values() if data)
-        if size > self._limits.disk_mb << 20:
-            raise SandboxError(f"{size} bytes do not fit on a disk of {self._limits.disk_mb} MiB")
+        check_fits(files, self._limits.disk_mb)
         if files:
             self._files(lambda channel, deadline: channel.put(files, deadline))
 

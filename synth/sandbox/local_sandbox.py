@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from synth.sandbox.channel import Channel, Gone, clean_path, ran, refused
+from synth.sandbox.channel import Channel, Gone, check_fits, clean_path, ran, refused
 from synth.sandbox.engine import Limits, Ran, SandboxError, tightened
 from synth.sandbox.slots import take
 
@@ -177,11 +177,7 @@ class LocalSandbox:
 
     def put(self, files: Mapping[str, bytes | None]) -> None:
         """Write and delete files."""
-        for path in files:
-            clean_path(path)
-        size = sum(len(data) for data in files.values() if data)
-        if size > self.limits.disk_mb << 20:
-            raise SandboxError(f"{size} bytes do not fit on a disk of {self.limits.disk_mb} MiB")
+        check_fits(files, self.limits.disk_mb)
         with self._talking() as channel:
             channel.put(files, time.monotonic() + FILES_S)
 
