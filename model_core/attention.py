@@ -237,7 +237,8 @@ class LatentAttention(nn.Module):
 
     def _max_in_each(self, q_1THd: Tensor, k_1THd: Tensor, documents: Documents) -> Tensor:
         """The largest logit of each head within any document, [H]."""
-        rows = zip(*(x.transpose(1, 2).split(documents.lengths, dim=2) for x in (q_1THd, k_1THd)), strict=True)
+        queries = q_1THd.transpose(1, 2).split(documents.lengths, dim=2)
+        rows = zip(queries, documents.seen(k_1THd), strict=True)
         return torch.stack([max_logits(q, k, None) for q, k in rows]).amax(0) * self.scale
 
     def _note(self, max_logits_H: Tensor) -> None:

@@ -56,7 +56,8 @@ class VariedStream:
 
     def _next(self) -> tuple[Batch, int]:
         examples = self._examiner.next()
-        return batch_of(examples, self._prompt_weight, self._device), sum(len(ids) for ids, _ in examples)
+        batch = batch_of(examples.pairs, self._prompt_weight, self._device, examples.after)
+        return batch, sum(len(ids) for ids, _ in examples.pairs)
 
     def state(self) -> dict[str, int]:
         """The position."""

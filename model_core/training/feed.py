@@ -59,8 +59,10 @@ def batch_of(
     documents: Sequence[tuple[Sequence[int] | Array, Sequence[bool] | Array]],
     prompt_weight: float,
     device: torch.device | str = "cpu",
+    after: Sequence[int] = (),
 ) -> Batch:
-    """(ids, learn flags) of each document, end to end, as arrays on the device. A first token is never predicted."""
+    """(ids, learn flags) of each document, end to end, as arrays on the device. A first token is never predicted.
+    `after`: as in `Documents`."""
     ids_T = np.concatenate([np.asarray(ids, dtype=np.int64) for ids, _ in documents])
     learn_T = np.concatenate([np.asarray(learn, dtype=np.float32) for _, learn in documents])
     weights_T = np.maximum(learn_T, np.float32(prompt_weight))
@@ -70,7 +72,7 @@ def batch_of(
     arrays = (ids_T[None], places - 1, ids_T[places], weights_T[places], learn_T[places])
     ids_1T, at_N, targets_N, weights_N, learn_N = (to_device(torch.from_numpy(array), device) for array in arrays)
     sums = (float(arrays[3].sum(dtype=np.float64)), float(arrays[4].sum(dtype=np.float64)))
-    return Batch(ids_1T, Documents.of(lengths, device), at_N, targets_N, weights_N, learn_N, sums)
+    return Batch(ids_1T, Documents.of(lengths, device, after), at_N, targets_N, weights_N, learn_N, sums)
 
 
 def pack(lengths: Array, order: Array, capacity: int) -> list[list[int]]:

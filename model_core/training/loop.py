@@ -61,7 +61,8 @@ def make_optimizer(model: Model, settings: OptimizerSettings, ranks: Ranks) -> O
 class Trainer:
     """One run. `out` holds its checkpoints and metrics; a run found there is taken up where its last checkpoint is.
 
-    On a GPU the forward pass and its gradients are bf16, weights and optimizer fp32; on a CPU all is fp32. With many
+    On a GPU the forward pass and its gradients are bf16, weights and optimizer fp32; on a CPU all is fp32, unless
+    `precision` says otherwise. With many
     ranks each has the whole model, sees its own batches and adds gradients with the others; rank 0 writes.
     """
 
@@ -76,7 +77,9 @@ class Trainer:
         self._full_lr = [float(group["lr"]) for group in self.optimizer.param_groups]
         self.balancer = Balancer(model, settings.bias_rate)
         self.objective = Objective(model)
-        self.sums = InBf16(self.objective) if self.device.type == "cuda" else InFull(self.objective)
+        auto = "bf16" if self.device.type == "cuda" else "fp32"
+        wanted = auto if settings.precision == "auto" else settings.precision
+        self.sums = InBf16(self.objective) if wanted == "bf16" else InFull(self.objective)
         self._weights = list(model.parameters())
         self.step = self.tokens_seen = 0
         self.seconds = 0.0  # of training, over all takings-up

@@ -34,7 +34,8 @@ class Settings:
     of the two is further, so the fall is complete in time. `max_minutes` makes a run depend on the clock.
     `bias_rate`: how far an expert's balancing bias moves per step. `held_out_tokens` at most are looked at for the
     held-out loss. A checkpoint is written every `checkpoint_every` steps and, if given, every `checkpoint_minutes`.
-    `prompt_weight`: what a token of the prompt counts beside 1 for the assistant's.
+    `prompt_weight`: what a token of the prompt counts beside 1 for the assistant's. `precision`: of the forward pass
+    and its gradients; auto is bf16 on a GPU and fp32 on a CPU (bf16 pays on a CPU with matrix units for it, AMX).
     Raises `ModelError` for values that make no sense.
     """
 
@@ -50,6 +51,7 @@ class Settings:
     bias_rate: float = 1e-3
     seed: int = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
     log_every: int = 10
     held_out_every: int = 100
     held_out_tokens: int = 200_000
@@ -68,6 +70,7 @@ class Settings:
             _need(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
         for name in ("prompt_weight", "decay", "floor"):
             _need(0.0 <= getattr(self, name) <= 1.0, name, getattr(self, name), "within 0 and 1")
+        _need(self.precision in ("auto", "bf16", "fp32"), "precision", self.precision, "auto, bf16 or fp32")
         _need(self.clip > 0, "clip", self.clip, "positive")
         _need(self.optimizer.kind in ("muonclip", "adamw"), "optimizer.kind", self.optimizer.kind, "muonclip or adamw")
         for name in ("lr", "tau"):

@@ -132,6 +132,19 @@ def test_bf16_copies_give_gradients_near_full_ones(tmp_path: Path) -> None:
     assert torch.nn.functional.cosine_similarity(full, half, dim=0) > 0.99
 
 
+def test_precision_is_what_the_settings_say(tmp_path: Path) -> None:
+    tokens = counting_tokens(tmp_path / "tokens")
+    trainers = {}
+    for precision in ("auto", "fp32", "bf16"):
+        told = settings(device="cpu", precision=precision)
+        trainers[precision] = Trainer(small().initialise(seed=0), Feed(tokens, 256, 0.0, 0), told, tmp_path / precision)
+    assert {name: type(trainer.sums) for name, trainer in trainers.items()} == {
+        "auto": InFull, "fp32": InFull, "bf16": InBf16,
+    }  # fmt: skip
+    losses = {name: float(trainer.train_step()["losses"][0]) for name, trainer in trainers.items()}
+    assert losses["auto"] == losses["fp32"] != losses["bf16"] == pytest.approx(losses["fp32"], rel=0.02)
+
+
 def test_bf16_copies_follow_the_weights(tmp_path: Path) -> None:
     batch = Feed(counting_tokens(tmp_path / "tokens"), 256, 0.0, 0).step(1)[0]
     model = empty(BASE).initialise(seed=0)

@@ -147,7 +147,7 @@ def test_the_drill_has_its_share_of_each_epoch(vocabulary: Path) -> None:
     for epoch, share in ((0, 0.5), (1, 0.25)):
         for _ in examiner.source.plan(epoch):
             batch = examiner.next()
-            drilled = [ids for ids, _ in batch if len(ids) > max(map(len, real)) * 1.5]
+            drilled = [ids for ids, _ in batch.pairs if len(ids) > max(map(len, real)) * 1.5]
             assert 20_000 * share - 4000 < sum(map(len, drilled)) < 20_000 * share + 4000
 
 

@@ -117,7 +117,7 @@ def test_same_batches_for_any_number_of_processes_and_from_any_position(vocabula
         examiner.close()
     for a, b in ((made[0], made[1]), (made[0][9:], made[2])):
         for one, other in zip(a, b, strict=True):
-            for (ids, mask), (ids2, mask2) in zip(one, other, strict=True):
+            for (ids, mask), (ids2, mask2) in zip(one.pairs, other.pairs, strict=True):
                 assert np.array_equal(ids, ids2) and np.array_equal(mask, mask2)
 
 
@@ -128,4 +128,4 @@ def test_each_row_once_an_epoch_and_too_long_ones_never(vocabulary: Path) -> Non
     assert whole.plan(0) != whole.plan(1)
     assert {whole.lengths[p] for batch in cut.plan(0) for p in batch} == {min(whole.lengths)}
     assert all(sum(whole.lengths[p] for p in batch) <= 700 for batch in whole.plan(0))
-    assert all(len(ids) <= 400 for ids, _ in whole.make(OwnTokenizer.read(vocabulary), 0, 0, range(40)))
+    assert all(len(ids) <= 400 for ids, _ in whole.make(OwnTokenizer.read(vocabulary), 0, 0, range(40)).pairs)
