@@ -19,7 +19,8 @@ _KEPT = frozenset(
     re.findall(
         r"\S+",
         """a an and are as at before after both but by can't don't each every first for from if in instead into is it
-        last never no none not of off on one only or other out than that the then this to under until wait with without""",
+        last never no none not of off on one only or other out than that the then this to under until
+        wait with without""",
     )
 )
 # What is quoted or holds a digit or a sign inside is a value; so is a word with a capital inside a sentence.
