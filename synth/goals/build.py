@@ -18,6 +18,7 @@ from synth.goals.rubric import make_rubric
 from synth.goals.rules import breaks
 from synth.goals.speech import Clause, Speaker
 from synth.goals.story import LONGEST_TURN, DeadEnd, Known, Story
+from synth.goals.templates import peeked
 from synth.goals.words import split_words
 from synth.records import Kind
 from synth.taskspec import Ask, Fact, Goal, GoalChange, Plan, Rubric, Start, Tell, UserProfile, WorldStart
@@ -65,6 +66,7 @@ def build(desk: Desk, kind: Kind, rng: random.Random, attempts: int = ATTEMPTS) 
         raise BuildFailed(f"no builder for kind {kind}")
     reasons: Counter[str] = Counter()
     for _ in range(attempts):
+        desk.salt = peeked(rng)
         try:
             return finish(desk, kind, builder(desk, rng), rng)
         except DeadEnd as end:

@@ -238,7 +238,7 @@ class Finder:
         if not sayable(value):
             return None
         what, words, said = noun(self.desk.world, entity), field_words(name), say(value)
-        clause = worded(self.desk.split, "facts", "is", field=words, value=said)
+        clause = worded(self.desk.voice, "facts", "is", field=words, value=said)
         return value, Told(value, words, what, clause, said, identity=True), None, ()
 
     def within_up_to(self, entity: str, key: Any, most: int, busy: frozenset[tuple[str, Any]]) -> Found | None:
@@ -330,8 +330,8 @@ class Finder:
             if record.get(keyed) == at and record.get(name) is not None and not isinstance(record[name], dict | list):
                 role, what = field_words(name, entity), noun(self.desk.world, entity)
                 head = role if role not in ("parent", "owner") else f"{role} {what}"
-                phrase = worded(self.desk.split, "rows", "head", role=head, row=found.words.phrase)
-                short = worded(self.desk.split, "rows", "that", noun=what)
+                phrase = worded(self.desk.voice, "rows", "head", role=head, row=found.words.phrase)
+                short = worded(self.desk.voice, "rows", "that", noun=what)
                 words = Description(phrase, short, found.words.told)
                 return Found(Seen(look, (*path, name)), words, found.looks)
         return None

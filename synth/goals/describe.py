@@ -11,9 +11,9 @@ from rubrics.normal import same
 from synth.goals.desk import NATURAL_TYPES, Desk
 from synth.goals.ground import Description, Told
 from synth.goals.money import in_major_units, in_minor_units
-from synth.goals.templates import worded
+from synth.goals.templates import Voice, fill, form_of, forms, plainest, worded
 from synth.goals.verbs import label_of
-from synth.goals.words import a, acronyms, joined, noun, plural, say, split_words
+from synth.goals.words import a, acronyms, is_plural, joined, noun, plural, say, split_words
 from synth.worlds.spec import FieldSpec
 from synth.worlds.state import State
 
@@ -79,7 +79,7 @@ def told_field(desk: Desk, entity: str, name: str, value: Any) -> Told:
     what, words = noun(desk.world, entity), label_of(name, entity, spec.type if spec is not None else "")
     money = isinstance(value, int) and in_minor_units(desk, entity, name)
     said = in_major_units(value) if money else say(value, spec)
-    return Told(value, words, what, worded(desk.split, "facts", "is", field=words, value=said), said, identity=True)
+    return Told(value, words, what, worded(desk.voice, "facts", "is", field=words, value=said), said, identity=True)
 
 
 def single_out(
@@ -120,26 +120,49 @@ def describe(
     e = desk.entity(entity)
     what = noun(desk.world, entity)
     own = [t for t in told if t.identity][: len(fields)]
-    named = [(f, t) for f, t in zip(fields, own, strict=True)]
-    phrase, rest, named_already = f"the {what}", [], False
-    say_row = partial(worded, desk.split, "rows")
-    for f, t in [x for x in named if is_state(desk, entity, x[0]) and len(x[1].said) > _SHORT_STATE][:1]:
-        phrase = say_row("state", value=t.said, noun=what)
-        named.remove((f, t))
-    for f, t in named:
+    by = [(f, t) for f, t in zip(fields, own, strict=True)]
+    phrase, rest, named_already, called = f"the {what}", [], False, what
+    say_row = partial(worded, desk.voice, "rows")
+    for f, t in [x for x in by if is_state(desk, entity, x[0]) and len(x[1].said) > _SHORT_STATE][:1]:
+        say_state = say_row if len(by) == 1 else partial(plainest, desk.voice, "rows")
+        phrase, called = say_state("state", value=t.said, noun=what), f"{t.said} {what}"
+        by.remove((f, t))
+    for f, t in by:
         is_name = f == e.label or (set(split_words(f)) & _NAME_WORDS and desk.field(entity, f) is not None)
         if is_name and not named_already:
-            at = {"value": t.said} if t.name not in ("email", "path") else {"field": t.name, "value": t.said}
-            phrase += say_row("place" if "field" in at else "name", **at)
+            at_place = t.name in ("email", "path")
+            phrase = (
+                phrase + say_row("place", field=t.name, value=t.said)
+                if at_place
+                else named(desk.voice, phrase, called, t.said)
+            )
             named_already = True
         else:
-            rest.append(say_row("field", field=t.name, value=t.said))
-    if rest:
-        phrase += say_row("with", list=joined(rest))
+            rest.append((t.name, t.said))
+    phrase += qualified(desk.voice, rest)
     for f, d in parents:
         phrase += f" {preposition(f)} {d.phrase}"
     every = tuple(told) + tuple(t for _, d in parents for t in d.told)
     return Description(phrase, say_row("that", noun=what), every, vague_words(desk, entity))
+
+
+def named(voice: Voice, phrase: str, what: str, value: str) -> str:
+    """A row by its name: behind `phrase` ("the open ticket"), or in a form around the bare `what` ("open ticket")."""
+    form = form_of(voice, "rows", "name", value=value)
+    return fill(form, {"noun": what, "value": value}) if "{noun}" in form else phrase + fill(form, {"value": value})
+
+
+def qualified(voice: Voice, fields: Sequence[tuple[str, str]]) -> str:
+    """What stands behind a row's noun: its fields (name, value as it is said); nothing where there are none."""
+    if not fields:
+        return ""
+    ways = forms(voice.split).get("qualified")
+    if ways is None:
+        items = [worded(voice, "rows", "field", field=f, value=v) for f, v in fields]
+        return worded(voice, "rows", "with", list=joined(items))
+    before, item, after = voice.pick(ways, "qualified", *(f"{f}={v}" for f, v in fields))
+    items = [fill(item, {"field": f, "value": v, "be": "are" if is_plural(f) else "is"}) for f, v in fields]
+    return f"{before}{joined(items)}{after}"
 
 
 def is_state(desk: Desk, entity: str, field: str) -> bool:
@@ -151,7 +174,7 @@ def is_state(desk: Desk, entity: str, field: str) -> bool:
 def vague_words(desk: Desk, entity: str) -> str:
     what = noun(desk.world, entity)
     return (
-        worded(desk.split, "rows", "some", noun=what, plural=plural(desk.world, entity)) if len(what) > 3 else a(what)
+        worded(desk.voice, "rows", "some", noun=what, plural=plural(desk.world, entity)) if len(what) > 3 else a(what)
     )
 
 
@@ -168,9 +191,9 @@ def by_id(desk: Desk, entity: str, key: Any, name: str) -> tuple[Description, To
     said = say(key)
     words = " ".join("ID" if w in _ID_WORDS else w for w in split_words(name)[-1:]) or "ID"
     words = acronyms(words)
-    told = Told(key, "id", what, worded(desk.split, "facts", "id", noun=what, value=said), said, identity=True)
+    told = Told(key, "id", what, worded(desk.voice, "facts", "id", noun=what, value=said), said, identity=True)
     bare = words == "ID" or words.lower() in what.lower().split(" ")
     slots = {"noun": what, "value": said} if bare else {"noun": what, "field": words, "value": said}
-    phrase = worded(desk.split, "rows", "by_id" if bare else "by_key", **slots)
-    short = worded(desk.split, "rows", "that", noun=what)
+    phrase = worded(desk.voice, "rows", "by_id" if bare else "by_key", **slots)
+    short = worded(desk.voice, "rows", "that", noun=what)
     return Description(phrase, short, (told,), vague_words(desk, entity)), told

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from synth.errors import SpecError
+from synth.goals.templates import Voice
 from synth.surface import Surface, shown_world
 from synth.taskspec import Plant
 from synth.worlds import schema as sch
@@ -76,6 +77,12 @@ class Desk:
     surfaces: Mapping[str, Surface] = field(default_factory=dict)  # how tools are shown, by their own names
 
     plant: tuple[Plant, ...] = ()  # rows set by hand on the start state
+    salt: str = ""  # of the words of the task that is being built
+
+    @property
+    def voice(self) -> Voice:
+        """How the task that is being built is worded."""
+        return Voice(self.split, self.salt)
 
     def planted(self, *plants: Plant) -> Desk:
         """The same desk on a start state with these rows set by hand."""

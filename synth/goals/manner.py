@@ -49,6 +49,12 @@ def lower(text: str, kept: list[str], rng: random.Random) -> str:
     return _CAPITAL.sub(lambda m: m.group().lower() if _free(m.span(), spans) else m.group(), text)
 
 
+def upper(text: str, kept: list[str], rng: random.Random) -> str:
+    """With the shift key stuck: capitals throughout, but for values."""
+    spans = spared(text, kept)
+    return _WORD.sub(lambda m: m.group().upper() if _free(m.span(), spans) else m.group(), text)
+
+
 def dictated(text: str, kept: list[str], rng: random.Random) -> str:
     """As a phone writes down what it hears: lower case, no signs but the full stop between sentences."""
     spans = spared(text, kept)
@@ -102,6 +108,7 @@ def own_words() -> frozenset[str]:
 
 _MANNERS: dict[str, Callable[[str, list[str], random.Random], str]] = {
     "lower": lower,
+    "upper": upper,
     "dictated": dictated,
     "typos": typos,
 }

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from synth.goals.clauses import Piece, count_question, field_question, spoken_field
-from synth.goals.describe import sayable, told_field
+from synth.goals.describe import named, qualified, sayable, told_field
 from synth.goals.desk import Act, names_row_of, pointer
 from synth.goals.draw import Question
 from synth.goals.ground import Found, Look, Origin, Seen, at_path, own_key, records
@@ -123,8 +123,9 @@ def fetch(story: Story, q: Question, found: Found | None, text: str) -> tuple[Lo
 def by_parts(story: Story, act: Act, q: Question, row: Any) -> tuple[Look, str] | None:
     origins: dict[str, Origin] = {}
     values: dict[str, Any] = {}
-    words: list[str] = []
-    what = noun(story.desk.world, q.entity)
+    owners: list[str] = []
+    named_by: list[tuple[str, str]] = []
+    what, called = noun(story.desk.world, q.entity), ""
     for name, p in act.params.items():
         if not p.required:
             continue
@@ -138,16 +139,16 @@ def by_parts(story: Story, act: Act, q: Question, row: Any) -> tuple[Look, str] 
         if target is not None and target != q.entity:
             found, text = story.find(target, value)
             origins[pointer(name, p)] = found.origin
-            words.append(f"of {text}")
+            owners.append(f"of {text}")
         elif sayable(value) and (target is None or story.ids):
             told = told_field(story.desk, q.entity, column, value)
             story.hear(told)
             origins[pointer(name, p)] = told
             label = field_words(column, q.entity)
-            if label in ("name", "title", what.lower()) and what == noun(story.desk.world, q.entity):
-                what += worded(story.desk.split, "rows", "name", value=told.said)
+            if label in ("name", "title", what.lower()) and not called:
+                called = told.said
             else:
-                words.insert(0, worded(story.desk.split, "rows", "field", field=label, value=told.said))
+                named_by.insert(0, (label, told.said))
         else:
             return None
         values[name] = value
@@ -155,10 +156,9 @@ def by_parts(story: Story, act: Act, q: Question, row: Any) -> tuple[Look, str] 
     if look is None or not any(r.get(q.field) == thaw(row[q.field]) for _, r in records(look.result)):
         return None
     story.commit(look)
-    named = [w for w in words if not w.startswith("of ")]
-    rest = [w for w in words if w.startswith("of ")]
-    whose = worded(story.desk.split, "rows", "with", list=" and ".join(named)) if named else ""
-    return look, " ".join([f"the {what}{whose}", *rest])
+    voice = story.desk.voice
+    head = named(voice, f"the {what}", what, called) if called else f"the {what}"
+    return look, " ".join([head + qualified(voice, named_by), *owners])
 
 
 def ask_count(story: Story, act: Act) -> Clause:
@@ -188,7 +188,7 @@ def ask_count(story: Story, act: Act) -> Clause:
             piece, told = story.payload(act, name, values[name], label)
             story.hear(
                 replace(
-                    told, identity=True, clause=worded(story.desk.split, "facts", "is", field=label, value=told.said)
+                    told, identity=True, clause=worded(story.desk.voice, "facts", "is", field=label, value=told.said)
                 )
             )
             origins[pointer(name, p)] = told

@@ -12,6 +12,7 @@ from synth.goals.templates import expand, fill, grammar, personas
 from synth.goals.words import sentence
 
 INTRODUCED = 0.35  # share of users who say their name
+STATED = 0.3  # share of requests said as statements, where people of the split do that
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Clause:
     answer: str = ""  # how an answer begins ("the number of ... is")
     raw: str = ""  # said as it stands: a remark, a change of mind
     slip: Slip | None = None
+    stated: str = ""  # the request of `vp` as a whole statement: "the priority of ... should be high"
 
 
 class Speaker:
@@ -96,6 +98,12 @@ class Speaker:
                 out.append(sentence(text))
                 continue
             slip = None if slipped or self.rng.random() >= self._own.get("mends", 0.0) else clause.slip
+            stated = self._all.get("stated") if clause.stated and slip is None else None
+            if stated and self.rng.random() < STATED:
+                way = expand(self.rng.choice(stated), self.rng, self._all["parts"])
+                asks = re.match(r"(?:can|could|is it) ", clause.stated) is not None and way.endswith("{c}.")
+                out.append(sentence(fill(way.removesuffix(".") + "?" if asks else way, {"c": clause.stated})))
+                continue
             vp = clause.vp if slip is None else _last(clause.vp, slip.said, slip.decoy)
             out.append(sentence(fill(self._raw("ask" if n == 0 else "more"), {"c": vp})))
             if slip is not None:
@@ -115,11 +123,11 @@ class Speaker:
         elif way == "inline":
             lines = "; ".join(items) + "."
         else:
-            marks = words["letters"] if way == "letters" else ""
+            several, dashes = isinstance(words["letters"][0], list), words["dash"]
+            marks = (self.rng.choice(words["letters"]) if several else words["letters"]) if way == "letters" else ""
+            dash = dashes if isinstance(dashes, str) else self.rng.choice(dashes)
             numbered = len(items) <= len(marks)
-            lines = (
-                "".join(f"\n{marks[n] if numbered else words['dash']} {item}" for n, item in enumerate(items)) + "\n"
-            )
+            lines = "".join(f"\n{marks[n] if numbered else dash} {item}" for n, item in enumerate(items)) + "\n"
         text = fill(expand(self.rng.choice(self._all["lists"]), self.rng, self._all["parts"]), {"lines": lines})
         return text if "\n" in text else sentence(text)
 

@@ -11,6 +11,7 @@ from rubrics.normal import Text, mentions
 from synth.goals.clauses import Piece, spoken_field, write_clause
 from synth.goals.decoys import decoy
 from synth.goals.derive import Finder
+from synth.goals.describe import named
 from synth.goals.desk import Act, Desk, free_choice, names_row_of, pointer
 from synth.goals.draw import Aim, stays
 from synth.goals.ground import (
@@ -26,7 +27,7 @@ from synth.goals.ground import (
 )
 from synth.goals.money import amount_field, in_major_units, in_minor_units
 from synth.goals.speech import Clause, Slip
-from synth.goals.templates import worded
+from synth.goals.templates import plainest, worded
 from synth.goals.words import noun, say
 from synth.taskspec import Source, Step, Tell
 from synth.worlds.state import State
@@ -257,7 +258,7 @@ class Story:
         text = in_major_units(value) if money else say(value, spec)
         what = noun(self.desk.world, act.of) if act.of else "request"
         if isinstance(value, bool):
-            clause = worded(self.desk.split, "facts", "should", field=label, value="on" if value else "off")
+            clause = worded(self.desk.voice, "facts", "should", field=label, value="on" if value else "off")
             return Piece(label, text, boolean=value), Told(value, label, what, clause, text)
         if isinstance(value, dict) and not value:
             raise DeadEnd(f"{name} is an empty object")
@@ -265,16 +266,16 @@ class Story:
             raise DeadEnd(f"{name} cannot be said: {text[:60]}")
         wrong = decoy(value, text, spec, self.rng)
         slip = Slip(text, wrong) if wrong is not None else None
-        clause = worded(self.desk.split, "facts", "should", field=label, value=text)
+        clause = worded(self.desk.voice, "facts", "should", field=label, value=text)
         return Piece(label, text, money=money, slip=slip), Told(value, label, what, clause, text)
 
     def natural_object(self, act: Act, name: str, value: Any, obj: str | None) -> str:
-        what, words, split = noun(self.desk.world, str(act.of)), spoken_field(self.desk, act, name), self.desk.split
+        what, words, voice = noun(self.desk.world, str(act.of)), spoken_field(self.desk, act, name), self.desk.voice
         if obj is not None:
-            return f"{obj}, {worded(split, 'rows', 'field', field=words, value=say(value))}"
+            return f"{obj}, {plainest(voice, 'rows', 'field', field=words, value=say(value))}"
         if words in ("name", "title", "path", "slug", "key"):
-            return f"the {what}{worded(split, 'rows', 'name', value=say(value))}"
-        return worded(split, "rows", "by_key", noun=what, field=words, value=say(value))
+            return named(voice, f"the {what}", what, say(value))
+        return worded(voice, "rows", "by_key", noun=what, field=words, value=say(value))
 
     def advance(self, after: State) -> None:
         self.state = after
@@ -298,7 +299,7 @@ class Story:
                 name = self.desk.entity(c.entity).keys[0]
                 for path, record in records(look.result):
                     if record.get(name) == c.key:
-                        what = worded(self.desk.split, "rows", "new", noun=noun(self.desk.world, c.entity))
+                        what = worded(self.desk.voice, "rows", "new", noun=noun(self.desk.world, c.entity))
                         self.finder.mentioned[c.entity, c.key] = (
                             Seen(look, (*path, name)),
                             Description(what, what, ()),

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from synth.packaged import HELD_OUT, packaged_words, packaged_yaml
+from synth.records import rng_for
 
 _SLOT = re.compile(r"\{([a-z_]+)\}")
 _PART = re.compile(r"\[([A-Za-z]+)\]")
@@ -17,6 +19,11 @@ _PART = re.compile(r"\[([A-Za-z]+)\]")
 def grammar(split: str) -> dict[str, Any]:
     """Clauses, questions and how rows are named (as the split's people do), what assistants ask; read once."""
     return packaged_words("synth.goals", "grammar.yaml", split)
+
+
+def forms(split: str) -> dict[str, Any]:
+    """Whole ways of laying a request out (`data/forms.yaml`); the people of the split `eval` have none of these."""
+    return {} if split == HELD_OUT else packaged_yaml("synth.goals", "data/forms.yaml")
 
 
 def personas(split: str) -> dict[str, Any]:
@@ -50,6 +57,41 @@ def phrase(rng: random.Random, split: str, group: str, kind: str, **slots: str) 
     return fill(rng.choice(grammar(split)[group][kind]), slots)
 
 
-def worded(split: str, group: str, kind: str, **slots: str) -> str:
-    """The template of `group.kind`, where there is one per split, filled."""
-    return fill(grammar(split)[group][kind], slots)
+@dataclass(frozen=True)
+class Voice:
+    """How one task is worded. `salt` differs from task to task: what is drawn from it leaves the task's own stream
+    alone, and the same thing is said in the same way throughout a task."""
+
+    split: str
+    salt: str = ""
+
+    def pick(self, among: Sequence[Any], *what: str) -> Any:
+        """One of `among`, the same for the same `what`."""
+        return rng_for("words", self.salt, *what).choice(among)
+
+
+def peeked(rng: random.Random) -> str:
+    """A salt from a stream's state; the stream stays where it is."""
+    twin = random.Random()
+    twin.setstate(rng.getstate())
+    return f"{twin.getrandbits(64):016x}"
+
+
+def worded(voice: Voice, group: str, kind: str, /, **slots: str) -> str:
+    """The template of `group.kind`, or one of several, filled. The parts of a request (`pieces`) keep one form in a
+    task: a list of them is all of a kind."""
+    return fill(form_of(voice, group, kind, **({} if group == "pieces" else slots)), slots)
+
+
+def form_of(voice: Voice, group: str, kind: str, /, **slots: str) -> str:
+    """The template of `group.kind` that the voice has for these slots."""
+    found: str | list[str] = grammar(voice.split)[group][kind]
+    if isinstance(found, str):
+        return found
+    return str(voice.pick(found, group, kind, *(f"{k}={v}" for k, v in sorted(slots.items()))))
+
+
+def plainest(voice: Voice, group: str, kind: str, /, **slots: str) -> str:
+    """The first template of `group.kind`, which stands anywhere, filled."""
+    found: str | list[str] = grammar(voice.split)[group][kind]
+    return fill(found if isinstance(found, str) else found[0], slots)

@@ -130,4 +130,4 @@ def sentence(text: str) -> str:
     text = text.strip()
     if text.split(" ", 1)[0].strip(",.;:!?'").replace("'", "").isalpha():
         text = text[:1].upper() + text[1:]
-    return text if text.endswith((".", "!", "?")) else text + "."
+    return text if text.endswith((".", "!", "?", ";")) else text + "."

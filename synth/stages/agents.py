@@ -22,23 +22,35 @@ from synth.stage import Context, Output, Part
 from synth.surface import Surface
 
 TABLE = "agents"
-VERSION = "5"
+VERSION = "6"
 ASSETS = [
     "synth/places/data/prompts.yaml",
     "synth/prompts/agent_brief.j2",
     "synth/prompts/agent_briefing.j2",
+    "synth/prompts/agent_bullets.j2",
     "synth/prompts/agent_card.j2",
+    "synth/prompts/agent_day.j2",
     "synth/prompts/agent_dialogue.j2",
+    "synth/prompts/agent_faq.j2",
     "synth/prompts/agent_handbook.j2",
+    "synth/prompts/agent_headings.j2",
     "synth/prompts/agent_ini.j2",
+    "synth/prompts/agent_json.j2",
     "synth/prompts/agent_letter.j2",
+    "synth/prompts/agent_log.j2",
     "synth/prompts/agent_memo.j2",
     "synth/prompts/agent_numbered.j2",
+    "synth/prompts/agent_oneline.j2",
     "synth/prompts/agent_plain.j2",
+    "synth/prompts/agent_policyfirst.j2",
     "synth/prompts/agent_question.j2",
     "synth/prompts/agent_sections.j2",
     "synth/prompts/agent_short.j2",
+    "synth/prompts/agent_speech.j2",
+    "synth/prompts/agent_stars.j2",
     "synth/prompts/agent_tags.j2",
+    "synth/prompts/agent_thirdperson.j2",
+    "synth/prompts/agent_ticket.j2",
     "synth/prompts/agent_yaml.j2",
     "synth/prompts/eval/agent_badge.j2",
     "synth/prompts/eval/agent_checklist.j2",

@@ -32,7 +32,7 @@ from synth.stage import Context, Output, Part
 from synth.taskspec import Goal, Plan, Start, UserProfile
 
 TABLE = "trajectories"
-VERSION = "11"
+VERSION = "12"
 ASSETS = [
     "synth/sim/data/userside.yaml",
     "synth/sim/data/expert.json",

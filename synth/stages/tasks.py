@@ -29,7 +29,7 @@ from synth.surface import surfaces_of
 from synth.taskspec import Goal, UserProfile, WorldStart
 
 TABLE = "tasks"
-VERSION = "14"
+VERSION = "15"
 ASSETS = [
     "synth/sim/data/userside.yaml",
     "synth/sim/data/eval/userside.yaml",
@@ -39,6 +39,7 @@ ASSETS = [
     "synth/goals/data/eval/chat.yaml",
     "synth/goals/data/attacks.yaml",
     "synth/goals/data/eval/attacks.yaml",
+    "synth/goals/data/forms.yaml",
     "synth/goals/data/grammar.yaml",
     "synth/goals/data/eval/grammar.yaml",
     "synth/goals/data/personas.yaml",

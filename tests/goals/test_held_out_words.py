@@ -18,7 +18,7 @@ from synth.goals import build
 from synth.goals.attacks import attacks
 from synth.goals.build import BuildFailed
 from synth.goals.kinds.chat import talk
-from synth.goals.templates import grammar, personas
+from synth.goals.templates import forms, grammar, personas
 from synth.packaged import packaged_words
 from synth.sim.userside import places, said_of
 
@@ -46,7 +46,7 @@ def spoken(split: str) -> dict[str, set[str]]:
     user = json.loads(resources.files("synth.sim").joinpath(folder + "user.json").read_text(encoding="utf-8"))
     everybody = personas(split)
     found = {
-        "grammar": set(texts(grammar(split), ASSISTANT)),
+        "grammar": set(texts(grammar(split), ASSISTANT)) | set(texts(forms(split), NO_PHRASING)),
         "personas": set(texts(everybody, NO_PHRASING)) | set(everybody["mends"]) | set(everybody["lists"]),
         "chat": set(texts(talk(split), ASSISTANT)),
         "rules": set(texts(packaged_words("synth.goals", "rules.yaml", split), {*ASSISTANT, "ask"})),

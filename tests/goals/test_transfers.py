@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -33,8 +34,8 @@ def test_a_transfer_is_asked_for_with_both_sides_and_changes_both(seed: int) -> 
     step = b.plan.steps[-1]
     assert step.tool == "transfer" and {one.key, other.key} == {step.arguments["from"], step.arguments["to"]}
     words = " ".join(b.user.turns)
-    assert " from account " in words and str(step.arguments["amount"]) in words
-    assert any(f.say.startswith("The amount should be") for f in b.user.facts)
+    assert {one.key, other.key} <= set(re.findall(r"[A-Z0-9]{6}", words)) and str(step.arguments["amount"]) in words
+    assert any("amount" in f.about and str(step.arguments["amount"]) in f.say for f in b.user.facts)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -46,7 +47,7 @@ def test_sides_known_by_a_name_are_said_by_it(seed: int) -> None:
     b = build(Desk("w", World.load(spec), {"transfer": "transfer"}, 1), "single", random.Random(seed))
     step = b.plan.steps[-1]
     words = " ".join(b.user.turns).replace('"', "")
-    assert f" from {step.arguments['from']} to {step.arguments['to']}" in words
+    assert words.index(f"from {step.arguments['from']}") < words.index(step.arguments["to"])
 
 
 @pytest.mark.parametrize("seed", range(4))

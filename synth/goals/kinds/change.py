@@ -171,7 +171,7 @@ def back(draft: Draft) -> None:
     else:
         unsay(story, aim.act, name, shown, before)
         label = spoken_field(story.desk, aim.act, name)
-        obj = worded(story.desk.split, "rows", "that", noun=noun(story.desk.world, str(aim.act.of)))
+        obj = worded(story.desk.voice, "rows", "that", noun=noun(story.desk.world, str(aim.act.of)))
         text = fill(story.rng.choice(texts(story.desk.split)["unsaid"]), {"field": label, "obj": obj})
         story.turns[-1] = [Clause(raw=text)]
         draft.weight += 0.6

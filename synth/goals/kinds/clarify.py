@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 
 from synth.goals.clauses import spoken_field
 from synth.goals.describe import sayable
@@ -80,7 +81,12 @@ def hide_row(story: Story, aim: Aim, rng: random.Random) -> Draft:
         told = words.told[0]
         known = story.facts[told.at]
         known.turn = None
-        story.turns[-1][-1] = type(clause)(vp=clause.vp.replace(words.phrase, words.vague))
+        story.turns[-1][-1] = replace(
+            clause,
+            vp=clause.vp.replace(words.phrase, words.vague),
+            stated=clause.stated.replace(words.phrase, words.vague),
+            slip=None,
+        )
         name = "ID" if told.name == "id" else told.name
         what = noun(story.desk.world, entity)
         question = phrase(rng, story.desk.split, "asks", "which", noun=what, field=name)
