@@ -130,11 +130,13 @@ class WorldStart(Part):
 
 class PlaceStart(Part):
     """What a place holds at first: text files and binary ones (base64), relative to its work folder; `setup` is what
-    else its executor needs, in that executor's own form."""
+    else its executor needs, in that executor's own form. `essence`: what near-duplicates of a code task are told by;
+    nothing of it is put into the place."""
 
     files: dict[str, str] = {}
     base64: dict[str, str] = {}
     setup: dict[str, Any] = {}
+    essence: str = ""
 
 
 FaultKind = Literal[

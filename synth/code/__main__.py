@@ -7,15 +7,15 @@ import argparse
 import sys
 import time
 
-from synth.code.families import families, generate, make
+from synth.code.families import families, make
 from synth.code.task import CodeTask
-from synth.code.validate import spread, table, try_all
+from synth.code.validate import spread, table, validate
 from synth.errors import UsageError
 from synth.sandbox import open_engine
 
 
 def main() -> int:
-    """Exit 0 where every task is as it has to be, 1 where one is not, 2 for wrong usage."""
+    """Exit 0 where there are as many valid tasks as asked for, 1 where there are not, 2 for wrong usage."""
     parser = argparse.ArgumentParser(prog="python -m synth.code")
     verbs = parser.add_subparsers(dest="verb", required=True)
     one = verbs.add_parser("validate", help="try tasks out in sandboxes")
@@ -38,18 +38,15 @@ def main() -> int:
         print(wrong, file=sys.stderr)
         return 2
     try:
-        began, spent = time.perf_counter(), time.process_time()
-        tasks = list(generate(asked.seed, asked.count, asked.family))
-        print(f"{len(tasks)} tasks in {time.perf_counter() - began:.0f} s, {time.process_time() - spent:.0f} s of CPU")
         began = time.perf_counter()
-        tried = try_all(tasks, engine, asked.workers)
-        mean, most = spread(tasks)
-        print(f"tried out on {engine.name} in {time.perf_counter() - began:.0f} s")
-        print(table(tried))
+        found = validate(asked.seed, asked.count, engine, asked.workers, asked.family)
+        mean, most = spread([one.task for one in found.valid])
+        print(f"{len(found.valid)} valid tasks on {engine.name} in {time.perf_counter() - began:.0f} s\n")
+        print(table(found) + "\n")
         print(f"nearest other task: {mean:.2f} in the mean, {most:.2f} at most (Jaccard of code shingles)")
     finally:
         engine.close()
-    return 0 if len(tasks) == asked.count and not any(one.wrong for one in tried) else 1
+    return 0 if len(found.valid) == asked.count else 1
 
 
 def shown(task: CodeTask) -> str:

@@ -47,9 +47,9 @@ def harness_source() -> str:
     return Path(harness.__file__).read_text(encoding="utf-8")
 
 
-def asked(probes: Sequence[str], mark: str, seconds: float = PROBE_SECONDS) -> bytes:
-    """The harness's input; `seconds` of CPU for each probe."""
-    return json.dumps({"mark": mark, "probes": list(probes), "seconds": seconds}).encode()
+def asked(probes: Sequence[str], mark: str, seconds: float = PROBE_SECONDS, *, patient: bool = True) -> bytes:
+    """The harness's input; `seconds` of CPU for each probe. `patient`: go on behind one that took longer."""
+    return json.dumps({"mark": mark, "probes": list(probes), "seconds": seconds, "patient": patient}).encode()
 
 
 def answers(stdout: bytes, mark: str, count: int) -> list[Any]:

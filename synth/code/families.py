@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
+import time
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from synth.code.functions import base, graphs, grids, intervals, lists, notations, records, texts
 from synth.code.packages import render
 from synth.code.packages.bugs import bug_task
 from synth.code.packages.features import feature_task
-from synth.code.similar import BOUND, nearest, shape
+from synth.code.similar import Distinct
 from synth.code.task import CodeTask, Group
 from synth.code.truth import bench
 from synth.code.wrangling import base as data
@@ -21,7 +22,7 @@ from synth.errors import TaskFailure, UsageError
 from synth.records import Split, make_id, rng_for
 
 TRIES = 60  # drawings of one task
-GIVES_UP = 25  # near duplicates in a row before `generate` takes a family to be used up
+GIVES_UP = 25  # near duplicates in a row before `Supply` takes a family to be used up
 Maker = Callable[[str, str, random.Random], CodeTask | None]  # family, id, random stream
 
 
@@ -92,7 +93,7 @@ def families() -> tuple[str, ...]:
 
 def make(family: str, seed: int, number: int) -> CodeTask:
     """The task of that number: the same one for the same three values, in any process. Numbers give independent
-    drawings; near duplicates among them are for `generate` to drop."""
+    drawings; near duplicates among them are for `Supply` to leave out."""
     if family not in FAMILIES:
         raise UsageError(f"there is no family {family!r} of code tasks; known are {', '.join(FAMILIES)}")
     identity = make_id("code", seed, family, number)
@@ -103,29 +104,49 @@ def make(family: str, seed: int, number: int) -> CodeTask:
     raise TaskFailure("task", "code.families", f"{family}: no task after {TRIES} drawings")
 
 
+class Supply:
+    """Tasks of some families without end, the families taking turns, near duplicates left out. A family that gives
+    nothing but near duplicates any more is out of it."""
+
+    def __init__(self, seed: int, names: Sequence[str] | None = None) -> None:
+        self.near = dict.fromkeys(names or FAMILIES, 0)  # left out, by family
+        self.cpu = dict.fromkeys(self.near, 0.0)  # seconds, those for what was left out among them
+        self._seed = seed
+        self._numbers = dict.fromkeys(self.near, 0)
+        self._given = {name: Distinct() for name in self.near}
+
+    def __iter__(self) -> Iterator[CodeTask]:
+        left = list(self.near)
+        while left:
+            for name in list(left):
+                task = self.next(name)
+                if task is None:
+                    left.remove(name)
+                else:
+                    yield task
+
+    def next(self, name: str) -> CodeTask | None:
+        """The next task of a family, None where it is used up."""
+        began = _cpu()
+        try:
+            return self._next(name)
+        finally:
+            self.cpu[name] += _cpu() - began
+
+    def _next(self, name: str) -> CodeTask | None:
+        for _ in range(GIVES_UP):
+            task = make(name, self._seed, self._numbers[name])
+            self._numbers[name] += 1
+            if self._given[name].add(task.essence):
+                return task
+            self.near[name] += 1
+        return None
+
+
+def _cpu() -> float:
+    return time.thread_time() + bench().cpu_seconds
+
+
 def generate(seed: int, count: int, names: Sequence[str] | None = None) -> Iterator[CodeTask]:
-    """`count` tasks, the families taking turns; of tasks nearer to each other than `similar.BOUND` only the first is
-    given. Fewer where the families are used up."""
-    left = list(names or FAMILIES)
-    numbers = dict.fromkeys(left, 0)
-    seen: dict[str, list[Counter[tuple[str, ...]]]] = {name: [] for name in left}
-    given = 0
-    while left and given < count:
-        for name in list(left):
-            task = _next(name, seed, numbers, seen[name])
-            if task is None:
-                left.remove(name)
-            elif given < count:
-                given += 1
-                yield task
-
-
-def _next(name: str, seed: int, numbers: dict[str, int], seen: list[Counter[tuple[str, ...]]]) -> CodeTask | None:
-    for _ in range(GIVES_UP):
-        task = make(name, seed, numbers[name])
-        numbers[name] += 1
-        mine = shape(task.essence)
-        if nearest(mine, seen) < BOUND:
-            seen.append(mine)
-            return task
-    return None
+    """The first `count` tasks of `Supply`; fewer where the families are used up."""
+    return islice(Supply(seed, names), count)

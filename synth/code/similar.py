@@ -35,6 +35,27 @@ def nearness(one: Counter[tuple[str, ...]], other: Counter[tuple[str, ...]]) -> 
     return (one & other).total() / (one | other).total()
 
 
+class Distinct:
+    """Tasks that are not near each other: the first of each lot, in the order in which they come."""
+
+    def __init__(self) -> None:
+        self._shapes: list[Counter[tuple[str, ...]]] = []
+
+    def add(self, essence: str) -> bool:
+        """Whether the task is one more; one within `BOUND` of an earlier one is not."""
+        mine = shape(essence)
+        if self.near(mine):
+            return False
+        self._shapes.append(mine)
+        return True
+
+    def near(self, mine: Counter[tuple[str, ...]]) -> bool:
+        """Whether one of them is within `BOUND`. Those of too different a size cannot be."""
+        size = mine.total()
+        alike = (one for one in self._shapes if BOUND * max(size, one.total()) <= min(size, one.total()))
+        return any(nearness(mine, one) >= BOUND for one in alike)
+
+
 def nearest(one: Counter[tuple[str, ...]], others: Iterable[Counter[tuple[str, ...]]]) -> float:
     """How near the nearest of the others is; 0 where there is none."""
     return max((nearness(one, other) for other in others), default=0.0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import re
 from typing import Any
 
 from synth import code
@@ -31,7 +30,7 @@ HIDDEN = "hidden_tests"  # the one check of a workspace
 # The same program is run again as often as one likes: that repeats no effect that anybody would mind.
 WAIVED = ["standing.no_repeats"]
 MOST_FAILURES = 3
-_SLOT = re.compile(r"\{(\w+)\}")
+RAN = "ran"  # of the last run of tests: how many there were
 _THANKS = ("Thanks, that is all.", "Great, thank you.", "Perfect, thanks a lot.", "Thank you, that does it.",
            "Good work, thanks.", "Thanks!", "That is all I needed, thank you.")  # fmt: skip
 _UNKNOWN = ("I don't know, look at the code.", "No idea; please go by what the files say.",
@@ -49,7 +48,7 @@ def make(world: WorldRow, seed: int, number: int, rng: random.Random) -> PlaceTa
     return PlaceTask(
         kind="code", family=task.family, difficulty=task.difficulty, user=user_of(task, world.split, rng),
         goal=Goal(changes=[], tell=[], checks=[check_of(task)], text=f"The hidden tests of {task.family} pass."),
-        start=PlaceStart(files=task.files, setup={"databases": task.databases}),
+        start=PlaceStart(files=task.files, setup={"databases": task.databases}, essence=task.essence),
         plan=Plan(steps=steps, replies=replies), rubric=rubric_of(len(steps)),
     )  # fmt: skip
 
@@ -81,9 +80,9 @@ def plan_of(messages: list[ExpertStep]) -> tuple[list[Step], list[Reply]]:
             ))  # fmt: skip
             made.append(steps[-1].id)
         before = made
-    last = messages[-1].say
+    last = messages[-1].say  # may quote code, braces and all
     tested = [s.id for s in steps if s.tool == "run_tests"]
-    slots = {name: Source(kind="result", step=tested[-1], path=[name]) for name in _SLOT.findall(last)}
+    slots = {RAN: Source(kind="result", step=tested[-1], path=[RAN])} if f"{{{RAN}}}" in last else {}
     return steps, [Reply(turn=0, text=last, slots=slots)]
 
 

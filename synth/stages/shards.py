@@ -5,7 +5,7 @@
 change a shard; then rows are swapped within cells until each trait asked for has its share. `part.payload["parts"]`
 names the parts that the run's plan opened: what an earlier, larger target left behind is surplus.
 Every trajectory ends as an example or as a drop with a reason: held_out, undecided, not_passed, other_policy,
-duplicate, surplus.
+duplicate, near_duplicate (a code task like one before it), surplus.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from synth.code.similar import Distinct
 from synth.records import SCHEMA_VERSION, DroppedRow, canonical, content_hash, json_text
-from synth.rounds import cell_of
+from synth.rounds import cell_of, split_cell
 from synth.stage import Context, Output, Part
 from synth.store.sft import SftFolder, write_sft
 from synth.surface import functions_of
 from synth.traits import traits_of
 
 TABLE = "sft"
-VERSION = "6"
+VERSION = "7"
 ASSETS: list[str] = []
 
 # values that differ between two otherwise equal conversations: uuids, long hex, ids like `inv_4f9a2c` or `ORD-88213`
@@ -59,6 +60,7 @@ class Candidate:
     usd: float = 0.0
     policy: str = ""
     asked: bool = False  # a model played it: what it was asked stands in the ledger of usage
+    essence: str = ""  # of a code task: what near-duplicates are told by
 
 
 @dataclass
@@ -83,7 +85,9 @@ class Selection:
 
 def candidates(inputs: Any, index: int, traits: bool = False) -> list[Candidate]:
     """The judged trajectories of one part; with their traits where asked."""
-    tasks = {r["task_id"]: r for r in inputs.columns("tasks", ["task_id", "ordinal", "kind", "split", "goal"], [index])}
+    wanted = ["task_id", "ordinal", "kind", "split", "goal"]
+    wanted += ["start"] if split_cell(cell_of(index))[0] == "code" else []
+    tasks = {r["task_id"]: r for r in inputs.columns("tasks", wanted, [index])}
     verdicts = {
         r["trajectory_id"]: r for r in inputs.columns("verdicts", ["trajectory_id", "passed", "score"], [index])
     }
@@ -113,9 +117,14 @@ def candidates(inputs: Any, index: int, traits: bool = False) -> list[Candidate]
                 usage.cost_usd,
                 row["policy"],
                 bool(usage.requests),
+                "" if refused else _essence(task.get("start")),
             )
         )
     return found
+
+
+def _essence(start: Any) -> str:
+    return "".join(place.get("essence", "") for place in (start or {}).get("places", {}).values())
 
 
 def _refused(split: str, verdict: Mapping[str, Any] | None) -> str:
@@ -132,8 +141,9 @@ def choose(
     found: Iterable[Candidate], target: Mapping[str, int], dedup: bool, shares: Mapping[str, float] | None = None,
     policies: Sequence[str] = (),
 ) -> Selection:  # fmt: skip
-    """Walk by ordinal: one row per task, no conversation twice, no more than the target of each cell; then swap for the
-    shares. `policies`: whose rows may be kept, the preferred first; none given means all, and none is preferred."""
+    """Walk by ordinal: one row per task, no conversation twice, no code task near another, no more than the target of
+    each cell; then swap for the shares. `policies`: whose rows may be kept, the preferred first; none given means all,
+    and none is preferred."""
     chosen = Selection()
     rank = {policy: place for place, policy in reversed(list(enumerate(policies)))}
 
@@ -143,12 +153,15 @@ def choose(
     count: Counter[str] = Counter()
     seen: set[str] = set()
     done: set[str] = set()
+    distinct = Distinct()
     for one in sorted(found, key=order):
         reason = one.refused or ("other_policy" if rank and one.policy not in rank else "")
         if not reason and (count[one.cell] >= target.get(one.cell, 0) or one.task_id in done):
             reason = "surplus"
         if not reason and dedup and one.content in seen:
             reason = "duplicate"
+        if not reason and dedup and one.essence and not distinct.add(one.essence):
+            reason = "near_duplicate"
         if reason:
             chosen.dropped.append((one, reason))
             continue
@@ -157,13 +170,13 @@ def choose(
         count[one.cell] += 1
         chosen.kept.append(one)
     for trait in sorted(shares or {}):
-        _swap(chosen, trait, shares or {}, dedup, order)
+        _swap(chosen, trait, shares or {}, dedup, order, distinct)
     return chosen
 
 
 def _swap(
     chosen: Selection, trait: str, shares: Mapping[str, float], dedup: bool,
-    order: Callable[[Candidate], tuple[int, int, int, str]],
+    order: Callable[[Candidate], tuple[int, int, int, str]], distinct: Distinct,
 ) -> None:  # fmt: skip
     """Surplus rows that have the trait, lowest ordinal first, for the last kept rows of the same cell that have none of
     the traits asked for, until the share is reached."""
@@ -180,6 +193,8 @@ def _swap(
             break
         fits = reason == "surplus" and trait in one.traits and plain.get(one.cell) and one.task_id not in done
         if not fits or (dedup and one.content in seen):
+            continue
+        if dedup and one.essence and not distinct.add(one.essence):
             continue
         out = plain[one.cell].pop()
         del kept[out.trajectory_id]

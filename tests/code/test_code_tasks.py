@@ -8,12 +8,14 @@ import pytest
 
 from synth.code import FAMILIES, Family, families, generate, lazy, make, solved_files, speak, start_files
 from synth.code.check import answers, asked, check, score
+from synth.code.families import Supply
 from synth.code.similar import BOUND, nearness, shape
-from synth.code.task import CodeTask, ExpertStep
-from synth.code.truth import bench
-from synth.code.validate import try_out
+from synth.code.task import CodeTask, ExpertStep, ToolCall
+from synth.code.truth import PROBE_SECONDS, bench
+from synth.code.validate import table, try_out, validate
 from synth.errors import TaskFailure, UsageError
 from synth.executors.protocol import Outcome
+from synth.places.code import plan_of
 from synth.sandbox import Limits, Ran
 from tests.executors.plain import PlainEngine, PlainSandbox
 
@@ -64,6 +66,46 @@ def test_a_family_used_up_ends_the_stream(monkeypatch: pytest.MonkeyPatch) -> No
     one = make("text_steps", SEED, 0)
     monkeypatch.setitem(FAMILIES, "same", family)
     assert len(list(generate(SEED, 9, ["same"]))) == 1
+
+
+def test_what_is_left_out_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    tasks = [make("text_steps", SEED, number) for number in range(2)]
+    texts = iter([0, 0, 1, 0])
+    monkeypatch.setitem(FAMILIES, "lot", Family("lot", "function", "train", lambda *_: tasks[next(texts)]))
+    supply = Supply(SEED, ["lot"])
+    assert [supply.next("lot"), supply.next("lot")] == tasks
+    assert supply.near == {"lot": 1}
+
+
+def test_what_is_refused_is_told_and_replaced(engine: PlainEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    good, other = make("text_steps", SEED, 0), make("text_steps", SEED, 1)
+    never = other.hidden.probes[0].model_copy(update={"expect": "never"})
+    bad = other.model_copy(update={"hidden": other.hidden.model_copy(update={"probes": [never]})})
+    made = iter([good, bad, make("list_steps", SEED, 0)])
+    monkeypatch.setitem(FAMILIES, "lot", Family("lot", "function", "train", lambda *_: next(made)))
+    found = validate(SEED, 2, engine, 1, ["lot"])
+    assert [bool(one.wrong) for one in found.tried] == [False, True, False] and len(found.valid) == 2
+    told = table(found)
+    assert "| lot | 3 | 2 | 1 | 0 |" in told.replace("| all |", "| lot |") and "1 refused: the expert fails" in told
+
+
+def test_a_mutation_without_end_costs_little_and_is_told_the_same_way_on_a_busy_machine() -> None:
+    tree = {"m.py": b"def f(n):\n    while n:\n        pass\n    return 1\n"}
+    codes = ["from m import f\nresult = f(0)", "from m import f\nresult = f(1)", "from m import f\nresult = f(0)"]
+    before = bench().cpu_seconds
+    assert bench().probe(tree, codes) == [1, ["!raises", "TimeoutError"], ["!nothing"]]
+    assert bench().cpu_seconds - before < 2 * PROBE_SECONDS
+    eats = {"m.py": b"def f(n):\n    return len(list(range(10 ** n)))\n"}
+    assert bench().probe(eats, [*codes[:1], "from m import f\nresult = f(9)"]) == [1, ["!raises", "MemoryError"]]
+    endless = {"tests/__init__.py": b"", "tests/test_m.py": b"while True:\n    pass\n"}
+    assert bench().tests(endless) == (0, None)
+
+
+def test_reports_may_quote_code_in_braces() -> None:
+    messages = [ExpertStep(say="", calls=[ToolCall(tool="run_tests", arguments={})]),
+                ExpertStep(say="It lacked `f'{code}: {ran}'`. All {ran} pass.", calls=[])]  # fmt: skip
+    _, replies = plan_of(messages)
+    assert list(replies[0].slots) == ["ran"]
 
 
 def test_unknown_families_are_told() -> None:

@@ -143,6 +143,19 @@ def test_candidates_beyond_what_was_needed_change_nothing(
         assert choose(found + more, target, dedup=True).kept == chosen.kept
 
 
+def test_of_code_tasks_like_each_other_the_first_is_kept() -> None:
+    one = "def f(rows):\n    return [row.strip() for row in rows if len(row) > 3]\n"
+    same, other = (
+        one.replace("row", "line"),
+        "def f(rows):\n    return sorted({row.lower() for row in rows}, key=len)\n",
+    )
+    found = [_candidate("code", n, essence=text) for n, text in enumerate([one, same, other])]
+    chosen = choose(found, {"code": 5}, dedup=True)
+    assert [one.ordinal for one in chosen.kept] == [0, 2]
+    assert [(one.ordinal, reason) for one, reason in chosen.dropped] == [(1, "near_duplicate")]
+    assert len(choose(found, {"code": 5}, dedup=False).kept) == 3
+
+
 def test_one_attempt_per_task_is_kept() -> None:
     found = [_candidate("single", 1, attempt=n, trajectory_id=f"t{n}", content=f"c{n}") for n in (2, 0, 1)]
     chosen = choose(found, {"single": 5}, dedup=True)

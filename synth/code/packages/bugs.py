@@ -6,6 +6,7 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from synth.code.harness import ENDLESS
 from synth.code.packages import render
 from synth.code.packages.mutate import Mutation, mutations
 from synth.code.plan import plan
@@ -15,7 +16,8 @@ from synth.code.wording import closing, requests
 from synth.records import canonical
 
 TRIES = 14  # mutations tried of one package before another is drawn
-ENDLESS = (["!raises", "TimeoutError"], ["!nothing"])  # a bug that never ends is no use in a bug report
+# a bug that never ends, or eats all memory, is no use in a bug report
+UNTOLD = (ENDLESS, ["!nothing"], ["!raises", "MemoryError"])
 TWO = 0.15  # share of tasks with two bugs
 SHOWN = 160  # characters of a value in a bug report
 
@@ -46,6 +48,8 @@ def bug_task(domain: str, identity: str, rng: random.Random, bench: Bench) -> Co
     for bug in bugs:
         broken[bug.path] = bug.mutation.apply(whole[bug.path])
     got = bugs[0].got if len(bugs) == 1 else bench.probe(encode(broken), codes)
+    if any(one in UNTOLD for one in got):
+        return None
     tests = bench.tests(encode(broken))
     noticed = [n for n in range(len(codes)) if canonical(got[n]) != canonical(truth[n])]
     if len(noticed) < (1 if tests.failing else 2) or tests.failing is None:
@@ -79,7 +83,7 @@ def _bugs(
         tree = encode({**whole, path: mutation.apply(whole[path])})
         got = bench.probe(tree, codes)
         wrong = sum(canonical(a) != canonical(b) for a, b in zip(got, truth, strict=True))
-        if 0 < wrong <= max(2, len(codes) // 2) and not any(one in ENDLESS for one in got):
+        if 0 < wrong <= max(2, len(codes) // 2) and not any(one in UNTOLD for one in got):
             found.append(Bug(path, mutation, got))
             if len(found) == wanted:
                 break
