@@ -44,8 +44,11 @@ def show(as_json: bool) -> None:
 
 
 def clean(as_json: bool) -> None:
-    """Remove what killed runs left in the sandbox engines of this machine, and say how much it was."""
+    """Remove what killed runs left in the sandbox engines of this machine, and root file systems that nobody uses any
+    more; say how much it was."""
     from synth.sandbox import open_engine
+    from synth.sandbox.local import default_state
+    from synth.sandbox.rootfs import remove_unused
 
     names: tuple[Literal["local", "docker"], ...] = ("local", "docker")
     for name in names:
@@ -56,8 +59,13 @@ def clean(as_json: bool) -> None:
         else:
             removed, detail = engine.clean(), ""
             engine.close()
-        told = {"engine": name, "removed": removed, "detail": detail}
-        print(json.dumps(told) if as_json else f"{name:<8} {detail or f'{removed} left-overs removed'}")
+        _tell(as_json, name, removed, detail)
+    _tell(as_json, "cache", remove_unused(default_state()), "")
+
+
+def _tell(as_json: bool, name: str, removed: int, detail: str) -> None:
+    told = {"engine": name, "removed": removed, "detail": detail}
+    print(json.dumps(told) if as_json else f"{name:<8} {detail or f'{removed} left-overs removed'}")
 
 
 def _python() -> Finding:

@@ -84,8 +84,15 @@ class DockerEngine:
         with self._lock:
             if self._image is None:
                 named = self.settings.image
-                self._image = pulled(self._api, named) if named else made_of(self._api, rootfs(default_state()))
+                self._image = pulled(self._api, named) if named else self._made()
             return self._image
+
+    def _made(self) -> str:
+        root = rootfs(default_state())
+        try:
+            return made_of(self._api, root.path)
+        finally:
+            root.close()
 
     def _clean_once(self) -> None:
         with self._lock:

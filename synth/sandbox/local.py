@@ -48,12 +48,13 @@ class LocalEngine:
         self.bwrap = _bwrap()
         self.root = os.geteuid() == 0
         self.groups = cgroups.find()
-        self.files = rootfs(self.settings.state or default_state())
+        self._rootfs = rootfs(self.settings.state or default_state())
+        self.files = self._rootfs.path
         self._lock = threading.RLock()
         self._keeping: Keeping | None = None
         self._sandboxes: set[LocalSandbox] = set()
         self._probe: Probe | None = None
-        self._checked = False
+        self._checked = self._closed = False
         self._removed = 0  # and not told yet
         self._remove_leftovers()
 
@@ -139,6 +140,9 @@ class LocalEngine:
             if self._keeping is not None:
                 self._keeping.close()
                 self._keeping = None
+            if not self._closed:
+                self._closed = True
+                self._rootfs.close()
 
     def __enter__(self) -> LocalEngine:
         return self

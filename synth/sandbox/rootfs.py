@@ -1,5 +1,8 @@
 """The read-only file system of a sandbox, copied from this machine: python, its standard library, a shell, small tools
-and the shared libraries they need. Nothing is downloaded. Docker images are made from the same folder."""
+and the shared libraries they need. Nothing is downloaded. Docker images are made from the same folder.
+
+Who uses a folder holds a shared lock on it, which the kernel frees when its process ends, however it ends. A folder
+that nobody holds and that no engine of this code would use is a left-over (`remove_unused`)."""
 
 from __future__ import annotations
 
@@ -15,8 +18,10 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from synth.sandbox.engine import SandboxError
 
@@ -37,15 +42,72 @@ PASSWD: Final = "root:x:0:0:root:/:/bin/false\nagent:x:1000:1000:agent:/work:/bi
 GROUP: Final = "root:x:0:\nagent:x:1000:\n"
 
 
-def rootfs(state: Path) -> Path:
+class Rootfs(NamedTuple):
+    """A root file system in use, until `close`."""
+
+    path: Path
+    lock: int
+
+    def close(self) -> None:
+        os.close(self.lock)
+
+
+def rootfs(state: Path) -> Rootfs:
     """The folder for this python and this recipe under `state`, built on first use (seconds, some 60 MB); safe with
     several processes at once. Raises SandboxError where the machine lacks what it is copied from."""
+    while True:
+        place = _built(state)
+        try:
+            lock = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:  # removed in between
+            continue
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        if place.is_dir() and os.path.samestat(os.fstat(lock), place.stat()):
+            return Rootfs(place, lock)
+        os.close(lock)
+
+
+def remove_unused(state: Path) -> int:
+    """Remove the folders of older recipes and other pythons that no living process holds, and what a killed builder or
+    remover left. How many went."""
+    if not state.is_dir():
+        return 0
+    with _building(state):
+        for place in sorted(state.glob("rootfs-*/")):
+            if place.name != f"rootfs-{_key()}":
+                _hide_unheld(place)
+        gone = sorted([*state.glob("removed-*"), *state.glob("building-*")])
+        for place in gone:
+            shutil.rmtree(place)
+    return len(gone)
+
+
+def _hide_unheld(place: Path) -> None:
+    """Out of sight under the lock, unless somebody holds it: who waits for the lock then sees that it is gone."""
+    lock = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        place.rename(place.with_name(place.name.replace("rootfs-", "removed-", 1)))
+    except BlockingIOError:
+        pass
+    finally:
+        os.close(lock)
+
+
+@contextmanager
+def _building(state: Path) -> Iterator[None]:
+    """One at a time builds here, or removes."""
+    with (state / "rootfs.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _built(state: Path) -> Path:
     place = state / f"rootfs-{_key()}"
     if place.is_dir():
         return place
     state.mkdir(parents=True, exist_ok=True)
-    with (state / "rootfs.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # the second builder waits and finds it done
+    with _building(state):  # the second builder waits and finds it done
         if not place.is_dir():
             for dead in state.glob("building-*"):
                 shutil.rmtree(dead)

@@ -151,7 +151,7 @@ def test_the_image_is_imported_once(engine: DockerEngine, docker_host: str, monk
 
 
 def test_an_image_of_others_gets_the_server_put_in(engine: DockerEngine, api: Api, tmp_path: Path) -> None:
-    root = rootfs(default_state())
+    root = rootfs(default_state()).path
     shutil.copytree(root, tmp_path / "root", symlinks=True, ignore=shutil.ignore_patterns("inside"))
     image = with_server(api, made_of(api, tmp_path / "root"))
     assert with_server(api, made_of(api, tmp_path / "root")) == image
