@@ -41,7 +41,7 @@ def task(name: str, identity: str, rng: random.Random) -> CodeTask:
             probes=[Probe(name=f"f({n})", code=f"from m import f\nresult = f({n})", expect=n + more) for n in (2, 40)],
             protected={"tests/test_m.py": test},
         ),
-        solution={"m.py": good}, essence=good,
+        solution={"m.py": good}, essence=f"x.adds_{more}",  # attributes count where names and numbers do not
     )  # fmt: skip
 
 

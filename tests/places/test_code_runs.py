@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import random
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import synth.code
 from synth import open_run
+from synth.code.families import Maker
+from synth.code.task import CodeTask
 from synth.errors import RefusedError, UsageError
 from synth.executors.workspace import WorkspaceExecutor
 from synth.pipeline import Pipeline, PipelineError, load_pipeline
@@ -25,6 +30,22 @@ def code_pipeline(root: Path, *more: str, target: int = 6) -> Pipeline:
 
 def run_in(folder: Path, root: Path, *more: str, target: int = 6) -> RunResult:
     return run_pipeline(code_pipeline(root, *more, target=target), Options(out=folder, workers=0))
+
+
+@pytest.mark.usefixtures("plain")
+def test_of_tasks_like_each_other_one_row_is_kept(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for family in synth.code.FAMILIES.values():
+        made = partial(same, family.make)
+        monkeypatch.setitem(synth.code.FAMILIES, family.name, family._replace(make=made))
+    result = run_in(tmp_path / "run", root, "stages.shards.max_rounds=1", target=4)
+    assert result.rows == {"code": 1}
+    reasons = {one.reason for one in open_run(tmp_path / "run").rows("dropped") if one.stage == "shards"}
+    assert "near_duplicate" in reasons
+
+
+def same(make: Maker, family: str, identity: str, rng: random.Random) -> CodeTask | None:
+    task = make(family, identity, rng)
+    return task and task.model_copy(update={"essence": "x.adds"})
 
 
 def verdicts(folder: Path) -> list[Any]:
