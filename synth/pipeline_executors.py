@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -16,11 +17,24 @@ EnvName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=2
 Word = Annotated[str, Field(min_length=1, max_length=4000)]
 
 
+class Probe(Settings):
+    """How a server that nobody knows is called, to find out what can be asked of it. `courses`: how many different
+    courses of calls are wanted, each the ground of a task; `starts`: from how many start states. `files`: what lies in
+    the work folder, path to text, in place of files of ours. `writes`: at a URL, call also what is not said to be read
+    only; what runs there cannot be set back."""
+
+    courses: Annotated[int, Field(ge=1, le=2000)] = 36
+    starts: Annotated[int, Field(ge=1, le=64)] = 3
+    files: Annotated[dict[Annotated[str, Field(min_length=1, max_length=400)], str], Field(max_length=200)] = {}
+    writes: bool = False
+
+
 class McpServer(Settings):
     """A live server: a command that speaks MCP on its pipes, or the URL of one that speaks streamable HTTP.
     `headers_env`: headers whose values stand in environment variables, which are read when a session opens and are
     never kept. `uncontained`: run the command outside any sandbox. `seconds` and `output_bytes` bound one call.
-    `allow`: tools that the poison scan flags and that are offered all the same."""
+    `allow`: tools that the poison scan flags and that are offered all the same. `volatile`: patterns of what differs
+    from run to run in its results, besides moments and UUIDs. `probe`: how its tasks are looked for."""
 
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9@][A-Za-z0-9@._/-]{0,127}$")]
     command: Annotated[list[Word], Field(min_length=1, max_length=64)] | None = None
@@ -32,7 +46,19 @@ class McpServer(Settings):
     seconds: Annotated[float, Field(gt=0, le=600)] = 30.0
     output_bytes: Annotated[int, Field(ge=1024, le=16_777_216)] = 262_144
     allow: Annotated[list[Word], Field(max_length=1000)] = []
+    volatile: Annotated[list[Word], Field(max_length=100)] = []
+    probe: Probe | None = None
     OUTSIDE = frozenset({"headers_env"})
+
+    @field_validator("volatile")
+    @classmethod
+    def _are_patterns(cls, value: list[str]) -> list[str]:
+        for pattern in value:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"{pattern!r} is no pattern: {error}") from None
+        return value
 
     @model_validator(mode="after")
     def _one_way_in(self) -> McpServer:
@@ -42,6 +68,8 @@ class McpServer(Settings):
             raise ValueError("headers_env goes with `url`; a command reads its own environment (`env`)")
         if self.url is not None and (self.env or self.uncontained):
             raise ValueError("env and uncontained go with `command`; a URL runs on another machine")
+        if self.url is not None and self.probe is not None and self.probe.files:
+            raise ValueError("probe.files goes with `command`; a URL has no work folder here")
         return self
 
 

@@ -18,7 +18,7 @@ from synth.executors.mcp_client import Answer, Bounds, ServerFailure, Session
 from synth.executors.mcp_client.connecting import by_pipes, by_url
 from synth.executors.mcp_client.uncontained import HostPlace
 from synth.executors.protocol import Outcome, PlaceTool
-from synth.live.known import Launch, is_known, launch, list_known
+from synth.live.known import WORK, Launch, is_known, launch, list_known
 from synth.pipeline_executors import McpServer
 from synth.records import Checked, content_hash
 from synth.sandbox.engine import Engine, Limits, Sandbox, SandboxError
@@ -28,7 +28,6 @@ from tools_catalog import load_catalog
 from tools_catalog.effects import effect_of
 
 NAME = "mcp"  # in `calls.executor`
-WORK = "/work"  # as it is called in tasks and results; `{work}` in a server's command and environment stands for it
 _WORK = re.compile(r"(?<![\w./-])/work(?![\w.-])")
 LIMITS = Limits(seconds=3600, memory_mb=1536, processes=256, disk_mb=128, inodes=16384, output_bytes=1 << 20)
 SETUP_SECONDS = 60.0
@@ -98,7 +97,14 @@ class McpExecutor:
         return "" if now == self._old else content_hash(now)
 
     async def check(self, check: PlaceCheck) -> Checked:
-        """`row_holds` {entity, key, fields} and `row_absent` {entity, key}."""
+        """`row_holds` {entity, key, fields}, `row_absent` {entity, key}, and `call_gives` {tool, arguments, value,
+        masks}: a call shows `value` once what fits the patterns in `masks` is put as `#`."""
+        if check.check == "call_gives":
+            shown = await self.call(check.params["tool"], check.params["arguments"])
+            same = _unmasked(shown.content, check.params["masks"]) == check.params["value"]
+            return _checked(
+                check, same, "it shows what was asked for" if same else "it does not show what was asked for"
+            )
         await self._opened()
         row = self._present().get(check.params["entity"], {}).get(check.params["key"])
         if check.check == "row_absent":
@@ -291,6 +297,12 @@ def _sentence(answer: Answer, server: McpServer) -> str:
         "not_started": "The server could not be started again.",
         "budget": "No further calls are possible in this conversation.",
     }[answer.reason]
+
+
+def _unmasked(text: str, masks: list[str]) -> str:
+    for mask in masks:
+        text = re.sub(mask, "#", text)
+    return text
 
 
 def _checked(check: PlaceCheck, passed: bool, evidence: str) -> Checked:

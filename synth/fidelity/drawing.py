@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from synth.fidelity.setups import Pool, Setup
+from synth.places.schemas import kind_of, resolved
 
 OPTIONAL = 0.25  # chance that an optional parameter is given
 ABSENT = 0.2  # chance that a pooled key is one that no row ever had
@@ -90,8 +91,8 @@ class Drawer:
         return out
 
     def _value(self, tool: str, name: str, part: Mapping[str, Any], root: Mapping[str, Any]) -> Any:
-        part = _resolved(part, root)
-        kind = _kind(part)
+        part = resolved(part, root)
+        kind = kind_of(part)
         for key in (f"{tool}.{name}", name):
             if key in self.setup.fixed:
                 return self._filled(self.setup.fixed[key])
@@ -169,32 +170,3 @@ def leaves(value: Any, name: str = "") -> list[tuple[str, Any]]:
     if isinstance(value, list):
         return [leaf for v in value for leaf in leaves(v, name)]
     return [(name, value)]
-
-
-def _resolved(part: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A fragment with its reference followed and its union narrowed to the first branch that is not null."""
-    for _ in range(8):
-        ref = part.get("$ref")
-        if isinstance(ref, str) and ref.startswith("#/"):
-            node: Any = root
-            for step in ref[2:].split("/"):
-                node = node.get(step, {}) if isinstance(node, dict) else {}
-            part = node
-            continue
-        for union in ("anyOf", "oneOf", "allOf"):
-            branches = [b for b in part.get(union, []) if isinstance(b, dict) and b.get("type") != "null"]
-            if branches:
-                part = branches[0]
-                break
-        else:
-            return part
-    return part
-
-
-def _kind(part: Mapping[str, Any]) -> str:
-    kind = part.get("type")
-    if isinstance(kind, list):
-        kind = next((k for k in kind if k != "null"), "string")
-    if isinstance(kind, str):
-        return kind
-    return "object" if part.get("properties") else "string"

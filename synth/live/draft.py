@@ -18,6 +18,7 @@ from synth.taskspec import (
     Fact,
     Goal,
     GoalChange,
+    PlaceCheck,
     PlaceStart,
     Plan,
     Reply,
@@ -43,6 +44,7 @@ class Draft:
         self.setup: dict[str, Any] = {}
         self.notes: list[str] = []
         self.text = ""
+        self.refuse = False  # nothing that is offered can do it
         self._turns: list[list[Clause]] = [[]]
         self._replies: list[list[str]] = [[]]
         self._steps: list[Step] = []
@@ -51,6 +53,7 @@ class Draft:
         self._tells: list[Tell] = []
         self._facts: list[Fact] = []
         self._asks: list[Ask] = []
+        self._checks: list[PlaceCheck] = []
         self._kept: list[str] = []
         self._composed = False
 
@@ -143,6 +146,14 @@ class Draft:
     def deleted(self, entity: str, key: str) -> None:
         self._changes.append(GoalChange(world_id="", entity=entity, kind="delete", key=key))
 
+    def changed(self, change: GoalChange) -> None:
+        """A change that was seen rather than worked out."""
+        self._changes.append(change)
+
+    def check(self, text: str, check: str, **params: Any) -> None:
+        """A postcondition that the executor evaluates at the end."""
+        self._checks.append(PlaceCheck(id=f"c{len(self._checks)}", text=text, check=check, params=params))
+
     def tell(self, value: Any, say: str) -> None:
         """A fact that the user must be told in this turn; `say` holds it."""
         self._tells.append(Tell(id=f"t{len(self._tells)}", turn=len(self._turns) - 1, say=say, value=value))
@@ -160,7 +171,13 @@ class Draft:
             step.model_copy(update={"sources": self._grounds(step, given, " ".join([*turns[: step.turn + 1], *told]))})
             for step, given in zip(self._steps, self._sources, strict=True)
         ]
-        goal = Goal(changes=self._changes, tell=self._tells, text=self.text or f"What was asked for ({family}) is so")
+        goal = Goal(
+            changes=self._changes,
+            tell=self._tells,
+            checks=self._checks,
+            refuse=self.refuse,
+            text=self.text or f"What was asked for ({family}) is so",
+        )
         plan = Plan(
             steps=steps,
             asks=self._asks,
@@ -214,6 +231,10 @@ def _rubric(goal: Goal, plan: Plan, grounded: bool) -> Rubric:
     """What must be so, that what was hidden was asked for, and how it was gone about. Whether values were made up can
     only be told where none is composed by the assistant."""
     criteria = success(goal)
+    criteria += [
+        CriterionSpec(id=f"holds_{c.id}", part="success", check="checked", params={"check": c.id}, text=c.text)
+        for c in goal.checks
+    ]
     if grounded and plan.steps:
         criteria.append(
             CriterionSpec(

@@ -19,7 +19,14 @@ from tools_catalog.harvest.installed import installed
 from tools_catalog.harvest.outcome import HarvestFailure
 from tools_catalog.servers import load_servers
 
+WORK = "/work"  # the work folder as it is called in the sandbox
 LIST = Path(__file__).parent / "data" / "servers.yaml"
+_MOVING = (
+    r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?",
+    r"\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? (?:[A-Z][a-z]{2} \d{1,2}|\d{1,2} [A-Z][a-z]{2}),?(?: \d{4})? "
+    r"\d\d:\d\d:\d\d(?: (?:GMT|UTC)[+-]?\d*)?(?: \([^)]*\))?(?: \d{4})?",
+    r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b",
+)
 _SYSTEM = (Path("/usr"), Path("/bin"), Path("/lib"), Path("/lib64"))
 
 
@@ -66,10 +73,12 @@ def is_known(server: McpServer) -> bool:
     return ours is not None and (ours.command, ours.env) == (server.command, server.env)
 
 
-def volatile(server_id: str) -> list[str]:
-    """Patterns of what differs from run to run in the results of a server; replay compares without them."""
-    one = list_known().get(server_id)
-    return list(one.volatile) if one is not None else []
+def volatile(server: McpServer) -> list[str]:
+    """Patterns of what differs from run to run in the results of a server; replay compares without them. Of one that
+    nobody knows moments and UUIDs, and what its entry names."""
+    if is_known(server):
+        return [*list_known()[server.id].volatile, *server.volatile]
+    return [*_MOVING, *server.volatile]
 
 
 def launch(server: McpServer) -> Launch:
@@ -91,8 +100,7 @@ def launch(server: McpServer) -> Launch:
 
 
 def _own(server: McpServer, command: list[str]) -> Launch:
-    """A user's command. The folders that its absolute paths lie in are seen in the sandbox; of a program in `bin` the
-    folder above, where its libraries are."""
+    """A user's command. The folders that its absolute paths lie in are seen in the sandbox, with its libraries."""
     found = shutil.which(command[0])
     if found is None:
         raise UsageError(
@@ -106,8 +114,21 @@ def _own(server: McpServer, command: list[str]) -> Launch:
     ]
     folders: list[Path] = []
     for path in paths:
-        folder = path.parent.parent if path.parent.name == "bin" else path.parent
+        folder = _home(path)
         if not any(folder.is_relative_to(f) for f in (*_SYSTEM, *folders)) and folder != Path("/"):
             folders.append(folder)
+    hidden = next((f for f in folders if f.is_relative_to(WORK)), None)
+    if hidden is not None and not server.uncontained:
+        raise UsageError(
+            f"The server {server.id!r} cannot be started: {hidden} lies in {WORK}, which is its work folder in the "
+            "sandbox; put it elsewhere, or name it `uncontained: true`."
+        )
     path_env = f"{program.parent}:/usr/local/bin:/usr/bin:/bin"
     return Launch((str(program), *command[1:]), {"PATH": path_env, **server.env}, tuple(folders))
+
+
+def _home(path: Path) -> Path:
+    """The folder of a program and its libraries: of one in `bin` the folder above, of a package the `node_modules`."""
+    if "node_modules" in path.parts:
+        return Path(*path.parts[: path.parts.index("node_modules") + 1])
+    return path.parent.parent if path.parent.name == "bin" else path.parent

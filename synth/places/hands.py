@@ -6,12 +6,14 @@ from __future__ import annotations
 import asyncio
 import atexit
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from weakref import WeakKeyDictionary
 
 from synth.errors import TaskFailure, UsageError
 from synth.executors.protocol import PlaceExecutor, PlaceTool
 from synth.executors.workspace_tools import TOOLS
+from synth.live.probing import ToolProbe
 from synth.pipeline_executors import Executors, McpServer
 from synth.places import live
 from synth.places.workspace import Workspace
@@ -67,6 +69,12 @@ class Hands:
         server = McpServer.model_validate(row.spec["server"])
         with ThreadPoolExecutor(1, "listing") as thread:  # a loop of its own, whatever runs in this thread
             return thread.submit(live.listing, server, self._engine_for(server)).result()
+
+    def probe(self, row: WorldRow, tools: Sequence[PlaceTool], seed: int) -> dict[str, ToolProbe]:
+        """What can be asked of a live server that nobody knows, found by calling it."""
+        engine = self._engine_for(McpServer.model_validate(row.spec["server"]))
+        with ThreadPoolExecutor(1, "probe") as thread:  # a loop of its own, as above
+            return thread.submit(live.probe, row, tools, engine, seed, self.executors.concurrency).result()
 
     def _engine_for(self, server: McpServer) -> Engine | None:
         """A server needs programs and folders of this machine, which only the local engine can lend."""

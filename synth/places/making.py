@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from typing import Any
 
 from synth.places import code, live
 from synth.places.task import PlaceTask
-from synth.records import AgentRow, Kind, TaskRow, WorldRow, make_id
+from synth.records import AgentRow, Kind, TaskRow, ToolRow, WorldRow, make_id
 from synth.taskspec import Start
 
 
-def make_task(seed: int, agent: AgentRow, world: WorldRow, kind: Kind, number: int, rng: random.Random) -> PlaceTask:
-    """A task of a kind for an agent of a place. `number` tells one from another. Raises NoTask where there is none."""
+def make_task(
+    seed: int, world: WorldRow, tools: Sequence[ToolRow], kind: Kind, number: int, rng: random.Random
+) -> PlaceTask:
+    """A task of a kind for an agent of a place that has these `tools`. `number` tells one from another.
+    Raises BuildFailed where there is none."""
     if world.origin == "workspace":
         return code.make(world, seed, number, rng)
-    return live.make(world, kind, seed, number, rng)
+    return live.make(world, tools, kind, seed, number)
 
 
 def task_row(seed: int, agent: AgentRow, world: WorldRow, ordinal: int, task: PlaceTask) -> TaskRow:

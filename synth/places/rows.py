@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from synth import code
 from synth.errors import UsageError
 from synth.executors.protocol import PlaceTool
+from synth.live.probing import ToolProbe
 from synth.packaged import packaged_yaml
 from synth.pipeline_executors import Executors
 from synth.pipeline_problems import nearest
@@ -62,7 +63,7 @@ def _live(executors: Executors) -> list[Place]:
     out = []
     for named in executors.mcp.servers if executors.mcp else ():
         server = live.server_of(named)
-        spec = {"executor": "mcp", "server": server.model_dump(mode="json"), "volatile": live.volatile(server.id)}
+        spec = {"executor": "mcp", "server": server.model_dump(mode="json"), "volatile": live.volatile(server)}
         out.append(Place(f"live {server.id}", "live", server.split, server.id, live.domain(server.id), spec))
     return out
 
@@ -93,25 +94,36 @@ def world_row(seed: int, place: Place) -> WorldRow:
     )  # fmt: skip
 
 
-def tool_rows(world: WorldRow, tools: Sequence[PlaceTool], parents: Mapping[str, str]) -> list[ToolRow]:
-    """The tools of a place, as they are listed there. `parents`: real rows of the catalog, by name."""
+def tool_rows(
+    world: WorldRow, tools: Sequence[PlaceTool], parents: Mapping[str, str], probes: Mapping[str, ToolProbe]
+) -> list[ToolRow]:
+    """The tools of a place, as they are listed there. `parents`: real rows of the catalog, by name; `probes`: how those
+    of a server that nobody knows did. One that was seen to change something writes, whatever it says."""
     executor = world.spec["executor"]
     return [
         ToolRow(
             tool_id=world_tool_id(world.world_id, tool.name), world_id=world.world_id, origin=world.origin,
             split=world.split, server=world.server, category=world.category, domain=world.domain, name=tool.name,
             description=tool.description, input_schema=tool.input_schema, output_schema=tool.output_schema,
-            semantics={"executor": executor}, effect=tool.effect, annotations=tool.annotations,
+            semantics={"executor": executor}, effect=_effect(tool, probes), annotations=tool.annotations,
             parents=[parents[tool.name]] if tool.name in parents else [],
-            provenance={"server": world.server, "tool": tool.name, "roots": world.roots, "executor": executor},
+            provenance={
+                "server": world.server, "tool": tool.name, "roots": world.roots, "executor": executor,
+                **({"probe": probes[tool.name].model_dump(mode="json")} if tool.name in probes else {}),
+            },
         )
         for tool in tools
     ]  # fmt: skip
 
 
-def kinds_of(world: WorldRow) -> tuple[Kind, ...]:
+def _effect(tool: PlaceTool, probes: Mapping[str, ToolProbe]) -> Literal["read", "write"]:
+    calls = [call for probe in probes.values() for course in probe.courses for call in course.calls]
+    return "write" if any(call.writes and call.tool == tool.name for call in calls) else tool.effect
+
+
+def kinds_of(world: WorldRow, tools: Sequence[ToolRow]) -> tuple[Kind, ...]:
     """The kinds of tasks that can be made for a place."""
-    return (CODE,) if world.origin == "workspace" else live.kinds(world.server or "")
+    return (CODE,) if world.origin == "workspace" else live.kinds(world, tools)
 
 
 def agents_of(origin: str, split: Split, settings: Any) -> int:
@@ -133,7 +145,7 @@ def agent_row(seed: int, world: WorldRow, tools: Sequence[ToolRow], number: int,
         traits={
             "world_id": world.world_id, "worlds": [world.world_id], **traits,
             "offered": {t.name: t.tool_id for t in tools}, "distractors": {}, "held_back": [], "surfaces": {},
-            "kinds": list(kinds_of(world)),
+            "kinds": list(kinds_of(world, tools)),
         },
     )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from rubrics.normal import same
@@ -35,3 +36,33 @@ def may_choose(schema: Any, pointer: str, value: Any) -> bool:
         return True
     info = at_pointer(schema_roles(schema), pointer)
     return value in (info.get("enum") or ()) or same(value, info.get("default"))
+
+
+def resolved(part: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A fragment with its reference followed and its union narrowed to the first branch that is not null."""
+    for _ in range(8):
+        ref = part.get("$ref")
+        if isinstance(ref, str) and ref.startswith("#/"):
+            node: Any = root
+            for step in ref[2:].split("/"):
+                node = node.get(step, {}) if isinstance(node, dict) else {}
+            part = node
+            continue
+        for union in ("anyOf", "oneOf", "allOf"):
+            branches = [b for b in part.get(union, []) if isinstance(b, dict) and b.get("type") != "null"]
+            if branches:
+                part = branches[0]
+                break
+        else:
+            return part
+    return part
+
+
+def kind_of(part: Mapping[str, Any]) -> str:
+    """The JSON type that a fragment asks for, its first one that is not null."""
+    kind = part.get("type")
+    if isinstance(kind, list):
+        kind = next((k for k in kind if k != "null"), "string")
+    if isinstance(kind, str):
+        return kind
+    return "object" if part.get("properties") else "string"

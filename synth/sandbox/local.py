@@ -210,7 +210,8 @@ class LocalEngine:
 
     def _system(self) -> list[str]:
         base = self.keeping.reachable(self.files)
-        words = ["--ro-bind", "/usr", "/usr", "--ro-bind", f"{base}/opt", "/opt"]
+        # not the whole of /opt: nothing could be mounted in it
+        words = ["--ro-bind", "/usr", "/usr", "--ro-bind", f"{base}/opt/inside", "/opt/inside"]
         for name in ("passwd", "group"):
             words += ["--ro-bind", f"{base}/etc/{name}", f"/etc/{name}"]
         for path in ("/etc/alternatives", "/etc/ld.so.cache"):

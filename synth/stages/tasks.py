@@ -47,6 +47,7 @@ ASSETS = [
     "synth/goals/data/rules.yaml",
     "synth/goals/data/eval/rules.yaml",
     "synth/goals/data/verbs.yaml",
+    "synth/live/data/elsewhere.yaml",
 ]  # part of the fingerprint
 ROLES: tuple[RoleName, ...] = ("writer", "paraphraser")  # in this order
 AGENTS_TRIED = 4
@@ -214,9 +215,9 @@ def _of_place(
     seed: int, rows: Rows, agent: AgentRow, ordinal: int, kind: Kind, turn: int, difficulty: int, rng: random.Random
 ) -> TaskRow | str:
     """A task of a place, or why there is none. No two slots and tries have the same number."""
-    world = rows.worlds[agent.traits["world_id"]]
+    world, tools = rows.worlds[agent.traits["world_id"]], [rows.tools[t] for t in agent.tool_ids]
     try:
-        task = making.make_task(seed, agent, world, kind, ordinal * AGENTS_TRIED_AIMING + turn, rng)
+        task = making.make_task(seed, world, tools, kind, ordinal * AGENTS_TRIED_AIMING + turn, rng)
     except BuildFailed as failed:
         return f"{world.server or world.origin}: {failed}"
     if difficulty not in (0, task.difficulty):

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from synth.errors import UsageError, classify
+from synth.errors import TaskFailure, UsageError, classify
 from synth.places.hands import hands_of
+from synth.places.live import is_unknown, nothing_kept
 from synth.places.rows import is_place, tool_rows
 from synth.places.scanning import kept_apart
 from synth.records import DroppedRow, FailedRow, Row, Split, ToolRow, WorldRow, world_tool_id
@@ -22,7 +23,7 @@ from synth.worlds.spec import World
 from tools_catalog import ToolFacts
 
 TABLE = "tools"
-VERSION = "5"
+VERSION = "6"
 SERVERS_PER_PART = 32
 
 
@@ -121,7 +122,19 @@ def _listed(ctx: Context, row: WorldRow, out: Output) -> None:
     ]  # fmt: skip
     out.opened += len(apart)
     parents = {name: real_tool_id(fact.server, name) for name, fact in facts.items()}
-    made = tool_rows(row, [t for t in tools if t.name not in apart], parents)
+    offered = [t for t in tools if t.name not in apart]
+    try:
+        probes = hands_of(ctx.settings.places).probe(row, offered, ctx.seed) if is_unknown(row) else {}
+    except TaskFailure as failure:
+        out.opened += 1
+        out.failed.append(FailedRow(stage="tools", row_id=row.world_id, parent_id=row.world_id, class_=failure.class_,
+                                    boundary="live.probing", detail=failure.detail[:2000], attempts=1))  # fmt: skip
+        return
+    if is_unknown(row) and not any(p.courses for p in probes.values()):
+        out.opened += 1
+        out.dropped.append(DroppedRow(stage="tools", row_id=row.world_id, parent_id=row.world_id,
+                                      reason="nothing_probed", detail=nothing_kept(row, probes)))  # fmt: skip
+    made = tool_rows(row, offered, parents, probes)
     if row.server not in set(chosen_servers(ctx.settings.worlds)):  # else its real rows are there already
         made = [*(real_row(facts[t.name], row.split) for t in made if t.name in facts), *made]
     out.rows += made

@@ -33,7 +33,7 @@ from tools_catalog.observed import load_observed
 from tools_catalog.taxonomy import load_taxonomy
 
 TABLE = "worlds"
-VERSION = "8"
+VERSION = "9"
 ASSETS = [
     "tools_catalog/data/catalog.jsonl.xz",
     "tools_catalog/data/observed.json",
