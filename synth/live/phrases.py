@@ -31,17 +31,21 @@ def request(name: Name, arguments: Mapping[str, Any], found: Mapping[str, Found]
     verb, thing = name.verb, name.said
     objects = [_pointed(name, pointer, one, found_by) for pointer, one in found.items()]
     if objects:
-        return Request((f"{verb} {joined(objects)}{_with(said)}",))
+        return Request((f"{verb} {joined(objects)}{_with(said, name)}",))
     if verb in MAKES and thing:
-        return Request((f"{verb} {with_articles(name.thing)}{_with(said)}", f"{verb} {_the(name.thing)}{_with(said)}"))
+        return Request(
+            (f"{verb} {with_articles(name.thing)}{_with(said, name)}", f"{verb} {_the(name.thing)}{_with(said, name)}")
+        )
     key = next((k for k in said if _names(k, name)), None)
     if key is not None and thing:
         rest = {k: v for k, v in said.items() if k != key}
         named = f"{thing} {say(said[key])}"
-        return Request((f"{verb} the {named}{_with(rest)}", f"{verb} {named}{_with(rest)}"))
+        return Request((f"{verb} the {named}{_with(rest, name)}", f"{verb} {named}{_with(rest, name)}"))
     if not thing:
-        return Request((f"{verb} {joined(list(_parts(said)))}" if said else f"run {verb}",))
-    return Request((f"{verb} {_the(name.thing)}{_with(said)}", f"{verb} {_the(name.thing)}{_with(said, 'for')}"))
+        return Request((f"{verb} {joined(list(_parts(said, name)))}" if said else f"run {verb}",))
+    return Request(
+        (f"{verb} {_the(name.thing)}{_with(said, name)}", f"{verb} {_the(name.thing)}{_with(said, name, 'for')}")
+    )
 
 
 def _names(param: str, name: Name) -> bool:
@@ -62,14 +66,15 @@ def _pointed(name: Name, pointer: str, one: Found, found_by: bool) -> str:
     return f"{thing}the {'' if place is None else _ORDINALS[place] + ' '}{human(noun)} that this gives"
 
 
-def _with(said: Mapping[str, Any], word: str = "with") -> str:
-    parts = list(_parts(said))
+def _with(said: Mapping[str, Any], name: Name, word: str = "with") -> str:
+    parts = list(_parts(said, name))
     return f" {word} {joined(parts)}" if parts else ""
 
 
-def _parts(said: Mapping[str, Any]) -> Iterator[str]:
+def _parts(said: Mapping[str, Any], name: Name) -> Iterator[str]:
     for key, value in said.items():
-        yield f"{_label(key)} {_spoken(value)}"
+        same = split_words(key) == name.thing and len(said) == 1
+        yield _spoken(value) if same else f"{_label(key)} {_spoken(value)}"
 
 
 def _label(key: str) -> str:

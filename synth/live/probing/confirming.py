@@ -48,9 +48,8 @@ class Confirmer:
         """The course, or the reason why there is none."""
         backwards = candidate.kind == "parallel"  # neither call needs the other
         try:
-            before = await self._idle(candidate) if self._unseen(candidate) else None
-            one = await self._run(candidate, looks=before is not None)
-            two = await self._run(candidate, looks=before is not None, backwards=backwards)
+            one = await self._run(candidate)
+            two = await self._run(candidate, backwards=backwards)
         except _Fails as fails:
             return fails.reason
         if [self._text(o) for o in one.outcomes] != [self._text(o) for o in two.outcomes]:
@@ -61,14 +60,19 @@ class Confirmer:
             holds_now(self._text(o)) for o in one.outcomes
         ):
             return HOLDS_THE_TIME
-        backs = [] if before is None or one.diff else await self._read_backs(candidate, before, one, two)
-        if isinstance(backs, str):
-            return backs
-        return _course(self.bench, candidate, one, backs)
+        try:
+            backs = await self._read_backs(candidate, one, two) if self._unseen(candidate, one) else []
+        except _Fails as fails:
+            return fails.reason
+        return backs if isinstance(backs, str) else _course(self.bench, candidate, one, backs)
 
-    def _unseen(self, candidate: Candidate) -> bool:
-        """Whether the walk saw nothing of what the calls are said to write."""
-        return any(self.bench.tools[c.tool].effect == "write" and not c.changed for c in candidate.calls)
+    def _writes(self, candidate: Candidate) -> bool:
+        return any(self.bench.tools[c.tool].effect == "write" for c in candidate.calls)
+
+    def _unseen(self, candidate: Candidate, run: _Run) -> bool:
+        """Whether some call is said to write and left nothing in the work folder."""
+        both = zip(candidate.calls, run.changed, strict=True)
+        return any(self.bench.tools[c.tool].effect == "write" and not changed for c, changed in both)
 
     async def _idle(self, candidate: Candidate) -> list[str]:
         looks = self._chosen(candidate)
@@ -92,7 +96,7 @@ class Confirmer:
         each = list({k.tool: k for k in reversed(looks)}.values())[::-1]
         return list({k.number: k for k in [*same[: MOST_LOOKS // 2], *each, *looks]}.values())[:MOST_LOOKS]
 
-    async def _run(self, candidate: Candidate, *, looks: bool, backwards: bool = False) -> _Run:
+    async def _run(self, candidate: Candidate, *, backwards: bool = False) -> _Run:
         async with self.bench.instance(candidate.start) as executor:
             try:
                 outcomes, digests = [], [""]
@@ -103,7 +107,7 @@ class Confirmer:
                     outcomes.append(outcome)
                     digests.append(await asyncio.to_thread(executor.digest))
                 diff = executor.diff()
-                after = self._chosen(candidate) if looks else []
+                after = self._chosen(candidate) if self._writes(candidate) else []
                 seen = [self._text(await executor.call(k.tool, k.arguments)) for k in after]
             except TaskFailure as failure:
                 raise _Fails("not_started") from failure
@@ -111,9 +115,9 @@ class Confirmer:
         way = -1 if backwards else 1
         return _Run(outcomes[::way], changed[::way], diff, digests[-1], seen)
 
-    async def _read_backs(self, candidate: Candidate, before: list[str], one: _Run, two: _Run) -> list[ReadBack] | str:
+    async def _read_backs(self, candidate: Candidate, one: _Run, two: _Run) -> list[ReadBack] | str:
         """What shows the writes where no file does."""
-        looks = self._chosen(candidate)
+        looks, before = self._chosen(candidate), await self._idle(candidate)
         shows = [n for n, idle in enumerate(before)
                  if one.looks[n] == two.looks[n] != idle and not holds_now(one.looks[n])]  # fmt: skip
         if not shows:

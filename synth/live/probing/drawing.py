@@ -13,10 +13,11 @@ import jsonschema_rs
 from synth.executors.protocol import PlaceTool
 from synth.goals.words import split_words
 from synth.live.probing import invent
-from synth.live.probing.showing import Shown, fitting, is_id, names_something, scalar
+from synth.live.probing.showing import Shown, fitting, is_id, names_something, nouns, scalar
 from synth.live.words import some
 from synth.places.schemas import kind_of, resolved
 
+PLACES = frozenset({"file", "path", "new", "target", "destination", "output"})  # where something new shall lie
 OPTIONAL = 0.25  # chance that an optional parameter is given
 LINKED = {True: 0.95, False: 0.6}  # chance that a parameter takes what was shown or said: ids, other names
 KNOWN = 0.7  # chance that an example or a default of the schema is taken
@@ -114,7 +115,7 @@ class Drawer:
 
     def _linked(self, words: tuple[str, ...], kind: str, at: str) -> Any:
         """What was shown or said and may be meant, None where the parameter takes a value of its own."""
-        if not names_something(words) or (self._makes and not is_id(words)):
+        if not names_something(words) or (self._makes and not is_id(words) and self._of_its_own(words)):
             return None
         if self._rng.random() >= LINKED[is_id(words)]:
             return None
@@ -130,6 +131,11 @@ class Drawer:
             self._found[at] = self._item
             return self._item.value
         return None
+
+    def _of_its_own(self, words: tuple[str, ...]) -> bool:
+        """Whether a name is that of the thing itself, and not of another one: `entity_name` for an observation."""
+        noun = nouns(words[:-1])
+        return not noun or noun[-1:] == nouns(self._thing)[-1:] or bool(set(noun) & PLACES)
 
     def _array(self, name: str, part: Mapping[str, Any], at: str, root: Mapping[str, Any], depth: int) -> list[Any]:
         items = part.get("items")
