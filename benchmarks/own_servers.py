@@ -2,7 +2,7 @@
 played and replayed. Prints a line per server, and with `--tools` one per tool.
 
     python benchmarks/own_servers.py                         # three servers
-    python benchmarks/own_servers.py ref-sqlite backlog-md   # others of tools_catalog/data/servers.json that need no network
+    python benchmarks/own_servers.py ref-sqlite backlog-md   # others of the list, without network
 """
 
 from __future__ import annotations
@@ -61,9 +61,11 @@ def measure(name: str, folder: Path, courses: int, shown: bool) -> str:
     kept = sum(one["kept"] for one in probes.values())
     of = sum(bool(one["kept"]) for one in probes.values())
     return (
-        f"{name}: {sum(one['calls'] for one in probes.values())} calls on {len(probes)} tools, {kept} courses kept, ending in "
-        f"{of} tools; {sum(v.passed for v in verdicts)} of {len(verdicts)} trajectories passed, rows {result.rows}, "
-        f"{len(run.rows('failed'))} failed slots; {sum(r.equal for r in replays.values())} of {len(replays)} replays equal; "
+        f"{name}: {sum(one['calls'] for one in probes.values())} calls on {len(probes)} tools, {kept} courses kept, "
+        f"ending in {of} tools; {sum(v.passed for v in verdicts)} of {len(verdicts)} trajectories passed, "
+        f"rows {result.rows}, "
+        f"{len(run.rows('failed'))} failed slots; "
+        f"{sum(r.equal for r in replays.values())} of {len(replays)} replays equal; "
         f"{_cpu() - cpu:.0f} s of CPU, {time.monotonic() - began:.0f} s; refused {dict(refused)}"
     )
 

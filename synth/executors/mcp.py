@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from synth.errors import TaskFailure
+from synth.errors import TaskFailure, UsageError
 from synth.executors.artefacts import Rows, differences, snapshot
 from synth.executors.artefacts.building import build_tables
 from synth.executors.mcp_client import Answer, Bounds, ServerFailure, Session
@@ -245,6 +245,12 @@ def _place(found: Launch, server: McpServer, engine: Engine | None) -> Sandbox:
         if not server.uncontained:
             raise SandboxError("there is no sandbox to run it in; name it `uncontained: true` to run it without one")
         return HostPlace()
+    hidden = next((folder for folder in found.folders if folder.is_relative_to(WORK)), None)
+    if hidden is not None:
+        raise UsageError(
+            f"The server {server.id!r} cannot be started: {hidden} lies in {WORK}, which is its work folder in the "
+            "sandbox; put it elsewhere, or name it `uncontained: true`."
+        )
     return engine.open(LIMITS, mounts={str(folder): folder for folder in found.folders}, system=True)
 
 

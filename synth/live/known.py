@@ -117,12 +117,6 @@ def _own(server: McpServer, command: list[str]) -> Launch:
         folder = _home(path)
         if not any(folder.is_relative_to(f) for f in (*_SYSTEM, *folders)) and folder != Path("/"):
             folders.append(folder)
-    hidden = next((f for f in folders if f.is_relative_to(WORK)), None)
-    if hidden is not None and not server.uncontained:
-        raise UsageError(
-            f"The server {server.id!r} cannot be started: {hidden} lies in {WORK}, which is its work folder in the "
-            "sandbox; put it elsewhere, or name it `uncontained: true`."
-        )
     path_env = f"{program.parent}:/usr/local/bin:/usr/bin:/bin"
     return Launch((str(program), *command[1:]), {"PATH": path_env, **server.env}, tuple(folders))
 

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
 
 from synth import open_run
 from synth.errors import UsageError
-from synth.live.known import launch
+from synth.executors.mcp import list_tools
 from synth.pipeline import load_pipeline
 from synth.pipeline_executors import McpServer
 from synth.replaying import replay_sample
 from synth.run import Options, RunResult, run_pipeline
-from synth.sandbox import open_engine
+from synth.sandbox import Engine, open_engine
 from tests.live.test_probing import OWN, own_http
 
 KINDS = {"single": 3, "chain": 3, "parallel": 2, "no_tool": 2}
@@ -92,5 +93,4 @@ def test_a_server_below_the_name_of_the_work_folder_is_refused_with_the_mend(mon
     monkeypatch.setattr(shutil, "which", lambda name: "/work/mine/server")
     server = McpServer(id="mine", command=["server"])
     with pytest.raises(UsageError, match=r"/work/mine lies in /work.*uncontained: true"):
-        launch(server)
-    assert launch(server.model_copy(update={"uncontained": True})).argv == ("/work/mine/server",)
+        asyncio.run(list_tools(server, cast(Engine, object())))

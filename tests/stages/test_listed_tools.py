@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -10,9 +11,11 @@ import pytest
 from rows import context
 
 from synth.executors.protocol import PlaceTool
+from synth.live.probing import Course, ProbedCall, ToolProbe
 from synth.records import WorldRow
 from synth.stage import Output
 from synth.stages import tools
+from synth.taskspec import PlaceStart
 
 _SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
 LISTED = [
@@ -24,6 +27,12 @@ LISTED = [
 class Hands:
     def listing(self, row: WorldRow) -> list[PlaceTool]:
         return LISTED
+
+    def probe(self, row: WorldRow, listed: Sequence[PlaceTool], seed: int) -> dict[str, ToolProbe]:
+        course = Course(
+            kind="single", start=PlaceStart(), calls=[ProbedCall(tool=t.name, arguments={}) for t in listed]
+        )
+        return {t.name: ToolProbe(calls=1, answered=1, kept=1, courses=[course]) for t in listed}
 
 
 def listed(monkeypatch: pytest.MonkeyPatch, **server: Any) -> Output:
@@ -45,6 +54,8 @@ def listed(monkeypatch: pytest.MonkeyPatch, **server: Any) -> Output:
 def test_a_flagged_tool_is_dropped_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     out = listed(monkeypatch)
     assert [r.name for r in out.rows] == ["get_forecast"]  # type: ignore[attr-defined]
+    probe = out.rows[0].provenance["probe"]  # type: ignore[attr-defined]
+    assert [c["tool"] for c in probe["courses"][0]["calls"]] == ["get_forecast"], "what is flagged is never called"
     (drop,) = out.dropped
     assert drop.reason == "poison" and drop.detail.startswith("hidden_instruction at /description: ")
 
