@@ -6,6 +6,9 @@
 The engines take turns. `client`: this process; `inside`: PID 1 of the sandbox and all it has reaped; `daemon`: all
 dockerd and containerd processes of the machine. Sandboxes are warm but for the row `open and close`
 (docker takes them from its warm pool).
+
+The second table: what the tool `run_tests` costs on generated packages beside what its tests cost themselves, which is
+to find, import and run them with `unittest`, told by the job's own clock of CPU. Load is that of the last minute.
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from synth.code import make, solved_files, start_files
+from synth.executors.workspace import WorkspaceExecutor
 from synth.sandbox import Engine, Limits, Sandbox, open_engine
 
 TICK_MS = 1000 / os.sysconf("SC_CLK_TCK")
@@ -41,6 +46,28 @@ class Total(unittest.TestCase):
 """,
 }
 UNITTEST = "import unittest; unittest.main(module=None, argv=['unittest'])"
+TESTS_ALONE = """
+import io, sys, time, unittest
+sys.path.insert(0, "")
+began = time.process_time()
+suite = unittest.TestLoader().discover("tests", top_level_dir=".")
+unittest.TextTestRunner(stream=io.StringIO(), buffer=True).run(suite)
+print(time.process_time() - began)
+"""
+PACKAGES = {  # name -> files; the last one has tests that work a little
+    "text_steps": lambda: solved_files(make("text_steps", 1, 0)),
+    "bug_stock": lambda: solved_files(make("bug_stock", 1, 0)),
+    "feature_tracker": lambda: start_files(make("feature_tracker", 1, 0)),
+    "of 60 ms": lambda: {**PACKAGE, "tests/test_more.py": MORE},
+}
+MORE = b"""import unittest
+from shop.prices import total
+
+class More(unittest.TestCase):
+    def test_much(self):
+        for count in range(8000):
+            self.assertEqual(total([(2, count)] * 50), 100 * count)
+"""
 JOBS: dict[str, Callable[[Sandbox], object]] = {
     "python: print(1)": lambda box: box.python("print(1)"),
     "run: true": lambda box: box.run(["true"]),
@@ -130,6 +157,37 @@ def opening(engine: Engine, times: int) -> Cost:
     return Cost(*(statistics.mean(column) for column in zip(*costs, strict=True)))
 
 
+def tests_costs(boxes: dict[str, tuple[Sandbox, list[int]]], rounds: int, times: int) -> list[str]:
+    """Lines: milliseconds of CPU of `run_tests`, of the tests alone, and the difference."""
+    lines = [f"{'run_tests of':<18}{'engine':<8}{'tests':>6}{'CPU ms':>8}{'tests alone':>13}{'beyond':>8}{'share':>7}"]
+    for package, files in PACKAGES.items():
+        for name, (box, server) in boxes.items():
+            box.put(dict.fromkeys(box.get()))
+            place = WorkspaceExecutor("place", Given(box), files())
+            ran = place.call_now("run_tests", {}).value["ran"]
+            whole, alone = [], []
+            for _ in range(rounds):
+                cost = measure(box, server, lambda _, at=place: at.call_now("run_tests", {}), times, name)
+                whole.append(cost.client + cost.inside + cost.daemon)
+                alone.append(1000 * statistics.mean(float(box.python(TESTS_ALONE).stdout) for _ in range(times)))
+            all_ms, own_ms = statistics.median(whole), statistics.median(alone)
+            lines.append(f"{package:<18}{name:<8}{ran:>6}{all_ms:>8.1f}{own_ms:>13.1f}{all_ms - own_ms:>8.1f}"
+                         f"{own_ms / all_ms:>7.0%}")  # fmt: skip
+    return lines
+
+
+class Given:
+    """An engine that gives this one sandbox."""
+
+    name = "given"
+
+    def __init__(self, box: Sandbox) -> None:
+        self._box = box
+
+    def open(self, limits: Limits, **_: object) -> Sandbox:
+        return self._box
+
+
 def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--engines", nargs="+", default=["local"], choices=["local", "docker"])
@@ -152,8 +210,10 @@ def main() -> None:
         for job_name, job in JOBS.items():
             for name, (box, server) in boxes.items():
                 costs[job_name, name].append(measure(box, server, job, given.times, name))
+    tests = tests_costs(boxes, given.rounds, given.times)
     for engine in engines.values():
         engine.close()
+    print(f"load {os.getloadavg()[0]:.1f}")
     print(f"{'job':<38}{'engine':<8}{'client':>8}{'inside':>8}{'daemon':>8}{'CPU ms':>8}{'wall ms':>9}")
     for (job_name, name), several in costs.items():
         middle = [statistics.median(column) for column in zip(*several, strict=True)]
@@ -161,6 +221,7 @@ def main() -> None:
             f"{job_name:<38}{name:<8}" + "".join(f"{value:>8.1f}" for value in (*middle[:3], sum(middle[:3]))), end=""
         )
         print(f"{middle[3]:>9.1f}")
+    print("\n" + "\n".join(tests))
     sys.stdout.flush()
 
 
