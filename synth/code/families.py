@@ -23,16 +23,20 @@ from synth.records import Split, make_id, rng_for
 
 TRIES = 60  # drawings of one task
 GIVES_UP = 25  # near duplicates in a row before `Supply` takes a family to be used up
+ROOM = 40  # of a family without an end
 Maker = Callable[[str, str, random.Random], CodeTask | None]  # family, id, random stream
 
 
 class Family(NamedTuple):
-    """One family. `split`: where its tasks belong, so that what is evaluated is never trained on."""
+    """One family. `split`: where its tasks belong, so that what is evaluated is never trained on. `room`: about how
+    many tasks it has before near duplicates are all that comes, `ROOM` where no end was met; who draws families at
+    random draws them in this proportion."""
 
     name: str
     group: Group
     split: Split
     make: Maker
+    room: int = ROOM
 
 
 def _function(draw: Callable[[random.Random], base.Function]) -> Maker:
@@ -71,6 +75,12 @@ _DATA: dict[str, Callable[[random.Random], data.Job]] = {
     "messy_table": files.messy_table,
 }
 _EVAL = frozenset({"graph_queries", "json_reshape", "bug_billing", "feature_billing"})
+# what `python -m synth.code validate --count 500` found of them
+_ROOM = {
+    "interval_sets": 12, "date_rules": 8, "graph_queries": 15, "calculators": 26, "csv_report": 14, "sqlite_report": 4,
+    "json_reshape": 16, "log_summary": 5, "messy_table": 23, "feature_stock": 15, "feature_loans": 15,
+    "feature_billing": 15, "feature_tracker": 15,
+}  # fmt: skip
 _VALIDATION = frozenset({"list_steps", "csv_report"})
 
 
@@ -78,11 +88,15 @@ def _split(name: str) -> Split:
     return "eval" if name in _EVAL else "validation" if name in _VALIDATION else "train"
 
 
+_MAKERS: dict[str, tuple[Group, Maker]] = {
+    **{name: ("function", _function(draw)) for name, draw in _FUNCTIONS.items()},
+    **{name: ("data", _data(draw)) for name, draw in _DATA.items()},
+    **{f"bug_{domain}": ("bug", _bug(domain)) for domain in render.DOMAINS},
+    **{f"feature_{domain}": ("feature", _feature(domain)) for domain in render.DOMAINS},
+}
 FAMILIES: dict[str, Family] = {
-    **{name: Family(name, "function", _split(name), _function(draw)) for name, draw in _FUNCTIONS.items()},
-    **{name: Family(name, "data", _split(name), _data(draw)) for name, draw in _DATA.items()},
-    **{f"bug_{d}": Family(f"bug_{d}", "bug", _split(f"bug_{d}"), _bug(d)) for d in render.DOMAINS},
-    **{f"feature_{d}": Family(f"feature_{d}", "feature", _split(f"feature_{d}"), _feature(d)) for d in render.DOMAINS},
+    name: Family(name, group, _split(name), make_one, _ROOM.get(name, ROOM))
+    for name, (group, make_one) in _MAKERS.items()
 }
 
 

@@ -40,8 +40,10 @@ _UNKNOWN = ("I don't know, look at the code.", "No idea; please go by what the f
 def make(world: WorldRow, seed: int, number: int, rng: random.Random) -> PlaceTask:
     """The task with this number, of a family that the place has; another number is another task. Raises BuildFailed
     where the family has none."""
+    names = world.spec["families"]
+    (name,) = rng.choices(names, [code.FAMILIES[one].room for one in names])
     try:
-        task = code.make(rng.choice(world.spec["families"]), seed, number)
+        task = code.make(name, seed, number)
     except TaskFailure as failure:
         raise BuildFailed(failure.detail) from failure
     steps, replies = plan_of(task.plan)
