@@ -39,21 +39,28 @@ class Distinct:
     """Tasks that are not near each other: the first of each lot, in the order in which they come."""
 
     def __init__(self) -> None:
-        self._shapes: list[Counter[tuple[str, ...]]] = []
+        self._shapes: list[tuple[Counter[tuple[str, ...]], int]] = []  # and how many shingles
 
     def add(self, essence: str) -> bool:
         """Whether the task is one more; one within `BOUND` of an earlier one is not."""
         mine = shape(essence)
         if self.near(mine):
             return False
-        self._shapes.append(mine)
+        self._shapes.append((mine, mine.total()))
         return True
 
     def near(self, mine: Counter[tuple[str, ...]]) -> bool:
-        """Whether one of them is within `BOUND`. Those of too different a size cannot be."""
+        """Whether one of them is within `BOUND`. Most cannot be, by their sizes or by the shingles that only one has,
+        each of which is missing from what they share."""
         size = mine.total()
-        alike = (one for one in self._shapes if BOUND * max(size, one.total()) <= min(size, one.total()))
-        return any(nearness(mine, one) >= BOUND for one in alike)
+        for one, other in self._shapes:
+            if BOUND * max(size, other) > min(size, other):
+                continue
+            if len(mine.keys() ^ one.keys()) > (1 - BOUND) * (size + other) / (1 + BOUND) + 1:
+                continue
+            if nearness(mine, one) >= BOUND:
+                return True
+        return False
 
 
 def nearest(one: Counter[tuple[str, ...]], others: Iterable[Counter[tuple[str, ...]]]) -> float:

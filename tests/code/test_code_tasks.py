@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from synth.code import FAMILIES, Family, families, generate, lazy, make, solved_files, speak, start_files
 from synth.code.check import answers, asked, check, score
 from synth.code.families import Supply
-from synth.code.similar import BOUND, nearness, shape
+from synth.code.similar import BOUND, Distinct, nearness, shape
 from synth.code.task import CodeTask, ExpertStep, ToolCall
 from synth.code.truth import PROBE_SECONDS, bench
 from synth.code.validate import table, try_out, validate
@@ -61,6 +62,24 @@ def test_names_and_numbers_do_not_make_tasks_differ() -> None:
     assert nearness(shape(one), shape(other)) < 0.5
 
 
+def test_what_is_passed_over_quickly_is_never_near() -> None:
+    rng, words = random.Random(5), ["if", "for", "len", ".add", ".pop", "sorted", "sum", ".get", "x", "+", "-"]
+    base = [rng.choice(words) for _ in range(90)]
+    texts = []
+    for changes in [0, 0, *range(40)] * 2:
+        text = list(base)
+        for _ in range(changes % 8):
+            text[rng.randrange(len(text))] = rng.choice(words)
+        texts.append(" ".join(text[: len(text) - changes % 9]))
+    kept: list[str] = []
+    distinct = Distinct()
+    for text in texts:
+        new = all(nearness(shape(text), shape(one)) < BOUND for one in kept)
+        assert distinct.add(text) == new
+        kept += [text] if new else []
+    assert 5 < len(kept) < len(texts) - 5
+
+
 def test_a_family_used_up_ends_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
     family = Family("same", "function", "train", lambda name, identity, rng: one.model_copy(update={"id": identity}))
     one = make("text_steps", SEED, 0)
@@ -106,6 +125,8 @@ def test_reports_may_quote_code_in_braces() -> None:
                 ExpertStep(say="It lacked `f'{code}: {ran}'`. All {ran} pass.", calls=[])]  # fmt: skip
     _, replies = plan_of(messages)
     assert list(replies[0].slots) == ["ran"]
+    quoted = messages[1].model_copy(update={"say": "It lacked `f'{code}'`."})
+    assert plan_of([messages[0], quoted])[1][0].slots == {}
 
 
 def test_unknown_families_are_told() -> None:
