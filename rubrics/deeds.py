@@ -257,14 +257,16 @@ def _is_stale(old: str, new: str, key: str, anew: bool, asked: str, writes: list
 
 
 def _turn(ev: Evidence, at: int) -> tuple[str, list[tuple[str, str]]]:
-    """What the user said before a message, and what each write since sent and gave. An answer to a question carries on
-    the request before it: the user's words go back to where something was last written."""
+    """The user's last words before a message, and what each write since sent and gave. A user who only says to go
+    ahead, without a fact, means the request before."""
     begins = [i for i in ev.indexes("user") if i < at] or [0]
-    made = [(ev.asked_at.get(c["id"], -1), c) for c in ev.calls if c["effect"] == "write"]
-    begin = begins[-1]
-    writes = [(squash(flat_text(c["arguments"])), squash(flat_text(c["result"]))) for n, c in made if begin < n < at]
-    before = max((n for n, _ in made if n < begin), default=-1)
-    return " ".join(ev.texts[i].norm for i in begins if i > before), writes
+    told = [f["value"] for f in ev.get("user", {}).get("facts") or () if f["value"] is not None]
+    words = [ev.texts[begins[-1]]]
+    while len(words) < len(begins) and not any(mentions(value, words[-1]) for value in told):
+        words.append(ev.texts[begins[-1 - len(words)]])
+    writes = [(squash(flat_text(c["arguments"])), squash(flat_text(c["result"]))) for c in ev.calls
+              if c["effect"] == "write" and begins[-1] < ev.asked_at.get(c["id"], -1) < at]  # fmt: skip
+    return " ".join(text.norm for text in words), writes
 
 
 def closes(ev: Evidence) -> Finding:

@@ -19,7 +19,7 @@ from synth.sim.setup import Catalog, catalog_for, seen_tools, seen_world
 from synth.stage import Context, Output, Part
 
 TABLE = "verdicts"
-VERSION = "15"
+VERSION = "16"
 ASSETS = [
     "rubrics/data/standing.json",
     "rubrics/data/words.json",

@@ -113,7 +113,7 @@ def test_a_promise_is_no_report() -> None:
 def test_a_confirmation_reveals_nothing() -> None:
     answer = make().reply("Shall I go ahead and also close the old one?")
     assert answer is not None
-    assert "asked" in answer
+    assert any(word in answer for word in ("ask", "request", "wrote"))
     assert not any(v in answer for v in ("high", "Ida Holm", "a.txt", "mauve"))
 
 
