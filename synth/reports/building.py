@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from synth.planning import status
-from synth.reports import diversity, maps, measures, nearest, twosample, variety
+from synth.reports import diversity, maps, measures, nearest, probes, twosample, variety
 from synth.reports.needs import check_installed
 from synth.reports.page import write_map_page, write_report_page
 from synth.reports.tools import Tool, of_origin, own_texts, read_tools
@@ -61,6 +61,7 @@ def _figures(run_dir: Path, tools: Sequence[Tool]) -> dict[str, Any]:
         "measures": measures.table(by),
         "histograms": measures.histograms(by),
         "variety": variety.of_run(run_dir),
+        "probed": probes.of_run(run_dir),
     }
 
 

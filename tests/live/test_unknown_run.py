@@ -17,6 +17,7 @@ from synth.executors.mcp import list_tools
 from synth.pipeline import load_pipeline
 from synth.pipeline_executors import McpServer
 from synth.replaying import replay_sample
+from synth.reports.probes import of_run
 from synth.run import Options, RunResult, run_pipeline
 from synth.sandbox import Engine, open_engine
 from tests.live.test_probing import OWN, own_http
@@ -87,6 +88,8 @@ def test_nothing_found_is_one_sentence_with_its_reasons(tmp_path: Path) -> None:
     assert [d.detail for d in dropped] == [
         "of 9 calls on 2 tools of own none came out the same twice with something to see: fails 8, holds_the_time 1"
     ]
+    assert [(p["server"], p["tool"], p["kept"]) for p in of_run(tmp_path / "run")] == [
+        ("own", "broken", 0), ("own", "current_time", 0)]  # fmt: skip
 
 
 def test_a_server_below_the_name_of_the_work_folder_is_refused_with_the_mend(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,9 +23,8 @@ TINY = [
     "stages.tasks.part_size=5", "stages.shards.target={single: 2}",
 ]  # fmt: skip
 KEYS = {
-    "run", "duplicates", "categories", "domains", "operations", "verbs", "variety", "measures", "histograms",
-    "two_sample",
-    "own_texts", "nearest", "map", "cpu_seconds",
+    "run", "duplicates", "categories", "domains", "operations", "verbs", "variety", "probed", "measures", "histograms",
+    "two_sample", "own_texts", "nearest", "map", "cpu_seconds",
 }  # fmt: skip
 HOSTILE = "</script><script>alert(1)</script>\u202e"
 
@@ -65,9 +64,12 @@ def test_hostile_names_are_text(figures: Any, tmp_path: Path) -> None:
     hostile = json.loads(json.dumps(figures))
     hostile["categories"][0]["category"] = hostile["verbs"][0]["verb"] = hostile["run"]["name"] = HOSTILE
     hostile["map"] = None
+    hostile["probed"] = [
+        {"server": "own", "tool": HOSTILE, "calls": 9, "answered": 8, "kept": 0, "refused": {HOSTILE: 7}}
+    ]
     page.write_report_page(tmp_path, hostile)
     text = (tmp_path / "report.html").read_text()
-    assert "<script" not in text and text.count("&lt;script&gt;alert(1)") >= 3 and "\u202e" not in text
+    assert "<script" not in text and text.count("&lt;script&gt;alert(1)") >= 5 and "\u202e" not in text
 
 
 def test_a_hostile_name_on_the_map_is_data(tmp_path: Path) -> None:
