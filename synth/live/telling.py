@@ -104,6 +104,8 @@ def _stays(value: Any, masks: Sequence[re.Pattern[str]]) -> bool:
     if isinstance(value, str):
         if not 2 <= len(text) <= MOST_CHARACTERS or "\n" in text or not re.search(r"\w\w", text):
             return False
+        if re.fullmatch(r"\[[^\]]*\]", text):  # stands for what is no text: an image, a resource
+            return False
         if text[:1] in "{<" or text[:2] in ("[{", "[[") or '"' in text:
             return False
     return not holds_now(text) and not any(m.search(text) for m in masks)

@@ -222,4 +222,5 @@ def test_what_is_told_was_not_said() -> None:
     masks = [__import__("re").compile(m) for m in volatile(FILES)]
     told = {telling(random.Random(n), result, "note", "words of 4", masks) for n in range(20)}
     assert {t.value for t in told if t} == {"Plan"}
-    assert telling(random.Random(1), {"ok": True}, "note", "", masks) is None
+    for nothing in ({"ok": True}, "[resource]", "[image image/png, 40 bytes]"):
+        assert telling(random.Random(1), nothing, "note", "", masks) is None
