@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -22,7 +22,7 @@ from synth.stage import Context, Part
 from synth.store.inputs import CommittedInputs, snapshot
 from synth.store.parts import STAGE_TABLE, sum_usage
 from synth.store.run_store import RunStore, StageState
-from synth.work import Done, Executor, Job
+from synth.work import Done, Executor, Job, asks_models
 
 SLOW: tuple[StageName, ...] = ("worlds", "tools", "agents")  # made whole, in waves
 STREAM: tuple[StageName, ...] = ("tasks", "rollouts", "judge")  # made part by part, each as soon as the one before
@@ -36,6 +36,32 @@ TABLES_READ: dict[StageName, tuple[str, ...]] = {
 
 class Interrupted(Exception):
     """The user pressed Ctrl-C; everything finished is committed."""
+
+
+class _Waiting:
+    """Parts to hand over. What committed parts led to goes first, the newest before older ones; what waits for models
+    holds up nothing that only computes, unless `depth_first`: then nothing new is begun while anything begun waits."""
+
+    def __init__(self, parts: Iterable[Part], asks: Callable[[Part], bool], depth_first: bool) -> None:
+        self._new = deque(parts)
+        self._begun: dict[bool, deque[Part]] = {False: deque(), True: deque()}  # by whether they ask models
+        self._asks, self._depth_first = asks, depth_first
+
+    def __bool__(self) -> bool:
+        return bool(self._new or any(self._begun.values()))
+
+    def follow(self, parts: Iterable[Part]) -> None:
+        for part in parts:
+            self._begun[self._asks(part)].appendleft(part)
+
+    def next(self, executor: Executor) -> Part | None:
+        """The part to hand over now; None where there is none that the executor takes."""
+        for asking, begun in self._begun.items():
+            if begun and executor.takes(asking):
+                return begun.popleft()
+        if self._depth_first and any(self._begun.values()):
+            return None
+        return self._new.popleft() if self._new and executor.takes(self._asks(self._new[0])) else None
 
 
 class Driver:
@@ -131,16 +157,15 @@ class Driver:
         After `until` (time.monotonic) no part of tasks is begun, what is begun is finished.
         Raises Interrupted after a Ctrl-C, once everything in flight is committed."""
         digest_of = digest or self.digest
-        waiting, flying, told = deque(parts), 0, False
+        waiting, flying, told = _Waiting(parts, self.asks, depth_first=until is not None), 0, False
         while waiting or flying:
             if self.draining and flying and not told:
                 told = True
                 self.report.note(f"stopping: {flying} parts in flight are being finished (Ctrl-C again stops at once)")
-            while waiting and flying < self.executor.slots and not self.draining:
-                part = waiting.popleft()
+            while not self.draining and (part := waiting.next(self.executor)) is not None:
                 made_from = digest_of(part)
                 if self.counts(part, made_from):
-                    waiting.extendleft(then(part))
+                    waiting.follow(then(part))
                     continue
                 if until is not None and part.stage == "tasks" and time.monotonic() >= until:
                     continue
@@ -152,9 +177,13 @@ class Driver:
             if done is not None:
                 flying -= 1
                 self._commit(done)
-                waiting.extendleft(then(done.job.part))
+                waiting.follow(then(done.job.part))
         if self.draining:
             raise Interrupted
+
+    def asks(self, part: Part) -> bool:
+        """Whether slots of a part ask models."""
+        return asks_models(self.modules[part.stage], self.pipeline.stage(part.stage))
 
     def _job(self, part: Part, digest: str) -> Job:
         attempt = self._attempts.get((part.stage, part.index), 0) + 1

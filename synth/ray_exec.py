@@ -112,10 +112,9 @@ class RayExecutor:
         self._flying: dict[Any, tuple[Job, int]] = {}
         self._remote: Any = None
 
-    @property
-    def slots(self) -> int:
+    def takes(self, asking: bool) -> bool:
         """One job running and one waiting per worker."""
-        return 2 * self._cluster.workers
+        return len(self._flying) < 2 * self._cluster.workers
 
     def submit(self, job: Job) -> None:
         import ray

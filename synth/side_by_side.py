@@ -1,8 +1,9 @@
-"""Parts whose slots wait for models: all of them on one event loop in the driver's process, many parts at once.
+"""Slots that wait for models: all of them on one event loop in the driver's process, those of many parts at once.
 
-A model's cap on requests is then the run's, however many workers there are, and an endpoint stays busy while single
-episodes wait. Parts that only compute go to the inner executor (Ray); without one they run on the loop as well, where
-they hold up the others.
+A model's cap on requests is then the run's, however many workers there are, and a model has a whole batch to compute
+while single episodes wait. What only computes goes to the inner executor (Ray): whole parts, and of parts in which a
+model plays beside a built-in policy the rest, once the model's slots are played. Without an inner executor all runs on
+the loop, where computing holds up the others.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
@@ -17,7 +19,7 @@ from typing import Any
 from synth.models.clients import inline
 from synth.models.k2.asks import Pool
 from synth.models.session import Models
-from synth.work import Done, Executor, Job, asks_models, do_part_asking
+from synth.work import Done, Executor, Job, asks_models, begin_part, do_part_asking, is_mixed
 
 AHEAD = 2  # parts open for as many slots as may ask, and as many again: one ends while others still play
 MOST_PARTS = 256
@@ -32,32 +34,45 @@ class SideBySide:
     ) -> None:
         self.inner = inner
         self._parts = min(MOST_PARTS, AHEAD * -(-room // part_size) + 1)
-        self._done: queue.SimpleQueue[Done] = queue.SimpleQueue()
-        self._inside = 0
+        self._ended: queue.SimpleQueue[Done | Job] = queue.SimpleQueue()  # a job: begun, for the inner executor
+        self._inside = 0  # jobs that the inner executor has
+        self._open = 0  # jobs on the loop
         self._flying: set[Future[Any]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._models = Models(pool_of)
 
-    @property
-    def slots(self) -> int:
-        return (self.inner.slots if self.inner else 0) + self._parts
+    def takes(self, asking: bool) -> bool:
+        if self.inner is not None and not asking:
+            return self.inner.takes(asking)
+        return self._open < self._parts
 
     def submit(self, job: Job) -> None:
-        if self.inner is not None and not asks_models(job):
-            self._inside += 1
-            self.inner.submit(job)
+        if self.inner is not None and not asks_models(job.module, job.settings):
+            self._hand_in(self.inner, job)
             return
-        future = asyncio.run_coroutine_threadsafe(do_part_asking(job, self._models), self._started())
+        begin = self.inner is not None and is_mixed(job.module, job.settings)
+        work = begin_part(job, self._models) if begin else do_part_asking(job, self._models)
+        future: Future[Any] = asyncio.run_coroutine_threadsafe(work, self._started())
+        self._open += 1
         self._flying.add(future)
-        future.add_done_callback(lambda f: self._ended(job, f))
+        future.add_done_callback(lambda f: self._left(job, f))
 
     def wait(self, seconds: float) -> Done | None:
-        try:
-            return self._done.get_nowait() if self._inside else self._done.get(timeout=seconds)
-        except queue.Empty:
-            done = self.inner.wait(seconds) if self.inner and self._inside else None
-            self._inside -= done is not None
-            return done
+        until = time.monotonic() + seconds
+        while True:
+            try:
+                left = self._ended.get(timeout=0 if self._inside else max(0.0, until - time.monotonic()))
+            except queue.Empty:
+                if self.inner is None or not self._inside:
+                    return None
+                done = self.inner.wait(max(0.0, until - time.monotonic()))
+                self._inside -= done is not None
+                return done
+            self._open -= 1
+            if isinstance(left, Done):
+                return left
+            assert self.inner is not None
+            self._hand_in(self.inner, left)
 
     def close(self) -> None:
         if self._loop is not None:
@@ -75,9 +90,14 @@ class SideBySide:
             threading.Thread(target=self._loop.run_forever, name="models", daemon=True).start()
         return self._loop
 
-    def _ended(self, job: Job, future: Future[Done]) -> None:
+    def _hand_in(self, inner: Executor, job: Job) -> None:
+        self._inside += 1
+        inner.submit(job)
+
+    def _left(self, job: Job, future: Future[Done | Job]) -> None:
+        """A job left the loop, on whichever thread."""
         self._flying.discard(future)
         if future.cancelled():
             return
         error = future.exception()
-        self._done.put(future.result() if error is None else Done(job, None, error=error))
+        self._ended.put(future.result() if error is None else Done(job, None, error=error))

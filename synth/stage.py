@@ -8,6 +8,14 @@ A stage module in `synth/stages/` has
     def depends(settings) -> dict         optional: hashes of files outside the package that its rows follow from
     def run(ctx, part) -> Output          pure in (ctx.seed, ctx.settings, part, committed inputs)
 
+A stage whose slots may ask models has, besides,
+
+    def asks(settings) -> bool            whether any do
+    async def arun(ctx, part, models)     `run` with clients that are shared: slots of many parts wait side by side
+    def mixed(settings) -> bool           whether some ask and others only compute; then
+    async def begin(ctx, part, models)    gives the Output of those that ask,
+    def finish(ctx, part, begun)          plays the others in any process and puts all in order, as `run` would
+
 `tasks`, `rollouts` and `judge` have no `waves`: the run loop opens task slots in rounds, and part i of rollouts reads
 part i of tasks as soon as that one is committed. No stage imports another, none knows Ray, files or Parquet.
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from synth.errors import CorruptRun, RefusedError, UsageError, classify
@@ -29,6 +29,7 @@ class Job:
     inputs: CommittedInputs
     digest: str  # of everything the part is made from
     attempt: int = 1
+    begun: Output | None = None  # its slots that asked models, played already
 
 
 @dataclass(frozen=True)
@@ -46,9 +47,8 @@ class Done:
 class Executor(Protocol):
     """Where jobs run: this process, Ray on this machine, a cluster."""
 
-    @property
-    def slots(self) -> int:
-        """Jobs worth having in flight."""
+    def takes(self, asking: bool) -> bool:
+        """Whether it is worth handing over a job now; `asking`: one whose slots (or some of them) ask models."""
         ...
 
     def submit(self, job: Job) -> None: ...
@@ -64,7 +64,10 @@ def do_part(job: Job) -> Done:
     failure of every slot of the part, so that no slot is lost and `--retry infra` can reopen them."""
     began = time.perf_counter()
     try:
-        output: Output = job.module.run(Context(job.seed, job.settings, job.inputs), job.part)
+        ctx = Context(job.seed, job.settings, job.inputs)
+        output: Output = (
+            job.module.run(ctx, job.part) if job.begun is None else job.module.finish(ctx, job.part, job.begun)
+        )
     except Exception as error:  # noqa: BLE001 - the one boundary: classified, kept as failed rows, never swallowed
         return _broken(job, error, began)
     return _written(job, output, began)
@@ -73,7 +76,7 @@ def do_part(job: Job) -> Done:
 async def do_part_asking(job: Job, models: Any) -> Done:
     """The same for a part whose slots wait for models (`module.arun`): many run side by side on one loop. Files are
     written on a thread, so that nobody's reply waits for a disk. Any other part is run at once."""
-    if not asks_models(job) and not hasattr(job.module, "arun"):
+    if not asks_models(job.module, job.settings):
         return do_part(job)
     began = time.perf_counter()
     try:
@@ -83,9 +86,25 @@ async def do_part_asking(job: Job, models: Any) -> Done:
     return await asyncio.to_thread(_written, job, output, began)
 
 
-def asks_models(job: Job) -> bool:
-    """Whether the slots of a job ask models, by its settings."""
-    return bool(getattr(job.module, "asks", lambda _: False)(job.settings))
+async def begin_part(job: Job, models: Any) -> Job | Done:
+    """Of a part that is mixed (`is_mixed`) the slots that ask models; the job with them is for `do_part`, anywhere."""
+    began = time.perf_counter()
+    try:
+        begun = await job.module.begin(Context(job.seed, job.settings, job.inputs), job.part, models)
+    except Exception as error:  # noqa: BLE001 - as in do_part
+        return await asyncio.to_thread(_broken, job, error, began)
+    return replace(job, begun=begun)
+
+
+def asks_models(module: Any, settings: Any) -> bool:
+    """Whether slots of a stage ask models, by its settings."""
+    return bool(getattr(module, "asks", lambda _: False)(settings))
+
+
+def is_mixed(module: Any, settings: Any) -> bool:
+    """Whether some slots of a stage ask models and others only compute: such a part is begun where models are asked
+    and finished by a worker."""
+    return bool(getattr(module, "mixed", lambda _: False)(settings))
 
 
 def _broken(job: Job, error: Exception, began: float) -> Done:
@@ -131,10 +150,11 @@ def _singular(table: str) -> str:
 class InProcess:
     """Runs jobs one after another in this process: for tests and for a debugger. Same results as any other."""
 
-    slots = 1
-
     def __init__(self) -> None:
         self._queue: list[Job] = []
+
+    def takes(self, asking: bool) -> bool:
+        return not self._queue
 
     def submit(self, job: Job) -> None:
         self._queue.append(job)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, cast
 
 import rubrics
 from synth.errors import FailureClass, ModelError, TaskFailure, classify
 from synth.models import clients
 from synth.models.prompts import digests
-from synth.models.roles import REPAIR, Role
+from synth.models.roles import REPAIR
 from synth.models.session import Models, usage_rows, with_models
 from synth.places.rows import is_place
 from synth.places.schemas import schema_roles
@@ -51,50 +52,76 @@ def ready(settings: Any) -> None:
 
 def run(ctx: Context, part: Part) -> Output:
     """Judge the trajectories of one part. A judge that breaks gives a failed row of class `judge`, never a score."""
-    tasks = {t.task_id: t for t in ctx.inputs.part("tasks", part.index)}
+    if asks(ctx.settings):
+        return with_models(lambda models: arun(ctx, part, models))
+    return _output([row for _, _, row in _by_code(ctx, part)], [])
+
+
+async def arun(ctx: Context, part: Part, models: Models) -> Output:
+    """The same where a model is configured: it answers its questions on what code found nothing wrong with."""
+    backend, spent = ctx.settings.backends["model"], list[UsageRow]()
+    models.client(backend)  # one that cannot be made stops the run, not each slot
+
+    async def asked(trajectory: TrajectoryRow, task: TaskRow | None, row: VerdictRow | FailedRow) -> Ended:
+        if task is None or isinstance(row, FailedRow) or row.passed is not True:
+            return row
+        role = models.role("judge", backend, ctx.settings.model)
+        try:
+            return with_answers(row, await questions.ask(role, trajectory, task), role.model)
+        except Exception as error:  # noqa: BLE001 - the boundary of a slot, as in _by_code
+            return _failed(trajectory, error)
+        finally:
+            spent.extend(usage_rows("judge", trajectory.trajectory_id, [role]))
+
+    by_code = _by_code(ctx, part)
+    return _output(await models.side_by_side([backend], [partial(asked, *one) for one in by_code]), spent)
+
+
+Ended = VerdictRow | FailedRow
+
+
+def _by_code(ctx: Context, part: Part) -> list[tuple[TrajectoryRow, TaskRow | None, Ended]]:
+    tasks: dict[str, TaskRow] = {t.task_id: t for t in ctx.inputs.part("tasks", part.index)}
     trajectories: list[TrajectoryRow] = ctx.inputs.part("trajectories", part.index)
     catalog = catalog_for(ctx.inputs)
-    output = Output(opened=len(trajectories))
-    for trajectory in trajectories:
+
+    def ended(trajectory: TrajectoryRow) -> Ended:
         try:
             task = tasks.get(trajectory.task_id)
             if task is None:
-                raise TaskFailure(
-                    "judge", "stages.judge", f"there is no task {trajectory.task_id} in part {part.index}"
-                )
-            row, spent = judged(trajectory, task, catalog, ctx.settings)
-            output.usage += spent
-            output.rows.append(row)
-            output.closed_with_rows += 1
+                why = f"there is no task {trajectory.task_id} in part {part.index}"
+                raise TaskFailure("judge", "stages.judge", why)
+            return judge(trajectory, task, catalog, ctx.settings)
         except Exception as error:  # noqa: BLE001 - the boundary of a slot: kept as a failed row of class judge
-            class_: FailureClass
-            class_, detail = classify(error) if isinstance(error, ModelError) else ("judge", _detail(error))
-            output.failed.append(FailedRow(
-                stage="judge", row_id=trajectory.trajectory_id, parent_id=trajectory.trajectory_id, class_=class_,
-                boundary="stages.judge", detail=detail[:2000], attempts=1,
-            ))  # fmt: skip
-    return output
+            return _failed(trajectory, error)
+
+    return [(trajectory, tasks.get(trajectory.task_id), ended(trajectory)) for trajectory in trajectories]
+
+
+def _failed(trajectory: TrajectoryRow, error: Exception) -> FailedRow:
+    class_: FailureClass
+    class_, detail = classify(error) if isinstance(error, ModelError) else ("judge", _detail(error))
+    return FailedRow(
+        stage="judge", row_id=trajectory.trajectory_id, parent_id=trajectory.trajectory_id, class_=class_,
+        boundary="stages.judge", detail=detail[:2000], attempts=1,
+    )  # fmt: skip
 
 
 def _detail(error: Exception) -> str:
     return error.detail if isinstance(error, TaskFailure) else f"{type(error).__name__}: {error}"
 
 
-def judged(
-    trajectory: TrajectoryRow, task: TaskRow, catalog: Catalog, settings: Any
-) -> tuple[VerdictRow, list[UsageRow]]:
-    """The verdict by code; and where a model is configured and code found nothing wrong, its questions as well."""
-    row = judge(trajectory, task, catalog, settings)
-    backend = settings.backends.get("model")
-    if backend is None or row.passed is not True:
-        return row, []
-
-    async def work(models: Models) -> tuple[list[rubrics.Result], Role]:
-        role = models.role("judge", backend, settings.model)
-        return await questions.ask(role, trajectory, task), role
-
-    answers, role = with_models(work)
-    return with_answers(row, answers, role.model), usage_rows("judge", trajectory.trajectory_id, [role])
+def _output(ended: list[Ended], spent: list[UsageRow]) -> Output:
+    output = Output(opened=len(ended))
+    for row in ended:
+        if isinstance(row, FailedRow):
+            output.failed.append(row)
+        else:
+            output.rows.append(row)
+            output.closed_with_rows += 1
+    order = {row.row_id if isinstance(row, FailedRow) else row.trajectory_id: at for at, row in enumerate(ended)}
+    output.usage = sorted(spent, key=lambda row: order[row.row_id])
+    return output
 
 
 def with_answers(row: VerdictRow, answers: list[rubrics.Result], model: str) -> VerdictRow:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -76,6 +76,11 @@ def asks(settings: Any) -> bool:
     return bool(backends(settings))
 
 
+def mixed(settings: Any) -> bool:
+    """Whether models play beside built-in policies. A model as the user or as tools is asked in every slot."""
+    return not settings.backends and len({player.backend is None for player in settings.players()}) == 2
+
+
 def depends(settings: Any) -> dict[str, Any]:
     """What decides what is played besides settings: scripts of scripted models, prompts of the roles that are cast."""
     prompts = [name for role in settings.backends for name in PROMPTS.get(role, ())]
@@ -100,9 +105,40 @@ def run(ctx: Context, part: Part) -> Output:
     """Play the tasks of one part. An exception of an episode ends its slot as a failed row."""
     if asks(ctx.settings):
         return with_models(lambda models: arun(ctx, part, models))
-    if ctx.settings.places:
-        return asyncio.run(_play_all(ctx, part, None))
-    return _unwaiting(_play_all(ctx, part, None))
+    return finish(ctx, part, Output(opened=0))
+
+
+async def arun(ctx: Context, part: Part, models: Models) -> Output:
+    """The same with models whose clients are shared: slots of many parts wait for them side by side."""
+    return await _finished(ctx, part, await begin(ctx, part, models))
+
+
+async def begin(ctx: Context, part: Part, models: Models) -> Output:
+    """The slots of a part in which a model is asked."""
+    slots, catalog = [slot for slot in _slots(ctx, part) if _asking(ctx.settings, slot)], catalog_for(ctx.inputs)
+    asked = backends(ctx.settings).values()
+    for backend in asked:
+        models.client(backend)  # one that cannot be made stops the run, not each slot
+    return _output(slots, await models.side_by_side(asked, (partial(_slot, ctx, catalog, models, s) for s in slots)))
+
+
+def finish(ctx: Context, part: Part, begun: Output) -> Output:
+    """The other slots of a part, and all in order, as if they had been played together."""
+    work = _finished(ctx, part, begun)
+    return asyncio.run(work) if ctx.settings.places else _unwaiting(work)
+
+
+async def _finished(ctx: Context, part: Part, begun: Output) -> Output:
+    slots, catalog = _slots(ctx, part), catalog_for(ctx.inputs)
+    left = [slot for slot in slots if not _asking(ctx.settings, slot)]
+    if ctx.settings.places:  # the gate of the places bounds how many play at once
+        played = await asyncio.gather(*(_slot(ctx, catalog, None, slot) for slot in left))
+    else:  # nothing to wait for: one after another
+        played = [await _slot(ctx, catalog, None, slot) for slot in left]
+    ended = {slot.trajectory_id: row for slot, row in zip(left, played, strict=True)}
+    ended |= {row.trajectory_id: row for row in begun.rows if isinstance(row, TrajectoryRow)}
+    ended |= {row.row_id: row for row in begun.failed}
+    return replace(_output(slots, [ended[slot.trajectory_id] for slot in slots]), usage=begun.usage)
 
 
 def _unwaiting(work: Coroutine[Any, Any, Output]) -> Output:
@@ -115,27 +151,20 @@ def _unwaiting(work: Coroutine[Any, Any, Output]) -> Output:
     raise AssertionError("a built-in policy on simulated worlds waited for something")
 
 
-async def arun(ctx: Context, part: Part, models: Models) -> Output:
-    """The same with models whose clients are shared: slots of many parts wait for them side by side."""
-    return await _play_all(ctx, part, models if asks(ctx.settings) else None)
-
-
-async def _play_all(ctx: Context, part: Part, models: Models | None) -> Output:
+def _slots(ctx: Context, part: Part) -> list[Slot]:
+    """The slots of a part in order. Raises UsageError for a policy that is neither built in nor a model."""
     tasks: list[TaskRow] = ctx.inputs.part("tasks", part.index)
-    catalog = catalog_for(ctx.inputs)
     players = ctx.settings.players()
     for player in players:
         check_player(player)
-    slots = [slot for task in tasks for player in players for slot in slots_of(ctx.seed, task, player)]
-    if models is None and ctx.settings.places:  # the gate of the places bounds how many play at once
-        ended = list(await asyncio.gather(*(_slot(ctx, catalog, None, slot) for slot in slots)))
-    elif models is None:  # nothing to wait for: one after another
-        ended = [await _slot(ctx, catalog, None, slot) for slot in slots]
-    else:
-        asked = backends(ctx.settings).values()
-        for backend in asked:
-            models.client(backend)  # one that cannot be made stops the run, not each slot
-        ended = list(await models.side_by_side(asked, (partial(_slot, ctx, catalog, models, slot) for slot in slots)))
+    return [slot for task in tasks for player in players for slot in slots_of(ctx.seed, task, player)]
+
+
+def _asking(settings: Any, slot: Slot) -> bool:
+    return bool(settings.backends) or slot.player.backend is not None
+
+
+def _output(slots: list[Slot], ended: list[TrajectoryRow | FailedRow]) -> Output:
     output = Output(opened=len(slots))
     for slot, row in zip(slots, ended, strict=True):
         output.usage += usage_rows("rollouts", slot.trajectory_id, slot.roles)

@@ -16,8 +16,10 @@ from synth.pipeline import Pipeline, load_pipeline
 from synth.planning import plan, status
 from synth.policies import summary
 from synth.run import Options, RunResult, run_pipeline
+from synth.side_by_side import SideBySide
 from synth.stages import load
 from synth.store.views import part_files
+from synth.work import InProcess, Job
 
 FEW = ["stages.worlds.servers=[trello, beads]", "stages.worlds.synthetic=0", "stages.agents.count=20",
        "stages.tasks.part_size=10", "stages.shards.target={single: 12, no_tool: 8}"]  # fmt: skip
@@ -128,6 +130,46 @@ def test_plan_counts_the_episodes_of_everybody(made: RunResult, tmp_path: Path) 
         tasks * (1 + 1 + 0.5), rel=0.02
     )  # first_tool: half of half, twice
     assert lines["rollouts"]["model_calls"] > 0
+
+
+def test_the_same_bytes_where_the_rest_of_a_part_is_played_elsewhere(made: RunResult, tmp_path: Path) -> None:
+    told = pipeline(made.run_dir.parent / "script.json")
+    inner = Counting()
+    run_pipeline(told, Options(out=tmp_path / "run"), executor=SideBySide(inner, room=4, part_size=10))
+    begun = [job for job in inner.jobs if job.begun is not None]
+    assert {job.part.stage for job in begun} == {"rollouts"}
+    assert {job.part.stage for job in inner.jobs} >= {"worlds", "tasks", "judge", "shards"}
+    policies = {row.policy for job in begun for row in [*job.begun.rows]}  # type: ignore[union-attr]
+    assert policies == {"scripted:says_no"}
+    assert files_of(tmp_path / "run") == files_of(made.run_dir)
+
+
+class Counting(InProcess):
+    """Remembers what it was handed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.jobs: list[Job] = []
+
+    def submit(self, job: Job) -> None:
+        self.jobs.append(job)
+        super().submit(job)
+
+
+def test_a_model_that_judges_as_well_is_asked_about_what_passed(made: RunResult, tmp_path: Path) -> None:
+    shutil.copytree(made.run_dir, tmp_path / "run")
+    judge = tmp_path / "judge.json"
+    judge.write_text(json.dumps({"replies": [{"error": "refused"}]}))
+    says = f"{{kind: scripted, script: {made.run_dir.parent / 'script.json'}}}"
+    models = f"models={{says_no: {says}, asked: {{kind: scripted, script: {judge}}}}}"
+    told = pipeline(
+        made.run_dir.parent / "script.json", models, "stages.judge.model=asked", "stages.shards.max_rounds=1"
+    )
+    run_pipeline(told, Options(out=tmp_path / "run", workers=0))
+    before = open_run(made.run_dir).rows("verdicts")
+    failed = [row for row in open_run(tmp_path / "run").rows("failed") if row.stage == "judge"]
+    assert {row.row_id for row in failed} == {row.trajectory_id for row in before if row.passed}
+    assert {row.class_ for row in failed} == {"model"}
 
 
 @pytest.mark.slow
