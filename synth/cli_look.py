@@ -26,11 +26,11 @@ def status(run_dir: Path, as_json: bool) -> None:
         return
     ended = f", ended {told['ended']}" if told["ended"] else ""
     print(f"{told['name']}: {told['status']}, started {told['started']}{ended}")
-    print(f"{'stage':<10}{'state':<10}{'parts':>6}{'opened':>9}{'rows':>9}  dropped / failed")
+    print(f"{'stage':<10}{'state':<10}{'parts':>6}{'opened':>9}{'rows':>9}{'cpu s':>7}  dropped / failed")
     for stage, line in told["stages"].items():
         ends = [f"{n:,} {reason}" for reason, n in line["dropped"].items()]
         ends += [f"{n:,} FAILED {class_}" for class_, n in line["failed"].items()]
-        counts = f"{line['parts']:>6,}{line['opened']:>9,}{line['rows']:>9,}"
+        counts = f"{line['parts']:>6,}{line['opened']:>9,}{line['rows']:>9,}{(told['cpu'] or {}).get(stage, 0):>7,.0f}"
         print(f"{stage:<10}{line['state']:<10}{counts}  {', '.join(ends)}")
     if told["cells"]:
         print("\n" + "\n".join(table(told["cells"])))

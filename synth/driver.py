@@ -79,6 +79,7 @@ class Driver:
         self.draining = False
         self.made = 0
         self.seconds: dict[str, float] = {}
+        self.cpu: dict[str, float] = {}
         self.usage: dict[str, dict[str, float]] = {}  # by role, of everything that was paid for, kept or not
         self.visible: set[int] = set()  # parts of a slow stage's own table that its running wave may read
         self.shards_fingerprint = ""
@@ -207,6 +208,7 @@ class Driver:
             self.store.publish(stage, done.entry)
         self.made += 1
         self.seconds[stage] = self.seconds.get(stage, 0.0) + done.seconds
+        self.cpu[stage] = self.cpu.get(stage, 0.0) + done.cpu
         self.usage = sum_usage(self.usage, done.entry.usage)
         if stage in STREAM:
             self.sweep([index])
@@ -214,7 +216,7 @@ class Driver:
         self.report.event(
             "part", stage=stage, part=index, parts=len(state.parts), rows=done.entry.rows, opened=done.entry.opened,
             dropped=done.entry.dropped, failed=done.entry.failed, seconds=round(done.seconds, 3),
-            usage=done.entry.usage,
+            cpu=round(done.cpu, 3), usage=done.entry.usage,
             rows_total=state.count("rows"),
         )  # fmt: skip
 

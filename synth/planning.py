@@ -207,7 +207,18 @@ def status(run_dir: Path) -> dict[str, Any]:
         }  # fmt: skip
     if run.get("status") == "running" and not is_locked(run_dir):
         run["status"] = "stopped"  # its driver was killed: the same command goes on
-    keys = ("status", "exit_code", "started", "ended", "rows", "seconds", "usage", "code_version", "schema_version")
+    keys = (
+        "status",
+        "exit_code",
+        "started",
+        "ended",
+        "rows",
+        "seconds",
+        "cpu",
+        "usage",
+        "code_version",
+        "schema_version",
+    )
     return {
         "run_dir": str(run_dir),
         "name": run.get("pipeline", {}).get("name"),

@@ -338,23 +338,27 @@ class _Run:
 
     def _write_run_json(self, status: str, exit_code: int | None = None, rows: dict[str, int] | None = None) -> None:
         before = read_json(self.run_dir / "run.json") or {}
-        seconds = dict(before.get("seconds", {}))
-        if exit_code is not None:
-            for stage, spent in self.driver.seconds.items():
-                seconds[stage] = round(seconds.get(stage, 0.0) + spent, 3)
+        final = exit_code is not None
+        seconds = _added(before.get("seconds", {}), self.driver.seconds if final else {})
+        cpu = _added(before.get("cpu", {}), self.driver.cpu if final else {})
         write_json(self.run_dir / "run.json", {
             "schema_version": SCHEMA_VERSION, "code_version": CODE_VERSION, "status": status, "exit_code": exit_code,
-            "started": self.started, "ended": now() if exit_code is not None else None,
+            "started": self.started, "ended": now() if final else None,
             "pipeline": self.pipeline.model_dump(mode="json"),
             "stages": {s: {"fingerprint": self.prints[s].digest, "covers": self.prints[s].covers} for s in STAGES},
-            "rows": rows or before.get("rows", {}), "seconds": seconds,
-            "usage": sum_usage(before.get("usage", {}), self.driver.usage if exit_code is not None else {}),
+            "rows": rows or before.get("rows", {}), "seconds": seconds, "cpu": cpu,
+            "usage": sum_usage(before.get("usage", {}), self.driver.usage if final else {}),
             **(
                 {"cells": self.issuing.cells(), "short": self.issuing.short(), "forecast": self._forecast()}
                 if self.issuing.seen
                 else {name: before.get(name) for name in ("cells", "short", "forecast")}
             ),
         })  # fmt: skip
+
+
+def _added(before: Mapping[str, float], more: Mapping[str, float]) -> dict[str, float]:
+    """Seconds per stage."""
+    return {stage: round(before.get(stage, 0.0) + more.get(stage, 0.0), 3) for stage in [*before, *more]}
 
 
 def _executor(options: Options, pipeline: Pipeline) -> Executor:

@@ -42,6 +42,7 @@ class Done:
     error: BaseException | None = None
     trouble: str = ""  # traceback of an unexpected error; its slots became infra failures
     built: dict[str, Any] = field(default_factory=dict)  # shards: the folder built aside and its checksums
+    cpu: float = 0.0  # CPU seconds of a process that did nothing else meanwhile; 0 where parts share one
 
 
 class Executor(Protocol):
@@ -62,7 +63,7 @@ class Executor(Protocol):
 def do_part(job: Job) -> Done:
     """Run one part. A user's error or a broken ledger stops the run; anything else unexpected becomes an infra
     failure of every slot of the part, so that no slot is lost and `--retry infra` can reopen them."""
-    began = time.perf_counter()
+    began, cpu = time.perf_counter(), time.process_time()
     try:
         ctx = Context(job.seed, job.settings, job.inputs)
         output: Output = (
@@ -70,7 +71,7 @@ def do_part(job: Job) -> Done:
         )
     except Exception as error:  # noqa: BLE001 - the one boundary: classified, kept as failed rows, never swallowed
         return _broken(job, error, began)
-    return _written(job, output, began)
+    return replace(_written(job, output, began), cpu=time.process_time() - cpu)
 
 
 async def do_part_asking(job: Job, models: Any) -> Done:
