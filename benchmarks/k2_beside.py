@@ -62,7 +62,7 @@ async def measured(inputs: CommittedInputs, tasks: list[TaskRow], backend: K2Mod
     gate, per_kind, ended = asyncio.Semaphore(at_once), defaultdict(Counter), Counter[str]()  # type: ignore[var-annotated]
 
     async def one(task: TaskRow) -> None:
-        slot = Slot(make_id("traj", 7, "bench", task.task_id), task, 0, Player("core", backend, first=False))
+        slot = Slot(make_id("traj", 7, "bench", task.task_id), task, 0, Player("core", backend, 1, {task.kind: 1.0}))
         async with gate:
             try:
                 row: Any = await play(slot, catalog, settings, models)

@@ -104,18 +104,18 @@ class Pipeline(Settings):
         """About how many slots that ask a model a task slot gives: small where models play beside the first policy."""
         if self._named() or self.stages.rollouts.policy in self.models:
             return 1.0
-        return min(1.0, sum(p.share * p.attempts for p in self.stages.rollouts.players() if p.name in self.models))
+        return min(1.0, sum(episodes for player, episodes in self.episodes_per_task() if player.backend is not None))
 
     def episodes_per_task(self) -> list[tuple[Player, float]]:
         """Everybody who plays, and how many episodes of theirs to expect of a task slot, by the targets of kinds."""
         rollouts, target = self.stage("rollouts"), self.stages.shards.target
         assert isinstance(rollouts, RolloutsSettings)
 
-        def fitting(kinds: tuple[str, ...] | None) -> float:
-            wanted = sum(rows for cell, rows in target.items() if kinds is None or cell.partition("/")[0] in kinds)
+        def share(player: Player) -> float:
+            wanted = sum(rows * player.share_of(cell.partition("/")[0]) for cell, rows in target.items())
             return wanted / sum(target.values())
 
-        return [(p, p.attempts * p.share * fitting(p.kinds)) for p in rollouts.players()]
+        return [(player, player.attempts * share(player)) for player in rollouts.players()]
 
     def stage(self, name: StageName) -> Settings:
         """The settings handed to a stage; a model policy carries its backend."""

@@ -3,9 +3,10 @@ stage fingerprint: changing one keeps the rows."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, get_args
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from synth.models.settings import ModelSettings
 from synth.pipeline_executors import Executors
@@ -179,11 +180,18 @@ class TasksSettings(Asking):
     ROLES = ("writer", "paraphraser")
 
 
+Part = Annotated[float, Field(gt=0.0, le=1.0)]
+ShareOrShares = Annotated[
+    Annotated[Part, Tag("one")] | Annotated[Annotated[dict[Kind, Part], Field(min_length=1)], Tag("kinds")],
+    Discriminator(lambda value: "kinds" if isinstance(value, dict) else "one"),
+]
+
+
 class Beside(Settings):
     """A further policy of the rollouts: it plays this share of the tasks (each task is drawn by itself), of these kinds
-    where kinds are given, so many times each."""
+    where kinds are given, so many times each. `share` may also say a share for each kind that it plays."""
 
-    share: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
+    share: ShareOrShares = 1.0
     attempts: Annotated[int, Field(ge=1, le=64)] = 1
     kinds: Annotated[list[Kind], Field(min_length=1)] | None = None
     # filled in by `Pipeline.stage` from `models`, never written in the file
@@ -201,20 +209,38 @@ class Beside(Settings):
             raise ValueError("is not written here; a policy beside the first is a model by its name in `models`")
         return value
 
+    @model_validator(mode="after")
+    def _kinds_once(self) -> Beside:
+        if self.kinds is not None and isinstance(self.share, dict):
+            raise ValueError("says its kinds twice, in `share` and in `kinds`; leave `kinds` out")
+        return self
+
+    def shares(self) -> dict[str, float]:
+        """The share of each kind that it plays; the other kinds it does not."""
+        if isinstance(self.share, dict):
+            return {str(kind): share for kind, share in self.share.items()}
+        return dict.fromkeys(self.kinds or get_args(Kind), self.share)
+
     def covered(self) -> dict[str, Any]:
         return super().covered() | {"backend": self.backend.covered() if self.backend else None}
 
 
 class Player(NamedTuple):
-    """Who plays the assistant, and which tasks: `backend` None is a built-in policy, `kinds` None is all kinds. The
-    `first` one plays every task."""
+    """Who plays the assistant, and which tasks: `backend` None is a built-in policy, `shares` are by kind. The first
+    policy, which has none, plays every task."""
 
     name: str
     backend: ModelSettings | None
     attempts: int = 1
-    share: float = 1.0
-    kinds: tuple[str, ...] | None = None
-    first: bool = True
+    shares: Mapping[str, float] | None = None
+
+    @property
+    def first(self) -> bool:
+        return self.shares is None
+
+    def share_of(self, kind: str) -> float:
+        """Of the tasks of a kind, those that it plays."""
+        return 1.0 if self.shares is None else self.shares.get(kind, 0.0)
 
 
 class RolloutsSettings(Asking, OnPlaces):
@@ -242,10 +268,7 @@ class RolloutsSettings(Asking, OnPlaces):
 
     def players(self) -> list[Player]:
         """Everybody who plays the assistant, the first policy first."""
-        beside = [
-            Player(name, one.backend, one.attempts, one.share, tuple(one.kinds) if one.kinds else None, False)
-            for name, one in self.beside.items()
-        ]
+        beside = [Player(name, one.backend, one.attempts, one.shares()) for name, one in self.beside.items()]
         return [Player(self.policy, self.backend, self.attempts), *beside]
 
     def covered(self) -> dict[str, Any]:

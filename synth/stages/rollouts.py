@@ -181,9 +181,7 @@ def slots_of(seed: int, task: TaskRow, player: Player) -> list[Slot]:
     else plays or is opened."""
     if player.first:
         named: tuple[str, ...] = ()
-    elif (player.kinds and task.kind not in player.kinds) or (
-        rng_for(seed, "beside", player.name, task.task_id).random() >= player.share
-    ):
+    elif rng_for(seed, "beside", player.name, task.task_id).random() >= player.share_of(task.kind):
         return []
     else:
         named = (player.name,)

@@ -39,8 +39,9 @@ def test_the_shipped_file_is_the_defaults(shipped: Path) -> None:
     pipeline = load_pipeline(shipped)
     assert pipeline.name == "tooluse"
     assert pipeline.stages.shards.target == DEFAULT_TARGET
-    kinds = ["single", "parallel", "chain", "clarify", "no_tool", "chat", "policy"]
-    beside = {"core": {"share": 0.03, "kinds": kinds}}
+    shares = {"single": 0.06, "parallel": 0.06, "chain": 0.04, "multi_turn": 0.04, "clarify": 0.055, "no_tool": 0.12,
+              "chat": 0.125, "policy": 0.12}  # fmt: skip
+    beside = {"core": {"share": shares}}
     assert pipeline.stages == Stages.model_validate({"rollouts": {"beside": beside}})
     assert min(DEFAULT_TARGET.values()) >= 100
     assert load_pipeline(shipped, ["stages.rollouts.attempts=4"]).stages.rollouts.attempts == 4
@@ -95,6 +96,9 @@ def test_named_servers_are_looked_up(shipped: Path, tmp_path: Path) -> None:
         ("stages.rollouts.beside={exprt: 0.5}", "", "stages.rollouts.beside names 'exprt'"),
         ("stages.rollouts.beside={expert: 0.5}", "", "which is stages.rollouts.policy; leave it out there"),
         ("stages.rollouts.beside={idle: 1.5}", "stages.rollouts.beside.idle.share", "less than or equal to 1"),
+        ("stages.rollouts.beside={idle: {share: {singel: 0.5}}}", "stages.rollouts.beside.idle.share", "'single'"),
+        ("stages.rollouts.beside={idle: {share: {single: 0}}}", "stages.rollouts.beside.idle.share", "greater than 0"),
+        ("stages.rollouts.beside={idle: {share: {chat: 1}, kinds: [chat]}}", "stages.rollouts.beside.idle", "twice"),
         ("stages.rollouts.beside={idle: {shar: 0.5}}", "stages.rollouts.beside.idle.shar", "'share'"),
         ("stages.rollouts.beside={idle: {backend: 1}}", "stages.rollouts.beside.idle.backend", ""),
         ("stages.shards.policies=[idle]", "", "which plays nothing in stages.rollouts"),

@@ -67,6 +67,22 @@ def test_policies_beside_the_first_play_their_share_and_change_nothing_of_it() -
     )
 
 
+def test_a_share_by_kind_draws_the_tasks_that_the_same_share_of_all_draws() -> None:
+    tasks = [task.model_copy(update={"task_id": f"{task.task_id}{n}"}) for task in TASKS for n in range(40)]
+    kind_of = {task.task_id: task.kind for task in tasks}
+
+    def drawn(share: Any) -> set[str]:
+        rows = run(tasks, beside={"idle": Beside(share=share)}).rows
+        return {row.task_id for row in rows if isinstance(row, TrajectoryRow) and row.policy == "idle"}
+
+    half = drawn(0.5)
+    by_kind = drawn({"single": 0.5, "chain": 0.25})
+    assert {task for task in half if kind_of[task] == "single"} == {t for t in by_kind if kind_of[t] == "single"}
+    chains = {task for task in by_kind if kind_of[task] == "chain"}
+    assert chains and chains < {task for task in half if kind_of[task] == "chain"}
+    assert {kind_of[task] for task in by_kind} == {"single", "chain"}
+
+
 def test_a_model_beside_the_expert_fails_alone(tmp_path: Path) -> None:
     core = Beside(share=1.0).model_copy(update={"backend": scripted(tmp_path, {"error": "malformed"})})
     out = run(TASKS, beside={"fake": core})
