@@ -261,7 +261,9 @@ def replay(
 def doctor(
     as_json: AsJson = False,
     model: Annotated[str, typer.Option(help="Sizes of this model: k2, k2_0905, moonlight, tiny, or a folder.")] = "",
-    clean: Annotated[bool, typer.Option("--clean", help="Remove what killed runs left in sandbox engines.")] = False,
+    clean: Annotated[
+        bool, typer.Option("--clean", help="Remove what killed runs left of sandboxes, and old root file systems.")
+    ] = False,
 ) -> None:
     """What this machine has: Ray, GPU, docker, sandbox, npm, endpoint; each with how to get it."""
     from synth import doctor as rooms

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -44,6 +48,17 @@ def test_the_same_number_gives_the_same_task(family: str) -> None:
     assert first.id != other.id
     assert (first.files, first.hidden) != (other.files, other.hidden)
     assert len(set(first.requests)) == len(first.requests) >= 4
+
+
+def test_the_order_of_sets_decides_nothing() -> None:
+    names = [f.name for f in FAMILIES.values() if f.group == "data"]
+    code = f"from synth.code import make\nfor name in {names}:\n    for n in range(5):\n        print(make(name, {SEED}, n))"
+    said = {
+        subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed}, check=True,
+                       capture_output=True, cwd=Path(__file__).parents[2]).stdout
+        for seed in ("1", "2")
+    }  # fmt: skip
+    assert len(said) == 1
 
 
 def test_tasks_take_turns_by_family_and_are_not_near_duplicates() -> None:

@@ -114,7 +114,7 @@ def _text_ends(rng: random.Random) -> list[Op]:
     return [
         Op("count", "The result is a dict from each character to how often it occurs, white space left out.",
            "counts = {}\nfor c in text:\n    if not c.isspace():\n        counts[c] = counts.get(c, 0) + 1\ntext = counts",
-           lambda t: {c: t.count(c) for c in set(t) if not c.isspace()}),
+           lambda t: {c: t.count(c) for c in sorted(set(t)) if not c.isspace()}),
         Op("lengths", "The result is the list of the lengths of the words.", "text = [len(w) for w in text.split()]",
            lambda t: list(map(len, t.split()))),
         Op("chunks", f"The result is a list of pieces of {n} characters; the last piece may be shorter.",

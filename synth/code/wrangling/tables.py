@@ -245,7 +245,7 @@ def _library(
         where = {loan[0]: counted[loan[1]][2] for loan in flat}
         return {
             b: 100 * sum(loan[4] is None for loan in flat if where[loan[0]] == b) // list(where.values()).count(b)
-            for b in set(where.values())
+            for b in sorted(set(where.values()))
         }
     titles = {loan[2] for loan in flat}
     told = [

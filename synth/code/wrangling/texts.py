@@ -107,8 +107,8 @@ def _projects(shape: str, flat: list[tuple[str, dict[str, Any], int]], upper: bo
             ((k, sum(k in t for t, _ in marks), sum(h for t, h in marks if k in t)) for k in known),
             key=lambda e: (-e[1], e[0]),
         )
-    return {name: {s: sorted(t["title"] for n, t, _ in flat if n == name and t["status"] == s) for s in {t["status"] for n, t, _ in flat if n == name}}
-            for name in {n for n, _, _ in flat}}  # fmt: skip
+    return {name: {s: sorted(t["title"] for n, t, _ in flat if n == name and t["status"] == s) for s in sorted({t["status"] for n, t, _ in flat if n == name})}
+            for name in sorted({n for n, _, _ in flat})}  # fmt: skip
 
 
 def log_summary(rng: random.Random) -> Job:
@@ -203,7 +203,7 @@ def _log(question: str, rows: list[tuple[int, str, str, str, int, int]], limit: 
             if b - a > pause
         ]
     found = {}
-    for user in {row[1] for row in clean}:
+    for user in sorted({row[1] for row in clean}):
         times = [row[0] for row in clean if row[1] == user]
         found[user] = 1 + sum(b - a > pause for a, b in itertools.pairwise(times))
     return found
@@ -323,5 +323,8 @@ def _readings(seen: list[tuple[tuple[str, str], int | None]], double: str, out: 
     if out == "rows":
         return sorted((date, place, amount) for (date, place), amount in found.items())
     if out == "months":
-        return {m: sum(a or 0 for (d, _), a in found.items() if d[:7] == m) for m in {d[:7] for d, _ in found}}
-    return {p: (min(d for d, q in found if q == p), max(d for d, q in found if q == p)) for p in {p for _, p in found}}
+        return {m: sum(a or 0 for (d, _), a in found.items() if d[:7] == m) for m in sorted({d[:7] for d, _ in found})}
+    return {
+        p: (min(d for d, q in found if q == p), max(d for d, q in found if q == p))
+        for p in sorted({p for _, p in found})
+    }
