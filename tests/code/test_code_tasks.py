@@ -52,7 +52,7 @@ def test_the_same_number_gives_the_same_task(family: str) -> None:
 
 def test_the_order_of_sets_decides_nothing() -> None:
     names = [f.name for f in FAMILIES.values() if f.group == "data"]
-    code = f"from synth.code import make\nfor name in {names}:\n    for n in range(5):\n        print(make(name, {SEED}, n))"
+    code = f"from synth.code import make\nfor name in {names}:\n    for n in range(5): print(make(name, {SEED}, n))"
     said = {
         subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed}, check=True,
                        capture_output=True, cwd=Path(__file__).parents[2]).stdout
