@@ -15,7 +15,8 @@ from synth.measured import read_rates
 from synth.models.settings import OpenAIModel
 from synth.pipeline import Pipeline
 from synth.pipeline_stages import WorldsSettings
-from synth.places.rows import agents_of, places_of
+from synth.place_rates import agents_by_origin, k2_seconds, with_places
+from synth.places.rows import places_of
 from synth.policies import policies
 from synth.records import STAGES, StageName
 from synth.rounds import Plan, simulated, split_cell
@@ -31,7 +32,7 @@ def plan(pipeline: Pipeline, run_dir: Path, modules: Mapping[StageName, Any]) ->
 
     Estimates come from `measured.json`, or from this run folder where it has measured itself (`source`)."""
     prints, states = fingerprints(pipeline, modules), read_stages(run_dir)
-    rates, source = _rates(run_dir, states)
+    rates, source = _rates(pipeline, run_dir, states)
     coming = _coming(pipeline, run_dir, states, rates)
     slots = _slots(pipeline, run_dir, modules, rates, sum(line["slots"] for line in coming))
     current = {
@@ -53,17 +54,21 @@ def plan(pipeline: Pipeline, run_dir: Path, modules: Mapping[StageName, Any]) ->
             "put_aside_parts": 0 if same else len(states[stage].parts),
             "seconds": round(left * rate["seconds_per_slot"], 1),
             "bytes": round(slots[stage] * rate["rows_per_slot"] * rate["bytes_per_row"]),
-            "model_calls": 0, "prompt_tokens": 0, "completion_tokens": 0, "cost_usd": 0.0,
+            "model_calls": 0, "prompt_tokens": 0, "completion_tokens": 0, "cost_usd": 0.0, "model_seconds": 0.0,
         }  # fmt: skip
         if stage == "rollouts":
             line |= _model_use(pipeline, left, rates["model"])
+            line["model_seconds"] = round(k2_seconds(pipeline, left, rates["k2"]), 1)
+            line["seconds"] = round(line["seconds"] + line["model_seconds"] / 2, 1)
         if stage == "worlds":
             line |= _proposals(pipeline, left / max(1, slots[stage]), rates["propose"])
         lines.append(line)
     sums = {
         k: round(sum(line[k] for line in lines), 4)
-        for k in ("seconds", "bytes", "model_calls", "prompt_tokens", "completion_tokens", "cost_usd")
-    }
+        for k in (
+            "seconds", "bytes", "model_calls", "prompt_tokens", "completion_tokens", "cost_usd", "model_seconds",
+        )
+    }  # fmt: skip
     if any(line["slots_to_make"] for line in lines):
         sums["seconds"] += rates["startup_seconds"]
     return {
@@ -108,8 +113,8 @@ def _coming(
     return lines
 
 
-def _rates(run_dir: Path, states: Mapping[StageName, StageState]) -> tuple[dict[str, Any], str]:
-    rates = read_rates()
+def _rates(pipeline: Pipeline, run_dir: Path, states: Mapping[StageName, StageState]) -> tuple[dict[str, Any], str]:
+    rates = with_places(read_rates(), pipeline)
     seconds = (read_json(run_dir / "run.json") or {}).get("seconds", {})
     measured = []
     for stage in STAGES:
@@ -139,16 +144,10 @@ def _slots(
     world_rows = (
         servers * rates["worlds"]["rows_per_server"] + max(0, worlds - servers) * rates["worlds"]["rows_per_slot"]
     )
-    tools = round(rate["real"] * servers / rate["servers"] + world_rows * rate["per_world"])
-    return {"worlds": worlds, "tools": tools, "agents": _agents(pipeline), "tasks": slots,
+    of_places = sum(rates["places"][place.origin]["tools_of_one"] for place in places_of(pipeline.executors))
+    tools = round(rate["real"] * servers / rate["servers"] + world_rows * rate["per_world"] + of_places)
+    return {"worlds": worlds, "tools": tools, "agents": sum(agents_by_origin(pipeline).values()), "tasks": slots,
             "rollouts": played, "judge": judged, "shards": judged}  # fmt: skip
-
-
-def _agents(pipeline: Pipeline) -> int:
-    """Slots of agents: `count` where there are simulated worlds, and those of places."""
-    worlds, settings = pipeline.stages.worlds, pipeline.stages.agents
-    of_places = sum(agents_of(p.origin, p.split, settings) for p in places_of(pipeline.executors))
-    return of_places + (settings.count if worlds.servers or worlds.files else 0)
 
 
 def _model_use(pipeline: Pipeline, trajectories: int, rate: Mapping[str, float]) -> dict[str, Any]:
