@@ -6,7 +6,6 @@ makes stale moves to `_old/`. The driver (synth.driver) commits; workers only ev
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from typing import Any
 
 from synth.budget import Spent
 from synth.driver import SLOW, STREAM, Driver, Interrupted
-from synth.errors import RefusedError, UsageError
+from synth.errors import RefusedError
 from synth.fingerprints import Fingerprint, fingerprints
 from synth.issuing import Issuing, prior_price
 from synth.measured import read_rates
@@ -24,6 +23,7 @@ from synth.pipeline_stages import ShardsSettings
 from synth.places.hands import sweep
 from synth.records import SCHEMA_VERSION, STAGES, StageName, content_hash
 from synth.reporting import Face, Reporter, Silent, now
+from synth.run_folder import check_owner, move_aside
 from synth.side_by_side import SideBySide
 from synth.stage import Part
 from synth.stages import load
@@ -73,8 +73,8 @@ def run_pipeline(
     prints = fingerprints(pipeline, modules)
     run_dir = options.out or Path("runs") / pipeline.name
     if options.fresh:
-        _move_aside(run_dir)
-    _check_owner(run_dir, pipeline)
+        move_aside(run_dir)
+    check_owner(run_dir, pipeline)
     with locked(run_dir):
         executor = executor or _executor(options, pipeline)
         try:
@@ -371,41 +371,3 @@ def _executor(options: Options, pipeline: Pipeline) -> Executor:
     cluster = Cluster(options.workers, options.ray_address)
     inner = RayExecutor(cluster)
     return SideBySide(inner, room, part_size, lambda backend: RayPool(cluster, backend)) if room else inner
-
-
-def _check_owner(run_dir: Path, pipeline: Pipeline) -> None:
-    """Refuse a folder that is something else, or that another pipeline made."""
-    if run_dir.exists() and not run_dir.is_dir():
-        raise UsageError(f"{run_dir} is a file, not a run folder; give another folder with --out")
-    known = read_json(run_dir / "run.json")
-    if known is None:
-        strangers = (
-            sorted(p.name for p in run_dir.iterdir() if p.name not in (".lock", "events.jsonl"))
-            if run_dir.is_dir()
-            else []
-        )
-        if strangers and not (run_dir / "worlds" / "_manifest").is_dir():
-            raise RefusedError(f"{run_dir} is not a run folder (it holds {strangers[0]}); give another one with --out")
-        return
-    made_by = known.get("pipeline", {})
-    changed = [f"{key} ({made_by.get(key)!r} there, {getattr(pipeline, key)!r} now)" for key in ("name", "seed")
-               if made_by.get(key) != getattr(pipeline, key)]  # fmt: skip
-    if known.get("schema_version") != SCHEMA_VERSION:
-        changed.append(f"schema version ({known.get('schema_version')} there, {SCHEMA_VERSION} now)")
-    if changed:
-        raise RefusedError(
-            f"{run_dir} belongs to another run: {', '.join(changed)} changed; "
-            "--fresh moves it aside, --out gives another folder"
-        )
-
-
-def _move_aside(run_dir: Path) -> None:
-    if not run_dir.is_dir():
-        return
-    if read_json(run_dir / "run.json") is None:
-        raise RefusedError(f"{run_dir} is not a run folder, so --fresh does not touch it; give another one with --out")
-    with locked(run_dir):
-        number = 1
-        while (aside := run_dir.with_name(f"{run_dir.name}.old-{number}")).exists():
-            number += 1
-        shutil.move(run_dir, aside)
