@@ -66,7 +66,7 @@ def measure(name: str, folder: Path, courses: int, shown: bool) -> str:
         f"rows {result.rows}, "
         f"{len(run.rows('failed'))} failed slots; "
         f"{sum(r.equal for r in replays.values())} of {len(replays)} replays equal; "
-        f"{_cpu() - cpu:.0f} s of CPU, {time.monotonic() - began:.0f} s; refused {dict(refused)}"
+        f"{_cpu() - cpu:.0f} s of CPU in this process, {time.monotonic() - began:.0f} s; refused {dict(refused)}"
     )
 
 
