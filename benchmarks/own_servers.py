@@ -27,7 +27,7 @@ from tools_catalog.harvest.installed import installed
 from tools_catalog.servers import load_servers
 
 SERVERS = ("filesystem", "ref-memory", "taskmanager-kazuph")
-TARGETS = {"single": 12, "chain": 8, "parallel": 6, "no_tool": 4}
+TARGETS = {"single": 12, "chain": 8, "parallel": 6, "no_tool": 4}  # kinds that a server gives no task of stay short
 REPLAYED = 10
 
 

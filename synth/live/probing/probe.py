@@ -97,7 +97,8 @@ async def _courses(bench: Bench, walk: Walk, found: Sequence[Candidate], wanted:
     """Confirm the candidates of one walk, tool by tool in turn, until there are as many as wanted; then pairs."""
     confirmer = Confirmer(bench, walk)
     pairs = round(PAIRS * wanted)
-    queue = _in_turn(found)
+    rng = rng_for(seed, "probe turns", bench.server.id, walk.start.model_dump_json())
+    queue = _in_turn(found, rng)
     left = queue[MORE * wanted :]
     queue = queue[: MORE * wanted]
     kept: list[Candidate] = []
@@ -107,7 +108,7 @@ async def _courses(bench: Bench, walk: Walk, found: Sequence[Candidate], wanted:
         kept += await _confirmed(confirmer, some, tally)
     tally.leave([*queue, *left])
     both = _pairs([c for c in kept if c.kind == "single"])
-    rng_for(seed, "probe pairs", bench.server.id, walk.start.model_dump_json()).shuffle(both)
+    rng.shuffle(both)
     await _confirmed(confirmer, both[:pairs], tally)
 
 
@@ -116,14 +117,17 @@ async def _confirmed(confirmer: Confirmer, some: Sequence[Candidate], tally: Tal
     return [candidate for candidate, course in zip(some, ended, strict=True) if tally.take(candidate, course)]
 
 
-def _in_turn(found: Sequence[Candidate]) -> list[Candidate]:
-    """One of each tool, then a second, and so on; its chains first, for they are rarer."""
+def _in_turn(found: Sequence[Candidate], rng: random.Random) -> list[Candidate]:
+    """One of each tool, then a second, and so on; its chains first, for they are rarer. The tools of each start come in
+    an order of their own, so that few courses are not always those of the same tools."""
+    tools = sorted({c.tool for c in found})
+    rank = dict(zip(rng.sample(tools, len(tools)), range(len(tools)), strict=True))
     seen: Counter[str] = Counter()
     order = []
     for n, candidate in enumerate(sorted(found, key=lambda c: c.kind == "single")):
-        order.append((seen[candidate.tool], n, candidate))
+        order.append((seen[candidate.tool], rank[candidate.tool], n, candidate))
         seen[candidate.tool] += 1
-    return [o[2] for o in sorted(order, key=lambda o: o[:2])]
+    return [o[3] for o in sorted(order, key=lambda o: o[:3])]
 
 
 def _pairs(singles: Sequence[Candidate]) -> list[Candidate]:
