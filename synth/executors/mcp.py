@@ -98,10 +98,12 @@ class McpExecutor:
 
     async def check(self, check: PlaceCheck) -> Checked:
         """`row_holds` {entity, key, fields}, `row_absent` {entity, key}, and `call_gives` {tool, arguments, value,
-        masks}: a call shows `value` once what fits the patterns in `masks` is put as `#`."""
+        masks}: a call shows `value` (its class in front where it fails) once what fits the patterns in `masks` is
+        put as `#`."""
         if check.check == "call_gives":
             shown = await self.call(check.params["tool"], check.params["arguments"])
-            same = _unmasked(shown.content, check.params["masks"]) == check.params["value"]
+            text = shown.content if shown.ok else f"{shown.error}: {shown.content}"  # as `confirming` writes it down
+            same = _unmasked(text, check.params["masks"]) == check.params["value"]
             return _checked(
                 check, same, "it shows what was asked for" if same else "it does not show what was asked for"
             )
