@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast, get_args
 
+from synth.executors.masking import masked
 from synth.pipeline_executors import Executors
 from synth.pipeline_stages import JudgeSettings
 from synth.places.hands import Hands, hands_of
@@ -214,10 +215,7 @@ def _masked(value: Any, masks: list[re.Pattern[str]]) -> Any:
     """The value without what differs from run to run on a live server: its place's own patterns, in its text."""
     if not masks or value is None:
         return value
-    text = value if isinstance(value, str) else canonical(value)
-    for mask in masks:
-        text = mask.sub("#", text)
-    return text
+    return masked(value if isinstance(value, str) else canonical(value), masks)
 
 
 def _brief(value: Any) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from synth.errors import TaskFailure, UsageError
 from synth.executors.artefacts import Rows, differences, snapshot
 from synth.executors.artefacts.building import build_tables
+from synth.executors.masking import as_shown
 from synth.executors.mcp_client import Answer, Bounds, ServerFailure, Session
 from synth.executors.mcp_client.connecting import by_pipes, by_url
 from synth.executors.mcp_client.uncontained import HostPlace
@@ -98,12 +99,10 @@ class McpExecutor:
 
     async def check(self, check: PlaceCheck) -> Checked:
         """`row_holds` {entity, key, fields}, `row_absent` {entity, key}, and `call_gives` {tool, arguments, value,
-        masks}: a call shows `value` (its class in front where it fails) once what fits the patterns in `masks` is
-        put as `#`."""
+        masks}: a call shows `value` (`masking.as_shown`)."""
         if check.check == "call_gives":
-            shown = await self.call(check.params["tool"], check.params["arguments"])
-            text = shown.content if shown.ok else f"{shown.error}: {shown.content}"  # as `confirming` writes it down
-            same = _unmasked(text, check.params["masks"]) == check.params["value"]
+            outcome = await self.call(check.params["tool"], check.params["arguments"])
+            same = as_shown(outcome, check.params["masks"]) == check.params["value"]
             return _checked(
                 check, same, "it shows what was asked for" if same else "it does not show what was asked for"
             )
@@ -305,12 +304,6 @@ def _sentence(answer: Answer, server: McpServer) -> str:
         "not_started": "The server could not be started again.",
         "budget": "No further calls are possible in this conversation.",
     }[answer.reason]
-
-
-def _unmasked(text: str, masks: list[str]) -> str:
-    for mask in masks:
-        text = re.sub(mask, "#", text)
-    return text
 
 
 def _checked(check: PlaceCheck, passed: bool, evidence: str) -> Checked:

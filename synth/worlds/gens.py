@@ -81,7 +81,8 @@ def _iban(rng: random.Random) -> str:
     return f"DE{check:02d}{bban}"
 
 
-def _uuid(rng: random.Random) -> str:
+def uuid_of(rng: random.Random) -> str:
+    """A UUID of version 4."""
     n = rng.getrandbits(128)
     h = f"{n:032x}"
     return f"{h[:8]}-{h[8:12]}-4{h[13:16]}-{'89ab'[n & 3]}{h[17:20]}-{h[20:]}"
@@ -251,7 +252,7 @@ def generators(side: PoolSide) -> dict[str, Gen]:
         "language": p["language"],
         "timezone": p["timezone"],
         "hex": _hex(16),
-        "uuid": _uuid,
+        "uuid": uuid_of,
         "md5": _hex(32),
         "emoji": p["emoji"],
         "ticker": lambda r: camel_initials(stem(r) + token(r), 4),

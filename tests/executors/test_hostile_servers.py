@@ -4,11 +4,10 @@ call finds a server again."""
 from __future__ import annotations
 
 import asyncio
-import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -19,6 +18,7 @@ from synth.executors.mcp_client import Answer, Bounds, ServerFailure, Session
 from synth.executors.mcp_client.connecting import by_pipes, by_url
 from synth.executors.mcp_client.session import digest_of_tool
 from synth.executors.mcp_client.uncontained import HostPlace
+from tests.served import served
 
 HOSTILE = Path(__file__).parent / "hostile"
 QUICK = Bounds(call=1.5, start=20.0, answer_bytes=100_000, output_bytes=1_000_000)  # for those that never answer
@@ -42,19 +42,8 @@ def on_pipes(way: str, do: Callable[[Session], Awaitable[T]], bounds: Bounds = P
     return asyncio.run(run())
 
 
-@contextmanager
-def http_server(way: str, *more: str) -> Iterator[str]:
-    process = subprocess.Popen(
-        [sys.executable, str(HOSTILE / "on_http.py"), way, *more],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-    )  # fmt: skip
-    assert process.stdout is not None
-    try:
-        yield f"http://127.0.0.1:{int(process.stdout.readline())}/mcp"
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+def http_server(way: str, *more: str) -> AbstractContextManager[str]:
+    return served(HOSTILE / "on_http.py", way, *more)
 
 
 def on_http(

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +23,7 @@ from synth.live.probing.showing import fitting, shown_in
 from synth.live.telling import telling
 from synth.pipeline_executors import McpServer, Probe
 from synth.taskspec import Goal
+from tests.served import served
 
 OWN = Path(__file__).parent / "own_server.py"
 SMALL = Probe(courses=10, starts=1)
@@ -43,16 +42,8 @@ def probe(server: McpServer, seed: int = 4) -> tuple[list[PlaceTool], dict[str, 
     return tools, asyncio.run(probed(server, tools, fresh, objection, seed, masks, 4))
 
 
-@contextmanager
-def own_http(*more: str) -> Iterator[str]:
-    process = subprocess.Popen([sys.executable, str(OWN), "--http", *more], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    try:
-        yield f"http://127.0.0.1:{int(process.stdout.readline())}/mcp"
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+def own_http(*more: str) -> AbstractContextManager[str]:
+    return served(OWN, "--http", *more)
 
 
 def courses_of(found: dict[str, ToolProbe]) -> list[Course]:

@@ -14,6 +14,7 @@ import yaml
 from synth import open_run
 from synth.errors import UsageError
 from synth.executors.mcp import list_tools
+from synth.live.known import WORK
 from synth.pipeline import load_pipeline
 from synth.pipeline_executors import McpServer
 from synth.replaying import replay_sample
@@ -93,7 +94,7 @@ def test_nothing_found_is_one_sentence_with_its_reasons(tmp_path: Path) -> None:
 
 
 def test_a_server_below_the_name_of_the_work_folder_is_refused_with_the_mend(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "which", lambda name: "/work/mine/server")
+    monkeypatch.setattr(shutil, "which", lambda name: f"{WORK}/mine/server")
     server = McpServer(id="mine", command=["server"])
-    with pytest.raises(UsageError, match=r"/work/mine lies in /work.*uncontained: true"):
+    with pytest.raises(UsageError, match=f"{WORK}/mine lies in {WORK}.*uncontained: true"):
         asyncio.run(list_tools(server, cast(Engine, object())))

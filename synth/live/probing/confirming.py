@@ -10,6 +10,7 @@ from typing import Any
 
 from rubrics.normal import leaves
 from synth.errors import TaskFailure
+from synth.executors.masking import as_shown
 from synth.executors.protocol import Outcome
 from synth.live.probing.hands import Bench, content, failure_of, holds_now
 from synth.live.probing.records import Course, Found, ProbedCall, ReadBack
@@ -136,7 +137,7 @@ class Confirmer:
         return len({without(m.outcome.content, [str(v) for _, v in leaves(m.arguments)]) for m in made_so}) > 1
 
     def _text(self, outcome: Outcome) -> str:
-        return self.bench.masked(outcome.content if outcome.ok else f"{outcome.error}: {outcome.content}")
+        return as_shown(outcome, self.bench.masks)
 
 
 class _Fails(Exception):

@@ -72,11 +72,6 @@ class Bench:
             finally:
                 await executor.close()
 
-    def masked(self, text: str) -> str:
-        for mask in self.masks:
-            text = mask.sub("#", text)
-        return text
-
     def may_call(self, tool: PlaceTool) -> bool:
         """What runs at a URL cannot be set back, so nothing is called there that might change it."""
         writes = self.server.probe.writes if self.server.probe is not None else False

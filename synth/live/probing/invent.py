@@ -12,6 +12,7 @@ from synth.errors import SpecError
 from synth.live.known import WORK
 from synth.live.probing.starts import TABLE
 from synth.live.words import CITIES, COLOURS, GOODS, ROOMS, TOPICS, VERBS, people
+from synth.worlds.gens import uuid_of
 from synth.worlds.patterns import pattern_drawer
 
 YEAR = 2031  # far from any day on which a server is asked: the present day in a result is never one that we gave
@@ -134,11 +135,6 @@ def _time(rng: random.Random) -> str:
     return f"{rng.randint(8, 18):02d}:{rng.choice((0, 15, 30, 45)):02d}"
 
 
-def _uuid(rng: random.Random) -> str:
-    digits = f"{rng.getrandbits(128):032x}"
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-8{digits[17:20]}-{digits[20:]}"
-
-
 def _sum(rng: random.Random) -> str:
     return f"{rng.randint(12, 90)} {rng.choice('+-*')} {rng.randint(3, 40)}"
 
@@ -149,7 +145,7 @@ def _one_of(*pool: str) -> Callable[[random.Random], str]:
 
 _FORMS: dict[Any, Callable[[random.Random], str]] = {
     "date": _date, "date-time": _moment, "time": lambda rng: f"{_time(rng)}:00Z", "email": _email, "uri": _link,
-    "url": _link, "uuid": _uuid,
+    "url": _link, "uuid": uuid_of,
 }  # fmt: skip
 _PLAIN = frozenset({"name", "title", "id", "type", "label"})
 _BY_NAME: tuple[tuple[frozenset[str], Callable[[random.Random], str]], ...] = (

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from synth.executors.masking import masked
 from synth.executors.protocol import Outcome, PlaceExecutor, PlaceTool
 from synth.live.probing.drawing import Drawer, Drawn, Memory
 from synth.live.probing.hands import Bench, failure_of, holds_now
@@ -145,7 +146,7 @@ class Walker:
             if made is None:
                 continue
             again = await other.call(made.tool, made.arguments)
-            same = self._bench.masked(again.content) == self._bench.masked(made.outcome.content)
+            same = masked(again.content, self._bench.masks) == masked(made.outcome.content, self._bench.masks)
             diff = await asyncio.to_thread(executor.diff)
             if not same or diff != await asyncio.to_thread(other.diff) or holds_now(canonical(diff)):
                 return tool.name

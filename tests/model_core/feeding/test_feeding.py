@@ -2,42 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import lzma
 import random
 from pathlib import Path
 
 import numpy as np
 import pytest
+from kayaks import TOOLS, example, write_vocabulary
 
 from model_core.chat import render
 from model_core.errors import ModelError
-from model_core.feeding.rows import Row, encode, read_rows, row_of, write_rows
+from model_core.feeding.rows import encode, read_rows, row_of, write_rows
 from model_core.feeding.stream import Examiner, Source, lengths_of
 from model_core.feeding.vary import Lexicon, own_words, roots_of, varied
 from model_core.tokens import OwnTokenizer
 
-TOOLS = [{"name": "retire_kayak", "description": "Retires a kayak.",
-          "parameters": {"properties": {"kayak_id": {"type": "string"}}, "required": ["kayak_id"]}}]  # fmt: skip
-
-
-def example(number: int) -> Row:
-    call = {"id": "x", "function": {"name": "retire_kayak", "arguments": json.dumps({"kayak_id": f"Kayak-{number}"})}}
-    messages = [
-        {"role": "system", "content": "You look after Kayaks."},
-        {"role": "user", "content": f"Please retire KAYAK Kayak-{number}."},
-        {"role": "assistant", "content": "", "tool_calls": [call]},
-        {"role": "tool", "tool_call_id": "x", "name": "retire_kayak", "content": '{"retired": true}'},
-        {"role": "assistant", "content": "Gladly done: the kayak is retired."},
-    ]
-    return row_of("single", messages, TOOLS, "compact")  # type: ignore[arg-type]
-
 
 @pytest.fixture(scope="module")
 def vocabulary(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("vocabulary")
-    OwnTokenizer.train([str(example(n).parts) for n in range(20)], 400).write(folder)
-    return folder
+    return write_vocabulary(tmp_path_factory.mktemp("vocabulary"))
 
 
 def test_a_row_encodes_to_what_render_gives(vocabulary: Path, tmp_path: Path) -> None:

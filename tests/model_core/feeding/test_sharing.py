@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from kayaks import example, write_vocabulary
 
 from model_core.attention import LatentAttention
 from model_core.checkpoint import empty
 from model_core.config import ModelConfig
 from model_core.errors import ModelError
-from model_core.feeding.rows import Row, encode, row_of
+from model_core.feeding.rows import encode, row_of
 from model_core.feeding.sharing import MOST, joined, parted, prompt_of, until_last_call
 from model_core.feeding.stream import Mix, Source, lengths_of
 from model_core.feeding.vary import Lexicon
@@ -22,31 +22,14 @@ from model_core.tokens import OwnTokenizer
 from model_core.training.feed import batch_of
 from model_core.training.objective import Objective
 
-TOOLS = [{"name": "retire_kayak", "description": "Retires a kayak.",
-          "parameters": {"properties": {"kayak_id": {"type": "string"}}, "required": ["kayak_id"]}}]  # fmt: skip
-
-
-def example(number: int, who: str = "Ada") -> Row:
-    call = {"id": "x", "function": {"name": "retire_kayak", "arguments": json.dumps({"kayak_id": f"Kayak-{number}"})}}
-    messages = [
-        {"role": "system", "content": f"You look after kayaks for {who}, and for nobody else in the harbour."},
-        {"role": "user", "content": f"Please retire kayak Kayak-{number}."},
-        {"role": "assistant", "content": "", "tool_calls": [call]},
-        {"role": "tool", "tool_call_id": "x", "name": "retire_kayak", "content": '{"retired": true}'},
-        {"role": "assistant", "content": "Gladly done: the kayak is retired."},
-    ]
-    return row_of("single", messages, TOOLS, "compact")  # type: ignore[arg-type]
-
 
 @pytest.fixture(scope="module")
 def vocabulary(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("vocabulary")
-    OwnTokenizer.train([str(example(n).parts) for n in range(20)], 400).write(folder)
-    return folder
+    return write_vocabulary(tmp_path_factory.mktemp("vocabulary"))
 
 
 def source(folder: Path, mix: Mix, lexicon: Lexicon | None = None) -> Source:
-    rows = [example(n, who) for n in range(12) for who in ("Ada", "Bo")]
+    rows = [example(n, f"You look after kayaks for {who}.") for n in range(12) for who in ("Ada", "Bo")]
     lengths = lengths_of(rows, OwnTokenizer.read(folder))
     return Source(rows, lengths, folder, lexicon, 2500, 400, 3, mix)
 
