@@ -189,11 +189,14 @@ ShareOrShares = Annotated[
 
 class Beside(Settings):
     """A further policy of the rollouts: it plays this share of the tasks (each task is drawn by itself), of these kinds
-    where kinds are given, so many times each. `share` may also say a share for each kind that it plays."""
+    where kinds are given, so many times each. `share` may also say a share for each kind that it plays. `max_turns`:
+    assistant messages of one of its episodes, where that is less than the rollouts allow; a small model that turns in
+    circles would hold up the part."""
 
     share: ShareOrShares = 1.0
     attempts: Annotated[int, Field(ge=1, le=64)] = 1
     kinds: Annotated[list[Kind], Field(min_length=1)] | None = None
+    max_turns: Annotated[int, Field(ge=1, le=1000)] = 1000
     # filled in by `Pipeline.stage` from `models`, never written in the file
     backend: ModelSettings | None = None
 
@@ -233,6 +236,7 @@ class Player(NamedTuple):
     backend: ModelSettings | None
     attempts: int = 1
     shares: Mapping[str, float] | None = None
+    max_turns: int = 1000
 
     @property
     def first(self) -> bool:
@@ -268,7 +272,9 @@ class RolloutsSettings(Asking, OnPlaces):
 
     def players(self) -> list[Player]:
         """Everybody who plays the assistant, the first policy first."""
-        beside = [Player(name, one.backend, one.attempts, one.shares()) for name, one in self.beside.items()]
+        beside = [
+            Player(name, one.backend, one.attempts, one.shares(), one.max_turns) for name, one in self.beside.items()
+        ]
         return [Player(self.policy, self.backend, self.attempts), *beside]
 
     def covered(self) -> dict[str, Any]:

@@ -232,7 +232,7 @@ async def _in(env: Environment, slot: Slot, catalog: Catalog, settings: Any, mod
     policy = assistant(slot, agent, profile, env, models)
     user = player(slot, profile, settings, models)
     prompt = prompt_of(agent, Start.model_validate(task.start))
-    episode = await run_episode(prompt, env, user, policy, settings.max_turns)
+    episode = await run_episode(prompt, env, user, policy, min(settings.max_turns, slot.player.max_turns))
     row = row_of(slot.trajectory_id, task, slot.attempt, policy.name, episode, seed)
     return row.model_copy(update={"played_user": user.trace()}) if isinstance(user, ModelUser) else row
 

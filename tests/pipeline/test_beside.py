@@ -47,6 +47,17 @@ def files_of(run_dir: Path) -> dict[str, bytes]:
     return parts | {path.name: path.read_bytes() for path in (run_dir / "sft").glob("*.parquet")}
 
 
+def test_a_policy_beside_the_first_may_have_fewer_turns(tmp_path: Path) -> None:
+    """One that never stops calling ends after its own turns, the expert is not held to them."""
+    beside = "stages.rollouts.beside={first_tool: {kinds: [single], max_turns: 1}}"
+    run_pipeline(load_pipeline(RECIPE, [*FEW, "models={}", beside]), Options(out=tmp_path / "run", workers=0))
+    turns: dict[str, set[tuple[int, str]]] = {}
+    for row in open_run(tmp_path / "run").rows("trajectories"):
+        turns.setdefault(row.policy, set()).add((row.turns, row.stop_reason))
+    assert (1, "max_turns") in turns["first_tool"] and max(n for n, _ in turns["first_tool"]) == 1
+    assert max(n for n, _ in turns["expert"]) > 1
+
+
 def test_targets_are_reached_and_everybody_is_judged(made: RunResult) -> None:
     assert made.exit_code == 0 and made.rows == {"single": 12, "no_tool": 8}
     run = open_run(made.run_dir)

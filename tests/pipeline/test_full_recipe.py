@@ -40,8 +40,8 @@ def test_the_recipe_reaches_its_size(full: RunResult) -> None:
     assert {kind: n for kind in target if (n := count(f"{by_kind}'{kind}'")) < 100} == {}
     mine = "from verdicts join trajectories using (trajectory_id) where policy ="
     assert count(f"select count(*) {mine} 'expert' and passed is distinct from true") <= 22  # of 4,400
-    assert 150 <= count(f"select count(*) {mine} 'k2:bundled'") <= 330  # some thirty tasks of each of eight kinds
-    assert count(f"select count(*) {mine} 'k2:bundled' and passed") >= 50
+    assert 70 <= count(f"select count(*) {mine} 'k2:bundled'") <= 180  # some fifteen tasks of each of eight kinds
+    assert count(f"select count(*) {mine} 'k2:bundled' and passed") >= 25
     assert count("select count(*) from sft") == 3_350
     assert count("select count(distinct (server, parents[1])) from tools where origin = 'lifted'") >= LIFTED * 11_419
     assert count("select count(*) from tools where origin = 'synthetic'") >= 20_000
