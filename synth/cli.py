@@ -202,6 +202,9 @@ def eval_(
     temperature: Annotated[float, typer.Option(min=0.0, max=2.0)] = 0.0,
     split: Annotated[Literal["eval", "validation", "train"], typer.Option(help="Which worlds.")] = "eval",
     calls: Annotated[bool, typer.Option("--calls/--no-calls", help="Also compare first calls with the run's.")] = True,
+    max_turns: Annotated[
+        int | None, typer.Option("--max-turns", min=1, max=1000, help="Assistant messages an episode; as in the run.")
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Write the figures to this file as well.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -210,7 +213,7 @@ def eval_(
     from synth.evaluating.playing import Plan
     from synth.store.views import open_run
 
-    plan = Plan(model, tasks=tasks, kinds=tuple(kind or ()), attempts=attempts, split=split, calls=calls)
+    plan = Plan(model, tasks=tasks, kinds=tuple(kind or ()), attempts=attempts, split=split, calls=calls, max_turns=max_turns)
     cli_eval.eval_(open_run(run).run_dir, model, pipeline, enforcer, grounded, temperature, plan, out, as_json)
 
 

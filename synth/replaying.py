@@ -12,7 +12,7 @@ from typing import Any, cast, get_args
 
 from synth.executors.masking import masked
 from synth.pipeline_executors import Executors
-from synth.pipeline_stages import JudgeSettings
+from synth.pipeline_stages import JudgeSettings, RolloutsSettings
 from synth.places.hands import Hands, hands_of
 from synth.records import Call, TaskRow, TrajectoryRow, VerdictRow, canonical
 from synth.sim.environment import Environment, act_of
@@ -89,6 +89,12 @@ def judge_settings(run_dir: Path) -> JudgeSettings:
     """The settings under which the run's verdicts were given; the usual ones where the folder does not say."""
     pipeline = (read_json(run_dir / "run.json") or {}).get("pipeline")
     return JudgeSettings() if pipeline is None else JudgeSettings.model_validate(pipeline["stages"]["judge"])
+
+
+def turns_of(run_dir: Path) -> int:
+    """The most messages of the assistant that the run's episodes had; the usual bound where the folder does not say."""
+    pipeline = (read_json(run_dir / "run.json") or {}).get("pipeline")
+    return RolloutsSettings().max_turns if pipeline is None else int(pipeline["stages"]["rollouts"]["max_turns"])
 
 
 def executors_of(run_dir: Path) -> Executors:

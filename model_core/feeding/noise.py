@@ -1,6 +1,7 @@
 """Requests in words that are a little off: words that carry a request, but stand neither in the tools nor in what the
 assistant does with it, are replaced, left out or put in. People ask in more ways than any grammar; what is left of a
-sentence like that are values, names of fields and things, and a reader has to find its way by them.
+sentence like that are values, names of fields and things, and a reader has to find its way by them. What leads to a
+value is worded anew too: "the order ORD-7" becomes "the order walnut under ORD-7".
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ _KEPT = frozenset(
         wait with without""",
     )
 )
+_LEADS = ("as", "as", "under", "by", "with", "at", "for", "to", "in", "of", "on", "is", "called")
 # What is quoted or holds a digit or a sign inside is a value; so is a word with a capital inside a sentence.
 _PIECE = re.compile(r"\"[^\"]*\"|“[^”]*”|[A-Za-z']*[\w.@/:-]*[\d_@/][\w.@/:-]*|[A-Za-z]+(?:'[a-z]+)?")
 _WORD = re.compile(r"[A-Za-z]+(?:'[a-z]+)?")
@@ -78,7 +80,10 @@ def _changed(text: str, fixed: set[str], share: float, word: Callable[[random.Ra
     def other(match: re.Match[str]) -> str:
         found = match.group(0)
         plain = found.lower()
-        if not _WORD.fullmatch(found) or plain in _KEPT or root(plain)[0] in fixed:
+        if not _WORD.fullmatch(found):
+            leads = text[: match.start()].endswith(" ") and rng.random() < share / 2
+            return f"{_lead(word, rng)} {found}" if leads else found
+        if plain in _KEPT or root(plain)[0] in fixed:
             return found
         begins = match.start() == 0 or text[: match.start()].rstrip(" ")[-1:] in ".!?:\n-"
         if (found[0].isupper() and not begins and len(found) > 1) or rng.random() >= share:
@@ -90,3 +95,9 @@ def _changed(text: str, fixed: set[str], share: float, word: Callable[[random.Ra
         return new[0].upper() + new[1:] if found[0].isupper() else new
 
     return re.sub(r"  +", " ", _PIECE.sub(other, text)).strip(" ")
+
+
+def _lead(word: Callable[[random.Random], str], rng: random.Random) -> str:
+    """Words in front of a value that say nothing about it."""
+    words = [word(rng) for _ in range(rng.choice((0, 1, 1, 1, 2)))]
+    return " ".join([*words, rng.choice(_LEADS)] if not words or rng.random() < 0.7 else words)

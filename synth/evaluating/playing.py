@@ -21,7 +21,7 @@ from synth.models.protocol import Sampling
 from synth.models.session import Models, with_models
 from synth.pipeline_stages import JudgeSettings, Player, RolloutsSettings
 from synth.records import TaskRow, TrajectoryRow, canonical, make_id
-from synth.replaying import executors_of, judge_settings
+from synth.replaying import executors_of, judge_settings, turns_of
 from synth.sim.setup import Catalog
 from synth.stages.judge import judge
 from synth.stages.rollouts import Slot, check_player, play
@@ -32,7 +32,8 @@ from synth.surface import functions_of
 @dataclass(frozen=True)
 class Plan:
     """What is evaluated. `tasks`: of each kind, the lowest ordinals; `kinds` empty: all. `backend`: a model of the
-    pipeline (settings), None for a built-in policy. `calls`: also ask for single calls."""
+    pipeline (settings), None for a built-in policy. `calls`: also ask for single calls. `max_turns`: assistant messages
+    of an episode, as many as in the run where it is None."""
 
     policy: str
     backend: Any = None
@@ -41,6 +42,7 @@ class Plan:
     attempts: int = 1
     split: str = "eval"
     calls: bool = True
+    max_turns: int | None = None
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,9 @@ def told(run_dir: Path, plan: Plan, attempts: list[Attempt], guesses: list[Guess
 def played(run_dir: Path, plan: Plan) -> tuple[list[Attempt], list[Guess]]:
     """Every episode of one policy on a run's tasks, and its first calls where the plan asks for them."""
     ground = Ground.of(open_run(run_dir), plan)
-    settings = RolloutsSettings(fault_rate=0.0).model_copy(update={"executors": executors_of(run_dir)})
+    settings = RolloutsSettings(fault_rate=0.0, max_turns=plan.max_turns or turns_of(run_dir)).model_copy(
+        update={"executors": executors_of(run_dir)}
+    )
     player = Player(plan.policy, plan.backend)
     check_player(player)
     slots = [

@@ -84,11 +84,13 @@ def worded(voice: Voice, group: str, kind: str, /, **slots: str) -> str:
 
 
 def form_of(voice: Voice, group: str, kind: str, /, **slots: str) -> str:
-    """The template of `group.kind` that the voice has for these slots."""
-    found: str | list[str] = grammar(voice.split)[group][kind]
+    """The template of `group.kind` that the voice has for these slots, its parts drawn."""
+    words = grammar(voice.split)
+    found: str | list[str] = words[group][kind]
     if isinstance(found, str):
         return found
-    return str(voice.pick(found, group, kind, *(f"{k}={v}" for k, v in sorted(slots.items()))))
+    what = (group, kind, *(f"{k}={v}" for k, v in sorted(slots.items())))
+    return expand(str(voice.pick(found, *what)), rng_for("parts", voice.salt, *what), words.get("parts", {}))
 
 
 def plainest(voice: Voice, group: str, kind: str, /, **slots: str) -> str:

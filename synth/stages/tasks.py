@@ -29,7 +29,7 @@ from synth.surface import surfaces_of
 from synth.taskspec import Goal, UserProfile, WorldStart
 
 TABLE = "tasks"
-VERSION = "17"
+VERSION = "18"
 ASSETS = [
     "synth/sim/data/userside.yaml",
     "synth/sim/data/eval/userside.yaml",

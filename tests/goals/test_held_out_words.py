@@ -46,7 +46,7 @@ def spoken(split: str) -> dict[str, set[str]]:
     user = json.loads(resources.files("synth.sim").joinpath(folder + "user.json").read_text(encoding="utf-8"))
     everybody = personas(split)
     found = {
-        "grammar": set(texts(grammar(split), ASSISTANT)) | set(texts(forms(split), NO_PHRASING)),
+        "grammar": set(texts(grammar(split), {*ASSISTANT, "parts"})) | set(texts(forms(split), NO_PHRASING)),
         "personas": set(texts(everybody, NO_PHRASING)) | set(everybody["mends"]) | set(everybody["lists"]),
         "chat": set(texts(talk(split), ASSISTANT)),
         "rules": set(texts(packaged_words("synth.goals", "rules.yaml", split), {*ASSISTANT, "ask"})),
@@ -75,6 +75,23 @@ def test_no_template_differs_only_by_signs() -> None:
         return {b for t in set().union(*said.values()) if (b := re.sub(r"[^a-z{}\[\]]", "", t.lower()))}
 
     assert sorted(bare(spoken("train")) & bare(spoken("eval"))) == []
+
+
+def whole(template: str, parts: dict[str, list[str]]) -> Iterator[str]:
+    """Every text that a template with parts stands for."""
+    found = re.search(r"\[([a-z]+)\]", template)
+    if found is None:
+        yield template
+        return
+    for text in parts[found.group(1)]:
+        yield from whole(template[: found.start()] + text + template[found.end() :], parts)
+
+
+def test_parts_of_the_grammar_never_make_a_template_of_eval() -> None:
+    words = grammar("train")
+    made = {t for text in texts(words, {*ASSISTANT, "parts"}) for t in whole(text, words["parts"])}
+    assert len(made) > 3_000
+    assert sorted(made & set(texts(grammar("eval"), {*ASSISTANT, "parts"}))) == []
 
 
 def test_prompts_are_held_out_too() -> None:

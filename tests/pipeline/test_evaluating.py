@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from synth.models.protocol import Reply
 from synth.models.session import Models
 from synth.models.settings import ScriptedModel
 from synth.records import Usage
+from synth.replaying import turns_of
 from synth.run import RunResult
 from synth.store.views import open_run
 
@@ -27,6 +29,17 @@ def test_the_expert_passes_and_the_idle_does_not(first: RunResult) -> None:
     assert idle["kinds"]["single"]["rate"] == 0.0 and idle["calls"]["made"] == 0
     assert max(one["n"] for one in expert["kinds"].values()) == 3
     assert evaluate(first.run_dir, plan) == expert
+
+
+def test_an_episode_has_no_more_messages_than_in_the_run_or_as_asked(
+    first: RunResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = Plan("expert", tasks=3, split="train", kinds=("single",))
+    assert evaluate(first.run_dir, plan)["all"]["rate"] > 0.6
+    assert evaluate(first.run_dir, replace(plan, max_turns=1))["all"]["rate"] == 0.0
+    assert turns_of(first.run_dir) == 120
+    monkeypatch.setattr(playing, "turns_of", lambda run_dir: 1)
+    assert evaluate(first.run_dir, plan)["all"]["rate"] == 0.0
 
 
 def test_a_kind_that_is_not_there_is_refused(first: RunResult) -> None:

@@ -8,7 +8,7 @@ import random
 import pytest
 
 from model_core.errors import ModelError
-from model_core.feeding.noise import KINDS, another_word, noised
+from model_core.feeding.noise import _LEADS, KINDS, another_word, noised
 from model_core.feeding.rows import Row, row_of
 from model_core.feeding.stream import Mix
 from model_core.feeding.vary import Lexicon
@@ -44,11 +44,14 @@ def test_only_what_carries_the_request_changes() -> None:
         seen.add(said)
         assert new.parts[:place] == row.parts[:place] and new.parts[place + 1 :] == row.parts[place + 1 :]
         assert new.learn == row.learn
-        for kept in ("retire kayak KYK-17", 'the reason "leaks somewhat"', "before 09:30", "Ada", "with"):
+        for kept in ("retire kayak", "KYK-17", "the reason", '"leaks somewhat"', "before", "09:30", "Ada", "with"):
             assert kept in said
     assert len(seen) > 30
     assert any("kindly" not in said for said in seen) and any("zzz" in said for said in seen)
     assert any(said[0] == "Z" for said in seen), "a capital stays one"
+    leads = [said.split("retire kayak ")[1].split("KYK-17")[0].split() for said in seen]
+    assert any(leads) and any(not lead for lead in leads), "words come in front of a value, not always"
+    assert {word for lead in leads for word in lead} <= {"zzz", *_LEADS}
 
 
 def test_kinds_that_turn_on_the_words_stay() -> None:
