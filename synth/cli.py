@@ -213,7 +213,9 @@ def eval_(
     from synth.evaluating.playing import Plan
     from synth.store.views import open_run
 
-    plan = Plan(model, tasks=tasks, kinds=tuple(kind or ()), attempts=attempts, split=split, calls=calls, max_turns=max_turns)
+    plan = Plan(
+        model, tasks=tasks, kinds=tuple(kind or ()), attempts=attempts, split=split, calls=calls, max_turns=max_turns
+    )
     cli_eval.eval_(open_run(run).run_dir, model, pipeline, enforcer, grounded, temperature, plan, out, as_json)
 
 
