@@ -1,6 +1,7 @@
 """`python -m model_core.feeding pack|train|ship`: the steps between shards and a small model that is shipped.
 
-`train` needs torch, numpy and tokenizers alone, so that it runs on a lent machine.
+`train` needs torch, numpy and tokenizers alone, so that it runs on a lent machine. Under `torchrun --nproc-per-node N
+-m model_core.feeding train ...` it runs on N processes, a batch each in a step.
 """
 
 from __future__ import annotations
@@ -62,19 +63,16 @@ def _pack(options: argparse.Namespace) -> None:
 
 def _train(options: argparse.Namespace) -> None:
     from model_core.feeding.training import Recipe, train
+    from model_core.training.ranks import launched
 
     given = json.loads(options.recipe.read_text())
     changes = dict(change.split("=", 1) for change in options.set)
     settings = given.get("settings", {}) | {name: json.loads(value) for name, value in changes.items()}
-    print(
-        train(
-            options.packed,
-            Recipe.from_json(given | {"settings": settings, "init": options.init}),
-            options.out,
-            options.processes,
-            _tell,
-        )
-    )
+    recipe = Recipe.from_json(given | {"settings": settings, "init": options.init})
+    with launched(recipe.settings.device) as first:
+        folder = train(options.packed, recipe, options.out, options.processes, _tell)
+    if first:
+        print(folder)
 
 
 def _ship(options: argparse.Namespace) -> None:

@@ -10,6 +10,7 @@ import random
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from multiprocessing.pool import AsyncResult, Pool
 from pathlib import Path
 from typing import NamedTuple
@@ -216,14 +217,16 @@ def _make(epoch: int, number: int, places: list[int]) -> Examples:
 
 
 class Examiner:
-    """Hands out the batches of a source from any position on. `processes` 0: made in this process.
+    """Hands out the batches of a source from any position on. `processes` 0: made in this process. Of `ranks`, the
+    one of this `rank` gets each so-many-th batch; positions are those of all together.
 
     Worker processes are forked here: make it before anything touches a GPU. Close it at the end.
     """
 
-    def __init__(self, source: Source, processes: int) -> None:
+    def __init__(self, source: Source, processes: int, rank: int = 0, ranks: int = 1) -> None:
         self.source = source
         self.position = 0
+        self._rank, self._ranks = rank, ranks
         self._tokenizer = read_tokenizer(source.folder)
         self._waiting: deque[AsyncResult[Examples]] = deque()
         self._pool: Pool | None = None
@@ -236,12 +239,12 @@ class Examiner:
         """The next batch is this one, counted from the first of the first epoch."""
         self.position = position
         self._waiting.clear()
-        self._jobs = self._jobs_from(position)
+        self._jobs = islice(self._jobs_from(position), self._rank, None, self._ranks)
         self._fill()
 
     def next(self) -> Examples:
-        """The next batch."""
-        self.position += 1
+        """This rank's next batch."""
+        self.position += self._ranks
         if self._pool is None:
             return self.source.make(self._tokenizer, *next(self._jobs))
         self._fill()

@@ -25,33 +25,37 @@ from model_core.tokens import OWN_FILE, Tokenizer, read_tokenizer
 from model_core.training.feed import Batch, batch_of
 from model_core.training.job import MODEL, Job, keep_model
 from model_core.training.loop import Trainer, device_of
+from model_core.training.ranks import Ranks
 from model_core.training.settings import Settings, checked
 
 _WAITING = 3  # batches that stand ready on the device
 
 
 class VariedStream:
-    """What the loop asks for batches (`training.feed.Stream`). A thread has the next ones ready."""
+    """What the loop asks for batches (`training.feed.Stream`). A thread has the next ones ready. The examiner hands
+    out those of this rank."""
 
     def __init__(self, examiner: Examiner, name: str, prompt_weight: float, device: torch.device) -> None:
         self.name, self.seen = name, 0
         self._examiner, self._prompt_weight, self._device = examiner, prompt_weight, device
+        self._ranks = Ranks.here()
         self._thread = ThreadPoolExecutor(1)
         self._ready: deque[Future[tuple[Batch, int]]] = deque()
         self._given = 0  # batches
 
     def step(self, accumulate: int, rank: int = 0, ranks: int = 1) -> list[Batch]:
-        """The next batches; one rank only."""
-        if ranks != 1:
-            raise ModelError("varied examples are for one rank; train with `synth train` on many")
-        made = []
+        """This rank's next batches; all ranks together see what one would see that accumulates as many times more."""
+        made, seen = [], 0
         for _ in range(accumulate):
             while len(self._ready) < _WAITING:
                 self._ready.append(self._thread.submit(self._next))
             batch, tokens = self._ready.popleft().result()
-            self.seen += tokens
-            self._given += 1
+            seen += tokens
+            self._given += ranks
             made.append(batch)
+        everywhere = torch.tensor([seen], device=self._device)
+        self._ranks.add([everywhere])
+        self.seen += int(everywhere)
         return made
 
     def _next(self) -> tuple[Batch, int]:
@@ -102,8 +106,10 @@ class Recipe:
 def train(
     folder: Path, recipe: Recipe, out: Path, processes: int, tell: Callable[[str], None] = lambda line: None
 ) -> Path:
-    """Train on a packed folder; returns the checkpoint folder."""
-    settings = recipe.settings
+    """Train on a packed folder; returns the checkpoint folder. In a process group, one rank of it, the first of which
+    tells and writes."""
+    settings, ranks = recipe.settings, Ranks.here()
+    tell = tell if ranks.rank == 0 else lambda line: None
     out.mkdir(parents=True, exist_ok=True)
     rows, held = read_packed(folder)
     about = json.loads((folder / "about.json").read_text())
@@ -111,7 +117,7 @@ def train(
     lengths = json.loads((folder / "lengths.json").read_text())
     source = Source(rows, lengths, folder, read_lexicon(folder), settings.batch_tokens, about["longest"], settings.seed,
                     recipe.mix, about["declarations"])  # fmt: skip
-    examiner = Examiner(source, processes)  # forks: before anything touches the GPU
+    examiner = Examiner(source, processes, ranks.rank, ranks.count)  # forks: before anything touches the GPU
     tell(f"{len(rows):,} rows, {sum(lengths):,} tokens an epoch")
     try:
         model = _first_model(recipe, folder, tokenizer, about["declarations"], about["longest"])
@@ -120,9 +126,12 @@ def train(
         stream = VariedStream(examiner, f"{folder.name} {about['tokens']}", settings.prompt_weight, device)
         job = Job(tokens="", tokenizer=str(folder), settings=settings, weights="bfloat16", file_mib=15)
         trainer = Trainer(model, stream, settings, out, held_out_batches(held, tokenizer, settings, device))
-        (out / "settings.json").write_text(json.dumps(asdict(recipe), indent=1) + "\n")
-        trainer.run(tell, lambda trained: keep_model(trained, job, out / MODEL))
+        if ranks.rank == 0:
+            (out / "settings.json").write_text(json.dumps(asdict(recipe), indent=1) + "\n")
+        trainer.run(tell, lambda trained: keep_model(trained, job, out / MODEL) if ranks.rank == 0 else None)
         stream.close()
+        if ranks.rank > 0:
+            return out / MODEL
         drilled = drilled_rows(40, held, source.lexicon, settings.seed, about["declarations"])
         for kind, loss in loss_by_kind(trainer, [*held, *drilled], tokenizer).items():
             tell(f"held-out loss of {kind} {loss:.4f}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -43,3 +45,20 @@ class Ranks:
         told = torch.tensor([number], dtype=torch.float64, device=device)
         dist.broadcast(told, 0)
         return float(told.item())
+
+
+@contextmanager
+def launched(device: str) -> Iterator[bool]:
+    """The process group that torchrun has started this process for, if it has; whether this is its first rank.
+    `device`: as in the settings."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield True
+        return
+    on_gpu = device != "cpu" and torch.cuda.is_available()
+    if on_gpu:
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    dist.init_process_group("nccl" if on_gpu else "gloo")
+    try:
+        yield dist.get_rank() == 0
+    finally:
+        dist.destroy_process_group()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -131,6 +134,27 @@ def test_the_steps_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureF
     assert load(tmp_path / "second" / "model").config.tool_declarations == "compact_id_last"
     assert len((tmp_path / "second" / "metrics.jsonl").read_text().splitlines()) == 1  # of step 2
     assert main(["train", place["two"], place["recipe.json"], "--init", place["first"], "--out", place["one"]]) == 2
+
+
+def test_two_processes_train_as_one_that_accumulates(packed: Path, tmp_path: Path) -> None:
+    settings = asdict(replace(SETTINGS, optimizer=OptimizerSettings(lr=0.001)))
+    recipe = tmp_path / "recipe.json"
+    recipe.write_text(json.dumps({"settings": settings, "sizes": SIZES}))
+    train(packed, Recipe.from_json({"settings": settings | {"accumulate": 2}, "sizes": SIZES}), tmp_path / "one", 0)
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
+    step = ["model_core.feeding", "train", packed, recipe, "--processes", "1", "--out", tmp_path / "two"]
+    root = Path(__file__).parents[3]
+    ended = subprocess.run([*launcher, *step], cwd=root, capture_output=True, text=True, timeout=240,
+                           env=os.environ | {"OMP_NUM_THREADS": "1"})  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.splitlines()[-1] == str(tmp_path / "two" / "model")
+    one, two = (load(tmp_path / name / "model").state_dict() for name in ("one", "two"))
+    assert one.keys() == two.keys()
+    far = sum(float((one[name] - two[name]).float().norm()) for name in one)
+    assert far < 1e-2 * sum(float(weight.float().norm()) for weight in one.values())
+    last = [json.loads((tmp_path / name / "metrics.jsonl").read_text().splitlines()[-1]) for name in ("one", "two")]
+    assert last[0]["tokens"] == last[1]["tokens"] > 0
+    assert last[0]["loss"] == pytest.approx(last[1]["loss"], rel=1e-3)
 
 
 def test_a_recipe_has_sizes_or_a_start() -> None:
