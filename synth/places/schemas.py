@@ -7,6 +7,7 @@ from typing import Any
 
 from rubrics.normal import same
 from synth.sim.roles import at_pointer
+from synth.worlds.lift.opening import Opener
 
 
 def schema_roles(schema: Any) -> dict[str, dict[str, Any]]:
@@ -39,23 +40,9 @@ def may_choose(schema: Any, pointer: str, value: Any) -> bool:
 
 
 def resolved(part: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A fragment with its reference followed and its union narrowed to the first branch that is not null."""
-    for _ in range(8):
-        ref = part.get("$ref")
-        if isinstance(ref, str) and ref.startswith("#/"):
-            node: Any = root
-            for step in ref[2:].split("/"):
-                node = node.get(step, {}) if isinstance(node, dict) else {}
-            part = node
-            continue
-        for union in ("anyOf", "oneOf", "allOf"):
-            branches = [b for b in part.get(union, []) if isinstance(b, dict) and b.get("type") != "null"]
-            if branches:
-                part = branches[0]
-                break
-        else:
-            return part
-    return part
+    """A fragment with its reference followed, its union narrowed to one branch that is not null, its parts (`allOf`)
+    joined; as the lifter reads it."""
+    return Opener(root).resolve(part)[0]
 
 
 def kind_of(part: Mapping[str, Any]) -> str:
