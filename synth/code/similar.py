@@ -6,20 +6,30 @@ import builtins
 import keyword
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 WIDTH = 4  # tokens of a shingle
 BOUND = 0.9  # tasks at least this near are one
 
 _TOKEN = re.compile(r"""\.\w+|[A-Za-z_]\w*|\d+|"[^"\n]*"|'[^'\n]*'|\S""")
+_CLAUSE = re.compile(r"""["'](SELECT|FROM|(LEFT )?JOIN|WHERE|GROUP BY|HAVING|ORDER BY|LIMIT)\b""")
+_SQL_FUNCTIONS = frozenset({"count", "max", "min", "sum", "avg", "coalesce", "julianday", "length", "total"})
 _KEPT = frozenset({*keyword.kwlist, *keyword.softkwlist, *dir(builtins)})
 
 
 def shape(text: str) -> Counter[tuple[str, ...]]:
     """Shingles of the code's tokens: names become `v`, numbers `0`, texts `s`; keywords, built-in names, attributes and
-    operators stay."""
-    tokens = [_plain(token) for token in _TOKEN.findall(text)]
+    operators stay. A text that is a clause of SQL is code: its words in capitals and its functions stay."""
+    tokens = list(_plain_tokens(text))
     return Counter(tuple(tokens[i : i + WIDTH]) for i in range(max(1, len(tokens) - WIDTH + 1)))
+
+
+def _plain_tokens(text: str) -> Iterator[str]:
+    for token in _TOKEN.findall(text):
+        if _CLAUSE.match(token):
+            yield from (t if t.isupper() or t in _SQL_FUNCTIONS else _plain(t) for t in _TOKEN.findall(token[1:-1]))
+        else:
+            yield _plain(token)
 
 
 def _plain(token: str) -> str:

@@ -77,6 +77,14 @@ def test_names_and_numbers_do_not_make_tasks_differ() -> None:
     assert nearness(shape(one), shape(other)) < 0.5
 
 
+def test_a_query_is_code_and_other_texts_are_not() -> None:
+    text = 'QUERY = (\n    "SELECT m.name, count(*) "\n    "FROM members m "\n    "{} BY m.id"\n)\nhint = "{} it"\n'
+    one, same = text.format("GROUP", "Mind"), text.replace("members m", "people p").replace("m.", "p.")
+    assert nearness(shape(one), shape(text.format("GROUP", "GROUP"))) == 1.0
+    assert nearness(shape(one), shape(text.format("ORDER", "Mind"))) < 0.9
+    assert nearness(shape(same.format("GROUP", "Mind")), shape(one)) == 1.0
+
+
 def test_what_is_passed_over_quickly_is_never_near() -> None:
     rng, words = random.Random(5), ["if", "for", "len", ".add", ".pop", "sorted", "sum", ".get", "x", "+", "-"]
     base = [rng.choice(words) for _ in range(90)]

@@ -143,7 +143,7 @@ def _dates(rng: random.Random, count: int) -> list[Date]:
 
 def date_rules(rng: random.Random) -> Function:
     """Due dates, working days and periods under drawn rules; dates go in and out as ISO texts."""
-    what = rng.choice(["workdays", "monthly", "weekday_of_month", "period", "business"])
+    what = rng.choice(["workdays", "monthly", "weekday_of_month", "period", "business", "ages", "runs", "calendar"])
     free = sorted(rng.sample(range(7), 2)) if rng.random() < 0.6 else [5, 6]
     names = " and ".join(_DAYS[d] for d in free)
     start_month, back = rng.randint(1, 12), rng.random() < 0.5
@@ -268,6 +268,106 @@ def date_rules(rng: random.Random) -> Function:
 
         truth = period
 
+    elif what == "ages":
+        days_too = rng.random() < 0.5
+        params = "(born, date)"
+        summary = "How many birthdays somebody born on `born` has had by `date` (ISO texts)" + (
+            ", and how many days ago the last one was." if days_too else ".")  # fmt: skip
+        rules = ["The birthday itself counts, the day of birth is none." if not days_too else "The birthday itself counts; the day of birth counts as the first of all, number 0.",
+                 f"Who was born on a 29 February has the birthday on {'28 February' if back else '1 March'} in other years.",
+                 "Where `date` is before `born` the result is None."]  # fmt: skip
+        body = ["    a, b = datetime.date.fromisoformat(born), datetime.date.fromisoformat(date)", "    if b < a:", "        return None",
+                "", "    def birthday(year):", "        if (a.month, a.day) == (2, 29) and not (year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)):",
+                f"            return datetime.date(year, {'2, 28' if back else '3, 1'})", "        return a.replace(year=year)", "",
+                "    year = b.year if birthday(b.year) <= b else b.year - 1",
+                "    return [year - a.year, (b - birthday(year)).days]" if days_too else "    return year - a.year"]  # fmt: skip
+        if days_too:
+            rules.append("The result is a list of the two numbers.")
+        born = [*_dates(rng, 20), *[Date(2020, 2, 29)] * 3]
+        cases = [(d.isoformat(), (d + datetime.timedelta(rng.choice([-3, 0, 364, 365, 366, 730, 731, rng.randint(1, 2000)]))).isoformat())
+                 for d in born] + [("2020-02-29", "2023-02-28"), ("2020-02-29", "2024-02-28")]  # fmt: skip
+
+        def birthdays(born: str, date: str) -> Any:
+            first, number = Date.fromisoformat(born).toordinal(), Date.fromisoformat(date).toordinal()
+            leap = born.endswith("-02-29")
+            had = []
+            for n in range(first, number + 1):
+                d = Date.fromordinal(n)
+                on = "03-01" if leap and not back else "02-28"
+                if d.isoformat()[5:] == (on if leap and not calendar.isleap(d.year) else born[5:]):
+                    had.append(n)
+            if not had:
+                return None
+            return [len(had) - 1, number - had[-1]] if days_too else len(had) - 1
+
+        truth = birthdays
+
+    elif what == "runs":
+        params, summary = "(dates)", "The runs of consecutive days in a list of ISO dates, in order."
+        least = rng.randint(1, 3)
+        rules = ["The dates come in any order, and some come more than once; each counts once.",
+                 f"{names} between two dates do not break a run." if back else "One missing day breaks a run.",
+                 "A run is told as [first date, last date, number of its dates in the list]."]  # fmt: skip
+        if least > 1:
+            rules.append(f"Runs of fewer than {least} dates are left out.")
+        body = ["    found = []", "    for day in sorted({datetime.date.fromisoformat(date) for date in dates}):",
+                "        if found:", "            following = found[-1][1] + datetime.timedelta(days=1)",
+                *([f"            while following < day and following.weekday() in {tuple(free)}:",
+                   "                following += datetime.timedelta(days=1)"] if back else []),
+                "            if following == day:", "                found[-1][1], found[-1][2] = day, found[-1][2] + 1",
+                "                continue", "        found.append([day, day, 1])",
+                "    return [[first.isoformat(), last.isoformat(), count] for first, last, count in found"
+                + (f" if count >= {least}]" if least > 1 else "]")]  # fmt: skip
+        cases = [([],)]
+        for d in _dates(rng, 18):
+            near = [(d + datetime.timedelta(rng.randint(0, 16))).isoformat() for _ in range(rng.randint(1, 14))]
+            cases.append((near,))
+
+        def runs(dates: list[str]) -> Any:
+            numbers = sorted({Date.fromisoformat(d).toordinal() for d in dates})
+            bridges = {n for n in range(numbers[0], numbers[-1]) if back and (n - 1) % 7 in free} if numbers else set()
+            lots: list[list[int]] = []
+            for n in numbers:
+                if lots and all(m in bridges for m in range(lots[-1][-1] + 1, n)):
+                    lots[-1].append(n)
+                else:
+                    lots.append([n])
+            return [[Date.fromordinal(lot[0]).isoformat(), Date.fromordinal(lot[-1]).isoformat(), len(lot)]
+                    for lot in lots if len(lot) >= least]  # fmt: skip
+
+        truth = runs
+
+    elif what == "calendar":
+        params, summary = "(year, month)", "The weeks of a month as a list of lists of its days (numbers)."
+        filled = rng.choice(["zero", "short", "around"])
+        rules = [f"A week begins on {_DAYS[day]}.",
+                 {"zero": "Days of a week that lie in another month are 0.", "short": "Days of a week that lie in another month are left out.",
+                  "around": "Days of a week that lie in another month are its days as negative numbers: -31."}[filled]]  # fmt: skip
+        if clamp == "last":
+            rules.append(f"{names} are left out of every week.")
+        body = ["    first = datetime.date(year, month, 1)", f"    day = first - datetime.timedelta(days=(first.weekday() - {day}) % 7)",
+                "    weeks = []", "    while (day.year, day.month) <= (year, month):", "        week = []", "        for _ in range(7):",
+                *([f"            if day.weekday() in {tuple(free)}:", "                day += datetime.timedelta(days=1)", "                continue"]
+                  if clamp == "last" else []),
+                *{"zero": ["            week.append(day.day if day.month == month else 0)"],
+                  "short": ["            if day.month == month:", "                week.append(day.day)"],
+                  "around": ["            week.append(day.day if day.month == month else -day.day)"]}[filled],
+                "            day += datetime.timedelta(days=1)", "        weeks.append(week)", "    return weeks"]  # fmt: skip
+        cases = [(d.year, d.month) for d in _dates(rng, 24)]
+
+        def weeks(year: int, month: int) -> Any:
+            found = []
+            for week in calendar.Calendar(day).monthdatescalendar(year, month):
+                shown = [d for d in week if clamp != "last" or d.weekday() not in free]
+                if filled == "short":
+                    found.append([d.day for d in shown if d.month == month])
+                else:
+                    other = 0 if filled == "zero" else -1
+                    found.append([d.day if d.month == month else other * d.day for d in shown])
+            return found
+
+        truth = weeks
+
     else:
         params, summary = "(date, days, holidays)", "The date that lies `days` working days after `date`."
         rules = [f"{names} are free, and so are the `holidays`, a list of dates. All dates are ISO texts.",
@@ -306,6 +406,9 @@ def date_rules(rng: random.Random) -> Function:
         "weekday_of_month": "next_meeting",
         "period": "period_label",
         "business": "shift_date",
+        "ages": "birthdays_had",
+        "runs": "day_runs",
+        "calendar": "month_weeks",
     }[what]
     return Function(name, rng.choice(["days", "dates", "periods"]), f"a date function ({summary[0].lower() + summary[1:].rstrip('.')})", params, summary,
                     rules, "\n".join([*head, f"def {name}{params}:", "    DOC", *body]) + "\n", cases, truth,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 import random
+import statistics
+from collections import Counter
 from typing import Any
 
 from synth.code.wrangling.base import Data, Job, wanted
@@ -111,13 +113,18 @@ def _projects(shape: str, flat: list[tuple[str, dict[str, Any], int]], upper: bo
             for name in sorted({n for n, _, _ in flat})}  # fmt: skip
 
 
+_LOG_QUESTIONS = ["slow", "errors", "busy", "gaps", "sessions", "slowest", "hours", "streaks", "arrivals", "steps"]
+_ABOUT_PATHS = ("slow", "errors", "slowest", "arrivals", "steps")
+
+
 def log_summary(rng: random.Random) -> Job:
     """A log file of a drawn form: requests with their time and result."""
     form = rng.choice(["spaced", "pairs", "piped"])
-    question = rng.choice(["slow", "errors", "busy", "gaps", "sessions"])
+    question = rng.choice(_LOG_QUESTIONS)
     limit = rng.choice([200, 300, 500])
     pause = rng.choice([60, 120, 300])
     codes = rng.choice([400, 500])
+    only = rng.choice(["all", "method", "late", *([] if question in ("errors", "streaks") else ["fine"])])
     forms = {
         "spaced": ("`09:15:02 GET /pages 200 35ms user=Ada`", r"(\d\d):(\d\d):(\d\d) (\w+) (\S+) (\d+) (\d+)ms user=(\w+)"),
         "pairs": ("`time=09:15:02 user=Ada method=GET path=/pages status=200 ms=35`", r"time=(\d\d):(\d\d):(\d\d) user=(\w+) method=(\w+) path=(\S+) status=(\d+) ms=(\d+)"),
@@ -134,15 +141,29 @@ def log_summary(rng: random.Random) -> Job:
             "busy": "a tuple: the minute of the day with the most requests as 'HH:MM', and how many there were",
             "gaps": f"the list of pauses of more than {pause} seconds between a request and the one after it, as ('HH:MM:SS', seconds) with the time of the request before the pause",
             "sessions": f"a dict from user to the number of their sessions; a session ends where the same user is silent for more than {pause} seconds",
+            "slowest": "a dict from path to the most milliseconds that one of its requests took",
+            "hours": "a dict from the hour as 'HH' to the mean milliseconds of its requests, rounded down",
+            "streaks": f"a dict from user to the largest number of their requests in a row with a status of {codes} or more",
+            "arrivals": "a list of (user, path) with the first request of each user",
+            "steps": "a list of (path, next path, how often): how often a user's next request after one path was one of another path",
         }[question] + ".", "",
         {"slow": "- Paths without such a request do not occur.", "errors": "- Only paths with at least one error; most errors first, equal ones by path.",
          "busy": "- The earliest of several such minutes; (None, 0) without requests.", "gaps": "- In the order of time.",
-         "sessions": "- Every user with a request has at least one session."}[question],
-        *(["- What stands behind a '?' does not belong to the path."] if question in ("slow", "errors") else []),
+         "sessions": "- Every user with a request has at least one session.", "slowest": "- Every path with a request occurs.",
+         "hours": "- Hours without requests do not occur.", "streaks": "- Users with requests, but without such a one, have 0.",
+         "arrivals": "- In the order of time.", "steps": "- Most often first, equal ones by path and next path; the same path twice in a row is no step."}[question],
+        *(["- What stands behind a '?' does not belong to the path."] if question in _ABOUT_PATHS else []),
+        *({"all": [], "method": ["- Only GET requests count; the others are as if they were not there."],
+           "late": ["- Requests before 09:10 are as if they were not there."],
+           "fine": ["- Requests with a status of 500 or more are as if they were not there."]}[only]),
     ]  # fmt: skip
     start = {"slow": ["    found = {}"], "errors": ["    errors, requests = {}, {}"], "busy": ["    found = {}"], "gaps": ["    found, before = [], None"],
-             "sessions": ["    found, last = {}, {}"]}[question]  # fmt: skip
-    body = {
+             "sessions": ["    found, last = {}, {}"], "hours": ["    total, requests = {}, {}"], "streaks": ["    found, run = {}, {}"],
+             "steps": ["    found, last = {}, {}"]}.get(question, ["    found = {}"])  # fmt: skip
+    passed_over = {"all": [], "method": ["        if method != 'GET':", "            continue"],
+                   "late": ["        if (int(h), int(m)) < (9, 10):", "            continue"],
+                   "fine": ["        if int(status) >= 500:", "            continue"]}[only]  # fmt: skip
+    body = passed_over + {
         "slow": ["        path = path.split('?')[0]", f"        if int(ms) > {limit}:", "            found[path] = found.get(path, 0) + 1"],
         "errors": ["        path = path.split('?')[0]", "        requests[path] = requests.get(path, 0) + 1",
                    f"        if int(status) >= {codes}:", "            errors[path] = errors.get(path, 0) + 1"],
@@ -151,11 +172,22 @@ def log_summary(rng: random.Random) -> Job:
                  "            found.append((before[0], now - before[1]))", "        before = (f'{h}:{m}:{s}', now)"],
         "sessions": ["        now = int(h) * 3600 + int(m) * 60 + int(s)", f"        if user not in last or now - last[user] > {pause}:",
                      "            found[user] = found.get(user, 0) + 1", "        last[user] = now"],
+        "slowest": ["        path = path.split('?')[0]", "        found[path] = max(found.get(path, 0), int(ms))"],
+        "hours": ["        total[h] = total.get(h, 0) + int(ms)", "        requests[h] = requests.get(h, 0) + 1"],
+        "streaks": [f"        run[user] = run.get(user, 0) + 1 if int(status) >= {codes} else 0",
+                    "        found[user] = max(found.get(user, 0), run[user])"],
+        "arrivals": ["        found.setdefault(user, path.split('?')[0])"],
+        "steps": ["        path = path.split('?')[0]", "        before = last.get(user, path)", "        if before != path:",
+                  "            found[before, path] = found.get((before, path), 0) + 1", "        last[user] = path"],
     }[question]  # fmt: skip
     end = {"errors": ["    listed = [(path, count, requests[path]) for path, count in errors.items()]",
                       "    return sorted(listed, key=lambda entry: (-entry[1], entry[0]))"],
            "busy": ["    if not found:", "        return None, 0", "    most = max(found.values())",
-                    "    return min(minute for minute, count in found.items() if count == most), most"]}.get(question, ["    return found"])  # fmt: skip
+                    "    return min(minute for minute, count in found.items() if count == most), most"],
+           "hours": ["    return {hour: total[hour] // count for hour, count in requests.items()}"],
+           "arrivals": ["    return list(found.items())"],
+           "steps": ["    listed = [(before, path, count) for (before, path), count in found.items()]",
+                     "    return sorted(listed, key=lambda step: (-step[2], step[0], step[1]))"]}.get(question, ["    return found"])  # fmt: skip
     name = rng.choice(["read_log", "log_report", f"log_{question}"])
     source = "\n".join(["import os", "import re", "", f"LINE = re.compile(r'{forms[form][1]}')", "", "", f"def {name}(folder):", '    """See README.md."""',
                         "    with open(os.path.join(folder, 'server.log'), encoding='utf-8') as file:", "        lines = file.read().splitlines()", *start,
@@ -176,10 +208,12 @@ def log_summary(rng: random.Random) -> Job:
                           "piped": f"{user} | {clock} | {method} {path} | {code} | {ms}"}[form])  # fmt: skip
             if own.random() < 0.12:
                 lines.append(own.choice(["-- restarted --", "", "warming up: 200 35ms"]))
-        return Data({"server.log": "\n".join(lines) + "\n"}, {}, _log(question, rows, limit, pause, codes))
+        counted = [r for r in rows if {"all": True, "method": r[2] == "GET", "late": r[0] >= (9 * 60 + 10) * 60,
+                                       "fine": r[4] < 500}[only]]  # fmt: skip
+        return Data({"server.log": "\n".join(lines) + "\n"}, {}, _log(question, counted, limit, pause, codes))
 
     return Job(name, "logs", wanted(readme), readme, source, draw,
-               {"form": form, "question": question, "limit": limit, "pause": pause})  # fmt: skip
+               {"form": form, "question": question, "limit": limit, "pause": pause, "only": only})  # fmt: skip
 
 
 def _log(question: str, rows: list[tuple[int, str, str, str, int, int]], limit: int, pause: int, codes: int) -> Any:
@@ -202,11 +236,21 @@ def _log(question: str, rows: list[tuple[int, str, str, str, int, int]], limit: 
             for a, b in itertools.pairwise(times)
             if b - a > pause
         ]
-    found = {}
-    for user in sorted({row[1] for row in clean}):
-        times = [row[0] for row in clean if row[1] == user]
-        found[user] = 1 + sum(b - a > pause for a, b in itertools.pairwise(times))
-    return found
+    if question == "slowest":
+        return {p: max(row[4] for row in clean if row[2] == p) for p in paths}
+    if question == "hours":
+        by_hour = itertools.groupby(clean, lambda row: f"{row[0] // 3600:02d}")  # they are in the order of time
+        return {hour: int(statistics.fmean(row[4] for row in some)) for hour, some in by_hour}
+    of_users = {user: [row for row in clean if row[1] == user] for user in dict.fromkeys(row[1] for row in clean)}
+    if question == "streaks":
+        runs = {u: itertools.groupby(mine, lambda row: row[3] >= codes) for u, mine in of_users.items()}
+        return {u: max((len(list(some)) for bad, some in of if bad), default=0) for u, of in runs.items()}
+    if question == "arrivals":
+        return [(user, mine[0][2]) for user, mine in of_users.items()]
+    if question == "steps":
+        went = Counter((a[2], b[2]) for mine in of_users.values() for a, b in itertools.pairwise(mine) if a[2] != b[2])
+        return sorted(((a, b, n) for (a, b), n in went.items()), key=lambda step: (-step[2], step[:2]))
+    return {user: 1 + sum(b[0] - a[0] > pause for a, b in itertools.pairwise(mine)) for user, mine in of_users.items()}
 
 
 def messy_table(rng: random.Random) -> Job:
