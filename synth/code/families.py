@@ -78,8 +78,8 @@ _EVAL = frozenset({"graph_queries", "json_reshape", "bug_billing", "feature_bill
 # what `python -m synth.code validate --count 500` found of them
 _ROOM = {
     "interval_sets": 12, "date_rules": 15, "graph_queries": 15, "calculators": 26, "csv_report": 14,
-    "sqlite_report": 17, "json_reshape": 16, "log_summary": 24, "messy_table": 23, "feature_stock": 15, "feature_loans": 15,
-    "feature_billing": 15, "feature_tracker": 15,
+    "sqlite_report": 17, "json_reshape": 16, "log_summary": 24, "messy_table": 23,
+    "feature_stock": 15, "feature_loans": 15, "feature_billing": 15, "feature_tracker": 15,
 }  # fmt: skip
 _VALIDATION = frozenset({"list_steps", "csv_report"})
 
