@@ -33,6 +33,7 @@ bench: setup
 
 # The bundled model anew, into runs/bundle-*: hours on two cores for the data, minutes on a GPU for the training. A small
 # one, which shows that the steps fit together: make bundle BUNDLE_RUN="--set ..." BUNDLE_TRAIN="--set steps=2 ..."
+# Without a GPU the last phase alone is a matter of an hour or two: docs/bundled.md says how to give it all cores.
 BUNDLE_RUN ?=
 BUNDLE_TRAIN ?=
 FEEDING = $(BIN)/python -m model_core.feeding
