@@ -38,6 +38,8 @@ _COUNT_WORDS = {w: n for n, w in enumerate(
 _COUNT_WORD = re.compile(rf"\b(?:{'|'.join(_COUNT_WORDS)})\b", re.IGNORECASE)
 _COMMON = frozenset(WORDS["common_names"])
 _IS = re.compile(r"\s(?:is|are|was|were) (?:now |currently |still )?(?:set to |listed as |marked as )?(.+)")
+# what stands in front of the "is" of a clause that only says which one is meant: "the clip whose ID is CLP-7 has ..."
+_RELATIVE = re.compile(r"\b(?:that|which|who|(?:whose|where|of which|for which)(?: [\w-]+){1,4})$")
 _PASSIVE = re.compile(
     r"\b(?:was|were|has been|have been) (?:now |just |successfully )?"
     r"(?:\w+ed|sent|made|set|put|built|paid|taken|written|begun|shut|given|found|kept|split|cut)\b"
@@ -233,6 +235,8 @@ class _Known:
             if raw.rstrip().endswith("?") or not sentence:
                 continue
             found = _IS.search(sentence)
+            while found is not None and _RELATIVE.search(sentence[: found.start()]):
+                found = _IS.search(sentence, found.start() + 1)
             if found is None:
                 continue
             if _PASSIVE.search(sentence):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -10,6 +11,7 @@ from synth.packaged import packaged_yaml
 
 _STRIPPED = ("is", "are", "was", "mark", "marked", "set", "make")
 _CLOCK = ("at", "on", "date", "time", "timestamp", "datetime")
+_TURNS_ROUND = frozenset({"de", "un", "dis", "non", "not", "never", "dont"})
 _LINKS = frozenset({"to", "from", "by", "of", "for", "in", "with", "and", "or", "if", "as", "is", "has", "only"})
 
 
@@ -38,7 +40,7 @@ def action(op: str, tool: str, of: str | None, state: str | None = None) -> str 
     """The tool's own verb where a person would use it for what `op` does: `pause_campaign` -> "pause". `state`: where
     the row is moved to; a verb may be known by it (`defer_...` to `deferred`)."""
     own = set(split_words(of or ""))
-    words = split_words(tool)
+    words = _without_opposites(split_words(tool))
     for n, word in enumerate(words):
         if op in ("move", "delete") and word == "check" and words[n + 1 : n + 2] in (("out",), ("in",)):
             return f"check {words[n + 1]}"
@@ -49,6 +51,11 @@ def action(op: str, tool: str, of: str | None, state: str | None = None) -> str 
         if word not in own and to in (f"{word}ed", f"{word}d", f"{word}{word[-1]}ed"):
             return word
     return None
+
+
+def _without_opposites(words: Sequence[str]) -> tuple[str, ...]:
+    """The words of a name but for those that it turns round: who asks to "escalate" does not want `de_escalate`."""
+    return tuple(word for n, word in enumerate(words) if n == 0 or words[n - 1] not in _TURNS_ROUND)
 
 
 def done_by_update(tool: str, of: str | None) -> str | None:

@@ -20,7 +20,7 @@ from synth.sim.setup import Catalog, catalog_for, seen_tools, seen_world
 from synth.stage import Context, Output, Part
 
 TABLE = "verdicts"
-VERSION = "16"
+VERSION = "17"
 ASSETS = [
     "rubrics/data/standing.json",
     "rubrics/data/words.json",

@@ -66,7 +66,8 @@ def test_fields_are_spoken(name: str, entity: str, words: str) -> None:
     [("move", "pause_campaign", "Campaign", "paused", "pause"), ("move", "defer_bill", "Bill", "deferred", "defer"),
      ("move", "mark_failed_job", "Job", "failed", None), ("move", "start_release", "Release", "draft", "start"),
      ("move", "set_lock_state", "Lock", "locked", None), ("delete", "check-out-bed", "Bed", None, "check out"),
-     ("create", "register_room", "Room", None, "register"), ("move", "set_release", "Release", "draft", None)],
+     ("create", "register_room", "Room", None, "register"), ("move", "set_release", "Release", "draft", None),
+     ("move", "deEscalateGroup", "Group", "draft", None), ("move", "escalateGroup", "Group", "urgent", "escalate")],
 )  # fmt: skip
 def test_the_verb_is_the_tools_own(op: str, tool: str, of: str, state: str | None, verb: str | None) -> None:
     assert action(op, tool, of, state) == verb

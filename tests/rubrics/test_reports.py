@@ -76,6 +76,23 @@ def test_an_activity_has_no_value(said: str, rejected: set[str]) -> None:
 @pytest.mark.parametrize(
     ("said", "rejected"),
     [
+        ("The job whose ID is J-1 has the status shut.", set()),
+        ("The status of the job that is listed under J-1 is shut.", set()),
+        ("The status of the job that is listed under J-1 is wonderful.", {"stated_facts"}),
+        ("The job which is old has a status, and the status is wonderful.", {"stated_facts"}),
+        ("I see that the status is wonderful.", {"stated_facts"}),
+    ],
+)
+def test_what_only_says_which_one_is_meant_states_no_value(said: str, rejected: set[str]) -> None:
+    change = {"entity": "Job", "kind": "update", "key": "J-1", "after": {"status": "shut"}, "changed": ["status"]}
+    args = {"id": "J-1", "status": "shut"}
+    user = "Set the status of the job listed under J-1 to shut. What is old has to go."
+    assert _rejected(user, "set_status", args, args, said, change) == rejected
+
+
+@pytest.mark.parametrize(
+    ("said", "rejected"),
+    [
         ("The ticket T-1 has been closed.", set()),
         ("The resolved ticket T-1 has been closed.", set()),
         ("The ticket T-1 has been resolved.", {"claims_match"}),
