@@ -46,9 +46,10 @@ def test_sides_known_by_a_name_are_said_by_it(seed: int) -> None:
     spec["tools"] = {"transfer": spec["tools"]["transfer"]}
     b = build(Desk("w", World.load(spec), {"transfer": "transfer"}, 1), "single", random.Random(seed))
     step = b.plan.steps[-1]
-    words = " ".join(b.user.turns).replace('"', "")
-    assert words.index(step.arguments["from"]) < words.index(step.arguments["to"])
-    assert any(lead + step.arguments["from"] in words for lead in ("from ", "debit "))
+    words = " ".join(b.user.turns).replace('"', "").casefold()
+    source, target = (step.arguments[side].casefold() for side in ("from", "to"))
+    assert words.index(source) < words.index(target)
+    assert any(lead + source in words for lead in ("from ", "debit "))
 
 
 @pytest.mark.parametrize("seed", range(4))
