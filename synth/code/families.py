@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from synth.code.functions import base, graphs, grids, intervals, lists, notations, records, texts
+from synth.code.functions import base, dates, graphs, grids, intervals, lists, notations, records, texts
 from synth.code.packages import render
 from synth.code.packages.bugs import bug_task
 from synth.code.packages.features import feature_task
@@ -61,7 +61,7 @@ _FUNCTIONS: dict[str, Callable[[random.Random], base.Function]] = {
     "grid_steps": grids.grid_steps,
     "record_query": records.record_query,
     "interval_sets": intervals.interval_sets,
-    "date_rules": intervals.date_rules,
+    "date_rules": dates.date_rules,
     "graph_queries": graphs.graph_queries,
     "settings_files": notations.settings_files,
     "calculators": notations.calculators,
